@@ -1,0 +1,1 @@
+"""Where images come from: declared sources, download, synthetic slices, reading one image, the manifest."""

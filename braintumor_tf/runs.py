@@ -1,0 +1,183 @@
+"""A run: the directory that holds everything about one experiment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from braintumor_tf.datasets.manifest import read_manifest, write_manifest
+from braintumor_tf.errors import RunError
+from braintumor_tf.files import write_csv, write_json
+
+PACKAGES = ("braintumor_tf", "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "scikit-image", "Pillow")
+"""Packages whose versions a run records, where they are installed."""
+
+
+class Run:
+    """A run directory, read and written file by file, each file atomically.
+
+    Files: ``config.json``, ``manifest.csv``, ``history.csv``, ``model.keras`` (or the baseline's own format),
+    ``predictions.csv``, ``metrics.json``, ``figures/*.png``, ``report.html``. ``metrics.json`` is written last of
+    what is scored, so a run that has one is finished.
+
+    Args:
+        path: the directory; it is made by `create`, and must exist for `open`.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    @classmethod
+    def create(cls, path: str | Path, config: Mapping[str, Any], manifest: pd.DataFrame) -> Run:
+        """Starts a run: makes the directory, and writes its configuration and its split manifest.
+
+        Args:
+            path: the directory, made with its parents.
+            config: every setting and seed; the environment and the fingerprint of the data are added.
+            manifest: the table of images with its splits.
+
+        Raises:
+            RunError: the directory already holds a finished run.
+        """
+        run = cls(path)
+        if run.finished:
+            raise RunError(f"{path}: holds a finished run already; choose another name or remove it")
+        write_json(
+            run.path / "config.json",
+            {**config, "data_fingerprint": data_fingerprint(manifest), "environment": environment()},
+        )
+        write_manifest(run.path / "manifest.csv", manifest)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Opens an existing run.
+
+        Raises:
+            RunError: there is no ``config.json`` at that path.
+        """
+        run = cls(path)
+        if not (run.path / "config.json").is_file():
+            raise RunError(f"{path}: not a run directory (it has no config.json); give the directory that train made")
+        return run
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.path.name
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has been scored."""
+        return (self.path / "metrics.json").is_file()
+
+    @property
+    def figures(self) -> Path:
+        """The folder of its figures, made if need be."""
+        folder = self.path / "figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def file(self, name: str) -> Path:
+        """The path of one of its files.
+
+        Raises:
+            RunError: it has not been written yet.
+        """
+        path = self.path / name
+        if not path.is_file():
+            raise RunError(f"{self.path}: has no {name}; the run did not get that far, run it again")
+        return path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Every setting, the environment and the fingerprint of the data."""
+        return json.loads(self.file("config.json").read_text(encoding="utf-8"))
+
+    @property
+    def manifest(self) -> pd.DataFrame:
+        """The table of images with the splits that were used."""
+        return read_manifest(self.file("manifest.csv"))
+
+    @property
+    def history(self) -> pd.DataFrame | None:
+        """One row an epoch, or None for a model that is not trained in epochs."""
+        path = self.path / "history.csv"
+        return pd.read_csv(path) if path.is_file() else None
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row a scored image: path, label, split, group, predicted and a probability for each class."""
+        return pd.read_csv(self.file("predictions.csv"), dtype={"group": str}, keep_default_na=False)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The scores, each with its interval."""
+        return json.loads(self.file("metrics.json").read_text(encoding="utf-8"))
+
+    def write_history(self, history: pd.DataFrame) -> None:
+        """Writes ``history.csv``."""
+        write_csv(self.path / "history.csv", history)
+
+    def write_predictions(self, predictions: pd.DataFrame) -> None:
+        """Writes ``predictions.csv``."""
+        write_csv(self.path / "predictions.csv", predictions)
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Writes ``metrics.json``, which marks the run as finished."""
+        write_json(self.path / "metrics.json", dict(metrics))
+
+
+def data_fingerprint(manifest: pd.DataFrame) -> str:
+    """Returns a SHA-256 over the sorted content, label and split of all images; it does not depend on paths or order."""
+    rows = sorted(manifest["md5"] + " " + manifest["label"] + " " + manifest["split"])
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def environment() -> dict[str, Any]:
+    """Returns what a result depends on beside its settings: versions, commit, hardware."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "accelerators": _accelerators(),
+        "git_commit": _git_commit(),
+        "packages": versions,
+    }
+
+
+def _accelerators() -> list[str]:
+    """Names the accelerators of TensorFlow, where it is already imported: asking must not import it."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None or not hasattr(tensorflow, "config"):
+        return []
+    return [device.name for device in tensorflow.config.list_physical_devices() if device.device_type != "CPU"]
+
+
+def _git_commit() -> str | None:
+    """The commit of the package's own checkout, None for an installed one."""
+    folder = Path(__file__).resolve().parent
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
