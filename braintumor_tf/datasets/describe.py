@@ -1,0 +1,81 @@
+"""What identifies an image: MD5 of its bytes, hash of its grey pixels, perceptual hash, thumbnail."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import imagehash
+import numpy as np
+import PIL
+from PIL import Image
+
+from braintumor_tf.datasets.reading import open_image
+from braintumor_tf.errors import ImageReadError
+
+THUMBNAIL_SIZE = 64
+"""Height and width in pixels of the grey thumbnails that confirm near-duplicates and feed the dumb baselines."""
+
+VERSION = f"1 Pillow {PIL.__version__}"
+"""Part of the cache's key: descriptions made by another decoder or another definition are not reused."""
+
+
+class Description(NamedTuple):
+    """What one file's content gives.
+
+    Attributes:
+        md5: of the file's bytes, 32 hex digits.
+        width: in pixels, after the EXIF orientation is applied.
+        height: in pixels.
+        pixel_hash: BLAKE2b (128 bit) of the size and the decoded grey pixels, 32 hex digits; files with the same picture in
+            another container share it.
+        phash: 64-bit perceptual hash (`imagehash.phash` of the grey image), 16 hex digits.
+        thumbnail: the grey picture averaged down to 64 x 64, 4096 bytes, row by row.
+        error: why the file could not be read, else empty; then all but `md5` are empty.
+    """
+
+    md5: str
+    width: int = 0
+    height: int = 0
+    pixel_hash: str = ""
+    phash: str = ""
+    thumbnail: bytes = b""
+    error: str = ""
+
+
+def describe(path: str | Path, data: bytes) -> Description:
+    """Describes an image file's content.
+
+    Args:
+        path: the file's name, for errors.
+        data: its bytes.
+
+    Returns:
+        Its description; an unreadable image gives one with `error` set, so that the answer can be cached.
+    """
+    md5 = content_hash(data)
+    try:
+        image = open_image(path, data).convert("L")
+    except ImageReadError as error:
+        return Description(md5, error=error.reason)
+    pixels = np.asarray(image)
+    shape = np.array(pixels.shape, dtype="<u4").tobytes()
+    return Description(
+        md5=md5,
+        width=image.width,
+        height=image.height,
+        pixel_hash=hashlib.blake2b(shape + pixels.tobytes(), digest_size=16).hexdigest(),
+        phash=str(imagehash.phash(image)),
+        thumbnail=thumbnail(image).tobytes(),
+    )
+
+
+def content_hash(data: bytes) -> str:
+    """Returns the MD5 of a file's bytes, 32 hex digits."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def thumbnail(image: Image.Image) -> np.ndarray:
+    """Averages a grey image down (or interpolates it up) to a uint8 array of shape (64, 64), 0..255."""
+    return np.asarray(image.resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.BOX))

@@ -1,0 +1,55 @@
+"""One way to name a data set: ``"synthetic"``, a declared source, a folder, or a CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from braintumor_tf.datasets.manifest import Scan, scan
+from braintumor_tf.datasets.sources import SOURCES
+from braintumor_tf.datasets.synthetic import write_synthetic
+from braintumor_tf.errors import DatasetError
+
+SYNTHETIC = "synthetic"
+
+
+def load(dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str, Any] | None = None, **options: Any) -> Scan:
+    """Finds a data set and describes its images.
+
+    Args:
+        dataset: ``"synthetic"`` (written to `data_dir` when first asked for), the name of a declared source that was
+            fetched to `data_dir`, a labelled folder, or a CSV.
+        data_dir: where data sets are kept.
+        synthetic: arguments of `write_synthetic`, such as ``{"patients_per_class": 4}``, for the synthetic data alone.
+        **options: arguments of `scan`: ``strict``, ``cache``, ``workers``, ``show_progress``.
+
+    Returns:
+        The manifest and the unreadable files.
+
+    Raises:
+        DatasetError: no such data set; the text lists what is known.
+    """
+    name = str(dataset)
+    if name == SYNTHETIC:
+        shape = "_".join(f"{key}-{value}" for key, value in sorted((synthetic or {}).items()))
+        folder = Path(data_dir) / (f"synthetic_{shape}" if shape else SYNTHETIC)
+        return scan(write_synthetic(folder, **(synthetic or {})), source=SYNTHETIC, **options)
+    if Path(name).expanduser().exists():
+        return scan(name, **options)
+    if name in SOURCES:
+        folder = Path(data_dir) / name
+        if folder.exists():
+            return scan(_csv_or_folder(folder), source=name, **options)
+        raise DatasetError(
+            f"{name}: not in {folder}; fetch it with `braintumor-tf datasets fetch {name}`, "
+            "or give the folder where it already is"
+        )
+    raise DatasetError(
+        f"{name}: neither a folder, a CSV nor a known data set (synthetic, {', '.join(sorted(SOURCES))})"
+    )
+
+
+def _csv_or_folder(folder: Path) -> Path:
+    """A source that knows its patients comes with a ``manifest.csv`` that names them."""
+    listing = folder / "manifest.csv"
+    return listing if listing.is_file() else folder

@@ -1,0 +1,270 @@
+"""The manifest: one row an image, made from a labelled folder or a CSV."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
+from braintumor_tf.datasets.describe import THUMBNAIL_SIZE, Description, content_hash, describe
+from braintumor_tf.datasets.labels import canonical_label, canonical_split, plain_label
+from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
+from braintumor_tf.errors import DatasetError, ImageReadError
+from braintumor_tf.files import write_csv
+from braintumor_tf.progress import progress
+
+COLUMNS = ("path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group")
+"""The columns of a manifest, in order."""
+
+PATIENT = "patient:"
+"""A group that starts with this is a patient known from the source; other groups are clusters of look-alikes."""
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder or a CSV holds.
+
+    Attributes:
+        manifest: one row a readable image; `split` is the official one (empty where there is none), `group` is the patient
+            where the source knows it, else empty until `braintumor_tf.leakage.group` fills it.
+        unreadable: ``path`` and ``reason`` of every file that is no usable image.
+        root: the folder that was scanned.
+    """
+
+    manifest: pd.DataFrame
+    unreadable: pd.DataFrame
+    root: Path
+
+
+def scan(
+    root: str | Path,
+    source: str = "",
+    strict: bool = False,
+    cache: bool = True,
+    workers: int | None = None,
+    show_progress: bool = True,
+) -> Scan:
+    """Describes every image of a labelled folder or CSV.
+
+    A folder is laid out as ``class/…`` or ``split/class/…`` (``Training``, ``val``, ``Testing`` and the other usual names),
+    at any depth; files and folders whose name starts with ``.`` or ``_`` are passed over. A CSV has the columns ``path``
+    (absolute, or relative to the CSV) and ``label``, and may have ``split``, and ``patient`` or ``group``.
+
+    Args:
+        root: the folder or the CSV file.
+        source: the name of the data set in the manifest; the folder's name by default.
+        strict: raise at the first sight of unreadable files, instead of listing them.
+        cache: keep descriptions in `cache_directory`, so that the next scan decodes nothing.
+        workers: threads that decode; as many as there are cores by default.
+        show_progress: a progress bar for scans over two seconds.
+
+    Returns:
+        The manifest sorted by path, and the files that could not be read.
+
+    Raises:
+        DatasetError: the folder is missing or holds no labelled image, the CSV lacks a column, or `strict` met bad files.
+    """
+    root = Path(os.path.abspath(Path(root).expanduser()))
+    rows, bad = _csv_rows(root) if root.is_file() else _folder_rows(root)
+    folder = root.parent if root.is_file() else root
+    descriptions = dict(_describe_all([row["path"] for row in rows], folder, cache, workers, show_progress))
+    good = []
+    for row in rows:
+        found = descriptions[row["path"]]
+        if found.error:
+            bad.append((row["path"], found.error))
+            continue
+        described = {key: getattr(found, key) for key in ("width", "height", "md5", "pixel_hash", "phash")}
+        good.append({**row, "source": source or root.stem, **described})
+    unreadable = pd.DataFrame(sorted(bad), columns=["path", "reason"], dtype=str)
+    if strict and len(unreadable):
+        first = unreadable.iloc[0]
+        raise DatasetError(
+            f"{root}: {len(unreadable)} unreadable files, the first {first.path}: {first.reason}; "
+            "remove or repair them, or scan without strict"
+        )
+    if not good:
+        raise DatasetError(
+            f"{root}: no labelled image found ({len(unreadable)} unreadable files); "
+            "expected class/image or split/class/image, such as Training/glioma/1.jpg"
+        )
+    manifest = pd.DataFrame(good, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
+    return Scan(manifest, unreadable, folder)
+
+
+def write_manifest(path: str | Path, manifest: pd.DataFrame) -> Path:
+    """Writes a manifest as CSV, atomically."""
+    return write_csv(path, manifest[list(COLUMNS)])
+
+
+def read_manifest(path: str | Path) -> pd.DataFrame:
+    """Reads a manifest that `write_manifest` wrote.
+
+    Raises:
+        DatasetError: the file is missing, or lacks a column of a manifest.
+    """
+    frame = _read_csv(Path(path))
+    missing = [column for column in COLUMNS if column not in frame]
+    if missing:
+        raise DatasetError(f"{path}: not a manifest, it lacks the column {', '.join(missing)}")
+    return frame[list(COLUMNS)].astype({"width": int, "height": int})
+
+
+def thumbnails(manifest: pd.DataFrame, show_progress: bool = True) -> np.ndarray:
+    """Returns the grey thumbnails of a manifest's images.
+
+    Args:
+        manifest: one row an image.
+        show_progress: a progress bar where images must be decoded for over two seconds.
+
+    Returns:
+        A uint8 array of shape ``(images, 64, 64)``, 0..255, in the manifest's order.
+
+    Raises:
+        ImageReadError: an image that is not in the cache can no longer be read.
+    """
+    with DescriptionCache(cache_directory()) as store:
+        known = store.thumbnails(manifest["md5"])
+    missing = manifest.loc[~manifest["md5"].isin(known)].drop_duplicates("md5")
+    with DescriptionCache(None) as store, ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(partial(_describe_file, store=store), missing["path"])
+        for path, description in zip(missing["path"], progress(found, "Reading images", len(missing), show_progress)):
+            if description.error:
+                raise ImageReadError(path, description.error)
+            known[description.md5] = description.thumbnail
+    changed = [path for path, md5 in zip(manifest["path"], manifest["md5"]) if md5 not in known]
+    if changed:
+        raise ImageReadError(changed[0], "its content is no longer that of the manifest; scan the folder again")
+    pixels = b"".join(known[md5] for md5 in manifest["md5"])
+    return np.frombuffer(pixels, dtype=np.uint8).reshape(-1, THUMBNAIL_SIZE, THUMBNAIL_SIZE)
+
+
+def _folder_rows(root: Path) -> tuple[list[dict], list[tuple[str, str]]]:
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such folder; give a labelled image folder, a CSV, or the name of a source")
+    root = _unwrap(root)
+    rows, bad = [], []
+    for path in _walk(root):
+        parts = path.relative_to(root).parts[:-1]
+        splits = [split for split in map(canonical_split, parts) if split]
+        names = [part for part in parts if not canonical_split(part)]
+        if names:
+            known = [name for name in names if canonical_label(name)]
+            label = plain_label(known[-1] if known else names[0])
+            rows.append({"path": str(path), "label": label, "split": splits[0] if splits else "", "group": ""})
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            bad.append((str(path), "not in a class folder, so it has no label"))
+    return rows, bad
+
+
+def _unwrap(root: Path) -> Path:
+    """Goes down while a folder holds one folder and nothing else, as unpacked archives do."""
+    while True:
+        entries = [entry for entry in root.iterdir() if not _hidden(entry.name)]
+        if len(entries) != 1 or not entries[0].is_dir():
+            return root
+        if canonical_split(entries[0].name) or canonical_label(entries[0].name):
+            return root
+        root = entries[0]
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """All files below a folder, sorted; links to folders are followed, each real folder once."""
+    seen = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        yield from (Path(folder, name) for name in sorted(files) if not _hidden(name))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "_")) or name.lower() in ("thumbs.db", "desktop.ini")
+
+
+def _csv_rows(path: Path) -> tuple[list[dict], list[tuple[str, str]]]:
+    table = _read_csv(path)
+    missing = [column for column in ("path", "label") if column not in table]
+    if missing:
+        raise DatasetError(f"{path}: lacks the column {' and '.join(missing)}; a data set's CSV has path and label")
+    rows = []
+    for record in table.to_dict("records"):
+        group = f"{PATIENT}{record['patient']}" if record.get("patient") else record.get("group", "")
+        split = record.get("split", "")
+        rows.append(
+            {
+                "path": os.path.abspath(path.parent / record["path"]),
+                "label": plain_label(record["label"]),
+                "split": canonical_split(split) or split,
+                "group": group,
+            }
+        )
+    return rows, []
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file") from error
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"{path}: cannot be read as CSV ({error})") from error
+
+
+def _describe_all(
+    paths: list[str], folder: Path, cache: bool, workers: int | None, show_progress: bool
+) -> Iterator[tuple[str, Description]]:
+    """Yields every path with its description, from the cache where its size and time have not changed."""
+    with DescriptionCache(cache_directory() if cache else None) as store:
+        stats, known = {}, store.files(folder)
+        for path in paths:
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                yield path, Description("", error=f"cannot be opened ({error.strerror})")
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                yield path, Description("", error="not a regular file")
+                continue
+            stats[path] = (status.st_size, status.st_mtime_ns)
+        contents = store.contents(known[path][2] for path in stats if path in known)
+        new = []
+        for path, status in stats.items():
+            md5 = known[path][2] if path in known and known[path][:2] == status else ""
+            if md5 in contents:
+                yield path, contents[md5]
+            else:
+                new.append(path)
+        with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+            bar = progress(range(len(new)), "Reading images", show=show_progress)
+            for start in range(0, len(new), _BATCH):
+                batch = new[start : start + _BATCH]
+                files, described = {}, []
+                for path, description, _ in zip(batch, pool.map(partial(_describe_file, store=store), batch), bar):
+                    if description.md5:
+                        files[path] = (*stats[path], description.md5)
+                        described.append(description)
+                    yield path, description
+                store.add(files, described)
+
+
+def _describe_file(path: str, store: DescriptionCache) -> Description:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        return Description("", error=f"cannot be opened ({error.strerror})")
+    md5 = content_hash(data)
+    return store.contents([md5]).get(md5) or describe(path, data)
