@@ -1,0 +1,40 @@
+"""What all tests share: a quiet TensorFlow, a cache of their own, and the real images where they are at hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declares the markers, and gives the session a cache directory that it removes again."""
+    config.addinivalue_line("markers", "real_data: needs the real images; see the fixture real_data")
+    config.addinivalue_line("markers", "gpu: needs a GPU")
+    cache = tempfile.mkdtemp(prefix="braintumor_tf_test_cache_")
+    os.environ["BRAINTUMOR_TF_CACHE"] = cache
+    config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Returns the folder that holds ``sartaj``, ``navoneel`` and ``masoud``, or skips the test.
+
+    The folder is named by the environment variable BRAINTUMOR_TF_DATA; by default it is ``../shared/data`` beside the
+    repository.
+    """
+    folder = Path(os.environ.get("BRAINTUMOR_TF_DATA") or REPOSITORY.parent / "shared" / "data").resolve()
+    absent = [name for name in ("sartaj", "navoneel", "masoud") if not (folder / name).is_dir()]
+    if absent:
+        pytest.skip(f"real images not found: {folder} lacks {', '.join(absent)}; set BRAINTUMOR_TF_DATA")
+    return folder
