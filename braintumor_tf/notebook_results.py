@@ -1,0 +1,89 @@
+"""What every notebook calls: `begin` in its import cell, `record_results` in its last one."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from braintumor_tf.errors import NotebookError
+
+
+def record_results(out: str | Path, notebook: str, results: Mapping[str, Any]) -> Path:
+    """Writes what a notebook found to ``OUT/<notebook>.json``; the last cell of every notebook calls it.
+
+    Args:
+        out: the notebook's ``OUT``.
+        notebook: its name, such as ``"00_quickstart"``.
+        results: names and values: text, numbers (NumPy's too), True, False, None, and lists and dicts of these.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        NotebookError: a value is not finite, or of another type; the text names it.
+
+    Example:
+        >>> record_results("models", "00_quickstart", {"images": 80})  # doctest: +SKIP
+    """
+    from braintumor_tf.files import write_json
+
+    results = {str(key): _recordable(value, str(key)) for key, value in results.items()}
+    return write_json(Path(out) / f"{notebook}.json", results)
+
+
+def recorded_results(out: str | Path, notebook: str) -> dict[str, Any]:
+    """Reads what `record_results` wrote; empty where there is nothing.
+
+    Raises:
+        NotebookError: the file is not JSON.
+    """
+    path = Path(out) / f"{notebook}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise NotebookError(f"{path}: not JSON ({error}); run the notebook again") from error
+
+
+def begin() -> None:
+    """Makes the project's folder the working directory and prints the environment; the import cell of every notebook calls it.
+
+    Jupyter starts a notebook in the folder that holds it, papermill and ``braintumor-tf run`` where they are called. After
+    this ``data/`` and ``models/`` are the project's in both cases. Any other working directory is left as it is.
+    """
+    here = Path.cwd()
+    if here.name == "notebooks" and (here.parent / "braintumor_tf" / "__init__.py").is_file():
+        os.chdir(here.parent)
+    print(environment_line())
+
+
+def environment_line() -> str:
+    """Returns the versions that a result depends on, and the hardware, in one line."""
+    from braintumor_tf.runs import environment
+
+    found = environment()
+    versions = [f"{name} {version}" for name, version in found["packages"].items()]
+    hardware = [f"{found['cores']} cores", *found["accelerators"]]
+    return " · ".join([f"Python {platform.python_version()}", *versions, *hardware])
+
+
+def _recordable(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _recordable(item, f"{name}.{key}") for key, item in value.items()}
+    if hasattr(value, "tolist"):  # a NumPy scalar or array
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_recordable(item, f"{name}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotebookError(f"cannot record {name}: {value} is not finite; record None where there is no value")
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise NotebookError(f"cannot record {name}: {type(value).__name__} is neither text, number, list nor dict")
