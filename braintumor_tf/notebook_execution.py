@@ -35,12 +35,14 @@ OFFLINE_PAGE = """{% extends 'lab/index.html.j2' %}
 <style>
 main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
 .jp-InputPrompt, .jp-OutputPrompt { display: none; }
-.jp-RenderedHTMLCommon, .jp-OutputArea-output { overflow-x: auto; }
+.jp-RenderedHTMLCommon, .jp-OutputArea-output, .jp-InputArea-editor pre { overflow-x: auto; }
 .jp-OutputArea-output img { max-width: 100%; height: auto; }
 </style>
 {%- endblock -%}
 """
 """JupyterLab's page without the scripts that it would fetch from the network, in a column that also fits a phone."""
+
+_BADGE = re.compile(r"\[!\[[^\]]*\]\(https?://[^)]*\)\]\([^)]*\)")  # a badge is a picture on the network, with a link
 
 
 class _ThisInterpreter(AsyncKernelManager):
@@ -51,9 +53,8 @@ class _ThisInterpreter(AsyncKernelManager):
         package = str(Path(__file__).resolve().parents[1])
         search_path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         environment = {"PYTHONPATH": search_path, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-        quiet = [
-            "--log-level=ERROR"
-        ]  # it warns at every start that a kernel on this machine is reached without encryption
+        # Below this level it remarks on TCP at every start and on the interrupt at every end.
+        quiet = ["--log-level=CRITICAL"]
         return KernelSpec(**get_kernel_dict(extra_arguments=quiet), env=environment)
 
 
@@ -132,10 +133,12 @@ def write_page(notebook: str | Path) -> Path:
     from nbconvert import HTMLExporter
 
     notebook = Path(notebook)
+    content = read_notebook(notebook)
+    for cell in content.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _BADGE.sub("", cell.source)
     exporter = HTMLExporter(raw_template=OFFLINE_PAGE, embed_images=True)
-    page, _ = exporter.from_notebook_node(
-        read_notebook(notebook), {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}}
-    )
+    page, _ = exporter.from_notebook_node(content, {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}})
     return write_text(notebook.with_suffix(".html"), page)
 
 
