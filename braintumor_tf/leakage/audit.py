@@ -1,0 +1,160 @@
+"""The audit: what a labelled folder of images hides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.datasets.manifest import Scan
+from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_pairs, twins
+
+FINGERPRINTS = {"md5": "md5", "pixels": "pixel_hash", "near": "group"}
+"""The audit's three fingerprints, strict to wide, and the manifest's column of each."""
+
+MAX_PAIRS = 24
+"""How many pairs of twins the audit shows."""
+
+
+def audit(
+    scan: Scan,
+    against: Sequence[Scan] = (),
+    distance: int = DISTANCE,
+    correlation: float = CORRELATION,
+    show_progress: bool = True,
+) -> dict[str, Any]:
+    """Looks for duplicates, twins across splits, label conflicts, bad files, and overlaps with other data sets.
+
+    Args:
+        scan: the data set; its official splits, where it has any, are the ones that are audited.
+        against: other data sets.
+        distance: bits that the perceptual hashes of near-duplicates may differ in.
+        correlation: the least correlation of their thumbnails.
+        show_progress: progress bars.
+
+    Returns:
+        One JSON-like object: ``root``, ``images``, ``unreadable`` (how many), ``unreadable_files``, ``classes`` and ``sizes`` (tables as
+        lists of rows), ``test_images``, ``md5``, ``pixels`` and ``near`` (each with ``redundant_files``, ``within_split``,
+        ``across_splits``, ``across_classes``, ``test_with_train_twin``, ``test_share``, and for near ``groups``,
+        ``largest_group``, ``distance``, ``correlation``), ``label_conflicts`` (lists of paths that show one picture under several
+        labels), ``against`` (overlaps by fingerprint), ``pairs`` (a choice of twins to look at), ``leak`` (whether a test image has
+        a training twin or another data set overlaps).
+    """
+    manifests = [scan.manifest, *(other.manifest for other in against)]
+    everything = pd.concat(manifests, ignore_index=True)
+    pairs = near_pairs(everything, distance, correlation, show_progress)
+    own = len(scan.manifest)
+    manifest = group(scan.manifest.reset_index(drop=True), pairs=pairs[pairs["second"] < own])
+    joint = group(everything, pairs=pairs)
+    report: dict[str, Any] = {
+        "root": str(scan.root),
+        "images": own,
+        "unreadable": len(scan.unreadable),
+        "unreadable_files": scan.unreadable.to_dict("records"),
+        "classes": class_table(manifest).reset_index().to_dict("records"),
+        "sizes": size_table(manifest).to_dict("records"),
+        "test_images": int((manifest["split"] == "test").sum()),
+    }
+    for name, column in FINGERPRINTS.items():
+        report[name] = _duplicates(manifest, column)
+    sizes = manifest["group"].value_counts()
+    report["near"] |= {
+        "groups": len(sizes),
+        "largest_group": int(sizes.max()),
+        "distance": distance,
+        "correlation": correlation,
+    }
+    report["label_conflicts"] = label_conflicts(manifest)
+    report["against"] = _overlaps(joint, own, against)
+    report["pairs"] = _pairs_to_show(everything, manifest, pairs, own)
+    overlap = any(row["near"]["images"] for row in report["against"])
+    report["leak"] = bool(report["near"]["test_with_train_twin"] or overlap)
+    return report
+
+
+def label_conflicts(manifest: pd.DataFrame) -> list[list[str]]:
+    """Returns the paths of every picture (identical pixel by pixel) that is filed under several labels."""
+    labels = manifest.groupby("pixel_hash")["label"].transform("nunique")
+    conflicts = manifest[labels > 1].groupby("pixel_hash")["path"]
+    return sorted(sorted(paths) for _, paths in conflicts)
+
+
+def class_table(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Returns the number of images of each class (columns) in each split (rows; ``all`` where there is none)."""
+    split = manifest["split"].replace("", "all").rename("split")
+    return pd.crosstab(split, manifest["label"]).rename_axis(columns=None)
+
+
+def size_table(manifest: pd.DataFrame, rows: int = 10) -> pd.DataFrame:
+    """Returns the most frequent picture sizes: ``width``, ``height``, ``images``, ``share``, and the classes that have them."""
+    by_size = manifest.groupby(["width", "height"])
+    table = by_size.size().rename("images").reset_index()
+    table["share"] = table["images"] / len(manifest)
+    table["classes"] = by_size["label"].agg(lambda labels: ", ".join(sorted(set(labels)))).to_numpy()
+    return table.sort_values(["images", "width"], ascending=[False, True]).head(rows).reset_index(drop=True)
+
+
+def _duplicates(manifest: pd.DataFrame, column: str) -> dict[str, Any]:
+    by_value = manifest.groupby(column)
+    several = by_value["path"].transform("size") > 1
+    across_splits = by_value["split"].transform("nunique") > 1
+    test = manifest["split"] == "test"
+    with_twin = int((twins(manifest, column) & test).sum())
+    return {
+        "redundant_files": len(manifest) - manifest[column].nunique(),
+        "within_split": int((several & ~across_splits).sum()),
+        "across_splits": int(across_splits.sum()),
+        "across_classes": int((by_value["label"].transform("nunique") > 1).sum()),
+        "test_with_train_twin": with_twin,
+        "test_share": with_twin / int(test.sum()) if test.any() else None,
+    }
+
+
+def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[dict[str, Any]]:
+    """For each other data set, how many of its images are here, and how many of ours are there, by each fingerprint."""
+    ours, start, rows = joint.iloc[:own], own, []
+    for other in against:
+        theirs = joint.iloc[start : start + len(other.manifest)]
+        start += len(other.manifest)
+        row: dict[str, Any] = {"root": str(other.root), "images": len(theirs)}
+        for name, column in FINGERPRINTS.items():
+            row[name] = {
+                "images": int(theirs[column].isin(ours[column]).sum()),
+                "ours": int(ours[column].isin(theirs[column]).sum()),
+            }
+        rows.append(row)
+    return rows
+
+
+def _pairs_to_show(
+    everything: pd.DataFrame, manifest: pd.DataFrame, pairs: pd.DataFrame, own: int
+) -> list[dict[str, Any]]:
+    """Chooses pairs worth a look: across splits, classes or data sets first, some of each kind of fingerprint."""
+    first, second = everything.iloc[pairs["first"]], everything.iloc[pairs["second"]]
+
+    def differs(column: str) -> np.ndarray:
+        return first[column].to_numpy() != second[column].to_numpy()
+
+    across = (pairs["first"] < own) & (pairs["second"] >= own)
+    inside = pairs["second"] < own
+    rank = np.select([differs("label") & inside, across, differs("split") & inside, inside], [0, 1, 2, 3], 4)
+    kind = np.select([~differs("md5"), ~differs("pixel_hash")], ["bytes", "pixels"], "near")
+    table = pairs.assign(rank=rank, kind=kind)
+    table = table[table["rank"] < 4].sort_values(["rank", "correlation", "first"])
+    table["turn"] = table.groupby(["rank", "kind"]).cumcount()
+    table = table.sort_values(["turn", "rank"], kind="stable").head(MAX_PAIRS)
+    return [
+        {
+            "a": everything["path"].iat[row.first],
+            "b": everything["path"].iat[row.second],
+            "fingerprint": row.kind,
+            "correlation": round(float(row.correlation), 4),
+            "split_a": everything["split"].iat[row.first],
+            "split_b": everything["split"].iat[row.second],
+            "label_a": everything["label"].iat[row.first],
+            "label_b": everything["label"].iat[row.second],
+        }
+        for row in table.itertuples()
+    ]

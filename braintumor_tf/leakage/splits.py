@@ -1,0 +1,149 @@
+"""Splits: by cluster unless asked otherwise, stratified by class, seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.errors import SplitError
+from braintumor_tf.leakage.groups import group
+
+PROTOCOLS = ("grouped", "random", "official", "kfold", "external")
+SPLITS = ("train", "validation", "test")
+OVERLAP = "overlap"
+"""The split of an external image that has a near-duplicate in training: kept in the manifest, never scored."""
+
+
+def split(
+    manifest: pd.DataFrame,
+    protocol: str = "grouped",
+    seed: int = 0,
+    fractions: Sequence[float] = (0.7, 0.15, 0.15),
+    folds: int = 5,
+    fold: int = 0,
+    external: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Assigns every image to ``train``, ``validation`` or ``test``.
+
+    - ``grouped``: whole groups, stratified by class.
+    - ``random``: image by image, as most publications do; it leaks, and the report says how much.
+    - ``official``: the data set's own test images; validation is cut out of training by group where the source has none.
+    - ``kfold``: `fold` of `folds` grouped folds is the test set; validation is cut out of the rest by group.
+    - ``external``: the test set is another data set; its images with a near-duplicate here become ``overlap``.
+
+    Args:
+        manifest: with its groups (they are made where they are missing).
+        protocol: one of `PROTOCOLS`.
+        seed: of the random order; the same seed gives the same split whatever the order of the rows.
+        fractions: of train, validation and test; they add up to 1. For ``official``, ``kfold`` and ``external`` validation's
+            share is taken relative to train plus validation.
+        folds: how many, for ``kfold``.
+        fold: which one is the test set, 0 to ``folds - 1``.
+        external: the other data set's manifest, for ``external``.
+
+    Returns:
+        A copy with the column `split` filled; for ``external`` the rows of both.
+
+    Raises:
+        SplitError: an unknown protocol, fractions that do not add up to 1, no official test images, too few groups
+            of a class, labels of the external set that do not fit, or a fold out of range.
+    """
+    if protocol not in PROTOCOLS:
+        raise SplitError(f"protocol is {protocol!r}; it must be one of {', '.join(PROTOCOLS)}")
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise SplitError(f"fractions are {tuple(fractions)}; give three that are not negative and add up to 1")
+    if (external is not None) != (protocol == "external"):
+        raise SplitError("an external manifest goes with the protocol external, and only with it")
+    if protocol == "external":
+        manifest = _join(manifest, external)
+    if (manifest["group"] == "").any() or protocol == "external":
+        manifest = group(manifest)
+    inner = (fractions[0] / (1 - fractions[2]), fractions[1] / (1 - fractions[2])) if fractions[2] < 1 else (1.0, 0.0)
+    if protocol == "random":
+        result = _allocate(manifest, manifest["path"], SPLITS, fractions, seed)
+    elif protocol == "grouped":
+        result = _allocate(manifest, manifest["group"], SPLITS, fractions, seed)
+    elif protocol == "kfold":
+        result = _kfold(manifest, inner, folds, fold, seed)
+    elif protocol == "official":
+        result = _official(manifest, inner, seed)
+    else:
+        result = _external(manifest, inner, seed)
+    return manifest.assign(split=result)
+
+
+def _allocate(
+    manifest: pd.DataFrame, keys: pd.Series, parts: Sequence[str], fractions: Sequence[float], seed: int
+) -> pd.Series:
+    """Gives whole groups to parts so that each class comes as near as possible to the wanted fractions.
+
+    Groups come in random order, and each goes to the part that lacks most of the group's classes relative to
+    what it should get. (Largest first, as scikit-learn's StratifiedGroupKFold does it, would fill the small parts
+    with images that have no look-alike at all.)
+    """
+    table = pd.crosstab(keys, manifest["label"]).sort_index()
+    members, total = table.to_numpy(float), table.sum().to_numpy(float)
+    wanted = np.outer(fractions, total)
+    open_parts = np.flatnonzero(np.asarray(fractions) > 0)
+    _check_enough(table, len(open_parts))
+    filled = np.zeros_like(wanted)
+    chosen = np.empty(len(table), dtype=int)
+    for row in np.random.default_rng(seed).permutation(len(table)):
+        lack = (wanted[open_parts] - filled[open_parts]) / wanted[open_parts]
+        chosen[row] = open_parts[np.argmax(lack @ (members[row] / members[row].sum()))]
+        filled[chosen[row]] += members[row]
+    return keys.map({key: parts[part] for key, part in zip(table.index, chosen)})
+
+
+def _check_enough(table: pd.DataFrame, parts: int) -> None:
+    counts = (table > 0).sum()
+    if counts.min() < parts:
+        raise SplitError(
+            f"class {counts.idxmin()} has {counts.min()} groups of look-alikes; {parts} parts need at least one each: "
+            "add images, leave the class out, or use fewer folds"
+        )
+
+
+def _kfold(manifest: pd.DataFrame, inner: Sequence[float], folds: int, fold: int, seed: int) -> pd.Series:
+    if folds < 2 or not 0 <= fold < folds:
+        raise SplitError(f"fold {fold} of {folds}: folds must be at least 2 and fold from 0 to folds - 1")
+    part = _allocate(manifest, manifest["group"], [str(i) for i in range(folds)], [1 / folds] * folds, seed)
+    return _test_and_rest(manifest, part == str(fold), inner, seed)
+
+
+def _official(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.Series:
+    present = set(manifest["split"])
+    if not {"train", "test"} <= present:
+        raise SplitError(
+            "the data set has no official train and test folders "
+            f"(splits found: {', '.join(sorted(present - {''})) or 'none'}); use the protocol grouped"
+        )
+    if not present <= set(SPLITS):
+        raise SplitError(f"some images have the split {sorted(present - set(SPLITS))[0]!r}; use train, validation, test")
+    if "validation" in present:
+        return manifest["split"]
+    return _test_and_rest(manifest, manifest["split"] == "test", inner, seed)
+
+
+def _external(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.Series:
+    outside = manifest["split"] == "test"
+    seen = outside & manifest["group"].isin(manifest.loc[~outside, "group"])
+    return _test_and_rest(manifest, outside, inner, seed).mask(seen, OVERLAP)
+
+
+def _test_and_rest(manifest: pd.DataFrame, test: pd.Series, inner: Sequence[float], seed: int) -> pd.Series:
+    rest = manifest[~test]
+    chosen = _allocate(rest, rest["group"], ("train", "validation"), inner, seed)
+    return chosen.reindex(manifest.index).fillna("test")
+
+
+def _join(manifest: pd.DataFrame, external: pd.DataFrame) -> pd.DataFrame:
+    strange = sorted(set(external["label"]) - set(manifest["label"]))
+    if strange:
+        raise SplitError(
+            f"the external set has the class {strange[0]}, which training lacks; "
+            "bring both to the same classes, for example with to_binary"
+        )
+    return pd.concat([manifest.assign(split=""), external.assign(split="test")], ignore_index=True)
