@@ -1,0 +1,27 @@
+"""Every figure of the project, in one place: each function takes a table and returns a matplotlib `Figure`."""
+
+from __future__ import annotations
+
+from braintumor_tf.report.data_plots import class_balance, group_sizes, image_sizes
+from braintumor_tf.report.image_plots import predicted_grid, sample_grid, twin_pairs, worst_errors
+from braintumor_tf.report.interval_plots import leak_curve, score_intervals
+from braintumor_tf.report.score_plots import confusion_matrix, precision_recall_curves, roc_curves
+from braintumor_tf.report.style import save_figure
+from braintumor_tf.report.training_plots import training_curves
+
+__all__ = [
+    "class_balance",
+    "confusion_matrix",
+    "group_sizes",
+    "image_sizes",
+    "leak_curve",
+    "precision_recall_curves",
+    "predicted_grid",
+    "roc_curves",
+    "sample_grid",
+    "save_figure",
+    "score_intervals",
+    "training_curves",
+    "twin_pairs",
+    "worst_errors",
+]
