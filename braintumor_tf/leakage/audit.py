@@ -14,6 +14,9 @@ from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_pair
 FINGERPRINTS = {"md5": "md5", "pixels": "pixel_hash", "near": "group"}
 """The audit's three fingerprints, strict to wide, and the manifest's column of each."""
 
+SAME_PICTURE = 0.99
+"""Correlation of two thumbnails from which near-duplicates are taken for one picture, in another encoding or size."""
+
 MAX_PAIRS = 24
 """How many pairs of twins the audit shows."""
 
@@ -66,7 +69,7 @@ def audit(
         "distance": distance,
         "correlation": correlation,
     }
-    report["label_conflicts"] = label_conflicts(manifest)
+    report["label_conflicts"] = label_conflicts(scan.manifest.reset_index(drop=True), pairs[pairs["second"] < own])
     report["against"] = _overlaps(joint, own, against)
     report["pairs"] = _pairs_to_show(everything, manifest, pairs, own)
     overlap = any(row["near"]["images"] for row in report["against"])
@@ -74,11 +77,22 @@ def audit(
     return report
 
 
-def label_conflicts(manifest: pd.DataFrame) -> list[list[str]]:
-    """Returns the paths of every picture (identical pixel by pixel) that is filed under several labels."""
-    labels = manifest.groupby("pixel_hash")["label"].transform("nunique")
-    conflicts = manifest[labels > 1].groupby("pixel_hash")["path"]
-    return sorted(sorted(paths) for _, paths in conflicts)
+def label_conflicts(
+    manifest: pd.DataFrame, pairs: pd.DataFrame, correlation: float = SAME_PICTURE
+) -> list[list[str]]:
+    """Finds pictures that are filed under several labels.
+
+    Args:
+        manifest: one row an image.
+        pairs: its `near_pairs`.
+        correlation: from which two thumbnails show the same picture.
+
+    Returns:
+        For each such picture the paths of all its files.
+    """
+    same = group(manifest, pairs=pairs[pairs["correlation"] >= correlation])
+    labels = same.groupby("group")["label"].transform("nunique")
+    return sorted(sorted(paths) for _, paths in same[labels > 1].groupby("group")["path"])
 
 
 def class_table(manifest: pd.DataFrame) -> pd.DataFrame:

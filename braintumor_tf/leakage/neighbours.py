@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def _blocks(n: int, distance: int) -> tuple[int, int]:
 def _masks(blocks: int, kept: int) -> list[np.uint64]:
     """A mask of bits for every choice of `kept` blocks out of `blocks`."""
     edges = [round(block * BITS / blocks) for block in range(blocks + 1)]
-    single = [(1 << high) - (1 << low) for low, high in zip(edges, edges[1:])]
+    single = [(1 << high) - (1 << low) for low, high in pairwise(edges)]
     return [np.uint64(sum(choice)) for choice in combinations(single, kept)]
 
 

@@ -121,7 +121,7 @@ def _official(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.S
             f"(splits found: {', '.join(sorted(present - {''})) or 'none'}); use the protocol grouped"
         )
     if not present <= set(SPLITS):
-        raise SplitError(f"some images have the split {sorted(present - set(SPLITS))[0]!r}; use train, validation, test")
+        raise SplitError(f"some images have the split {min(present - set(SPLITS))!r}; use train, validation, test")
     if "validation" in present:
         return manifest["split"]
     return _test_and_rest(manifest, manifest["split"] == "test", inner, seed)
