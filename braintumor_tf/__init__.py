@@ -1,0 +1,40 @@
+"""Honest classification of brain MRI slices with Keras 3.
+
+The public names are imported when they are first used, so ``import braintumor_tf`` is fast and imports neither
+TensorFlow nor Keras. Research use only, never diagnosis.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from braintumor_tf._version import __version__
+
+_STAGES = ("datasets", "leakage", "augment", "models", "training", "evaluation", "explain", "report", "notebooks", "runs")
+
+_NAMES = {
+    "datasets": ("fetch", "load", "read_image", "read_manifest", "scan", "to_binary", "verify", "write_synthetic"),
+    "leakage": ("audit", "baselines", "group", "leak_curve", "split"),
+    "augment": ("ImageDataGenerator",),
+    "models": ("build",),
+    "training": ("fit",),
+    "evaluation": ("evaluate", "predict", "run_experiment"),
+    "report": ("write_report",),
+    "runs": ("Run",),
+}
+_STAGE_OF = {name: stage for stage, names in _NAMES.items() for name in names}
+
+__all__ = ["__version__", *_STAGES, *_STAGE_OF]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _STAGES:
+        return importlib.import_module(f"braintumor_tf.{name}")
+    if name in _STAGE_OF:
+        return getattr(importlib.import_module(f"braintumor_tf.{_STAGE_OF[name]}"), name)
+    raise AttributeError(f"module 'braintumor_tf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
