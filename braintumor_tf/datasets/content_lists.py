@@ -19,11 +19,11 @@ CONTENTS = Path(__file__).parent / "contents"
 """Where the lists of known content lie: one ``<source>.csv.gz`` each, with hashes and file names, never images."""
 
 HASH_DIGITS = 12
-"""How many hexadecimal digits of a file's MD5 are compared; two of 10,000 files agree by chance once in 5 million sets."""
+"""How many hexadecimal digits of an MD5 are compared; two of 10,000 files agree by chance once in 5 million sets."""
 
 
 def hash_files(folder: str | Path, show_progress: bool = True) -> dict[str, str]:
-    """Returns the first digits of the MD5 of every image file below a folder, by relative path with ``/``; "" if unreadable."""
+    """Returns the first digits of each image file's MD5 by its path below the folder, with ``/``; "" if unreadable."""
     folder = Path(folder)
     paths = []
     for parent, folders, names in os.walk(folder):

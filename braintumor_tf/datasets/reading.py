@@ -170,7 +170,7 @@ def _check_png(data: bytes) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001  # a damaged EXIF block says nothing about the pixels
+    except Exception:  # a damaged EXIF block says nothing about the pixels
         return image
 
 

@@ -131,9 +131,9 @@ SOURCES: tuple[Source, ...] = (
             Part("Testing/pituitary", "test", "pituitary", 300),
         ),
         faults=(
-            "It merges sartaj, br35h and figshare, so it is no independent test of a model that was trained on one of them.",
+            "It merges sartaj, br35h and figshare, so it is no independent test of a model trained on one of them.",
             "216 of its 1311 test images are pixel for pixel in its training set (103 byte for byte).",
-            "File metadata alone tells tumour from none in 94.7 % of the test images: the classes come from different sources.",
+            "File metadata alone tells tumour from none in 94.7 % of the test images: the classes differ in source.",
             "Kaggle serves later versions with other counts; version 1 is described here and fetched.",
             _NO_PATIENTS,
         ),
@@ -192,7 +192,7 @@ SOURCES: tuple[Source, ...] = (
         faults=(
             "It shows breast tissue under the microscope, not brains: use it to test methods only.",
             "The archive holds every image twice: at its top and again in the folder IDC_regular_ps50_idx5.",
-            "Its patches of 50 x 50 pixels are neighbours on few slides: split by patient, the first folder of each path.",
+            "Its patches of 50 x 50 pixels are neighbours on few slides: split by patient, the folder above the class.",
         ),
     ),
     Source(

@@ -9,7 +9,7 @@ from typing import Any
 
 from braintumor_tf.datasets.content_lists import hash_files, read_contents
 from braintumor_tf.datasets.labels import canonical_label, canonical_split
-from braintumor_tf.datasets.sources import SOURCES, Source, get_source
+from braintumor_tf.datasets.sources import SOURCES, Source
 from braintumor_tf.errors import DatasetError
 
 _ENOUGH = 0.5
@@ -17,7 +17,7 @@ _ENOUGH = 0.5
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many images of one class a source should have, and how many there are; `found` is None for an absent folder."""
+    """How many images of a class a source should have, and how many there are; `found` is None for an absent folder."""
 
     split: str
     label: str
@@ -33,8 +33,8 @@ class Verification:
         folder: the folder.
         images: how many image files it holds.
         source: the short name of the source that it is, or None.
-        certainty: ``"content"`` (files compared one by one), ``"counts"`` (only the numbers of images fit; content not known
-            here) or ``"none"``.
+        certainty: ``"content"`` (files compared one by one), ``"counts"`` (only the numbers of images fit; content not
+            known here) or ``"none"``.
         candidates: with certainty ``"counts"`` every source that fits.
         complete: True if each file that is known here is present and unchanged, none is added, and every count fits.
         absent: class folders of the source that are not there at all.
@@ -73,8 +73,8 @@ def verify(name_or_dir: str | Path, data_dir: str | Path = "data", show_progress
     """Recognises a data set by the content of its files, or failing that by its counts.
 
     Args:
-        name_or_dir: the short name of a source, looked for at ``data_dir/<name>``, or any folder: a whole data set, a part of
-            one such as its ``Testing`` folder, or one with files missing, added or changed.
+        name_or_dir: the short name of a source, looked for at ``data_dir/<name>``, or any folder: a whole data set, a
+            part of one such as its ``Testing`` folder, or one with files missing, added or changed.
         data_dir: where data sets lie.
         show_progress: a progress bar for work over two seconds.
 
@@ -113,7 +113,7 @@ def _folder_of(name_or_dir: str | Path, data_dir: Path) -> tuple[Path, Source | 
 
 
 def _best_match(files: dict[str, str]) -> tuple[Source | None, float]:
-    """Returns the source that shares most: the larger of the share of the files and the share of the source's known files."""
+    """Returns the source that shares most: the larger of the shares of the files here and of its known files."""
     here = Counter(files.values())
     best: tuple[float, int, Source | None] = (0.0, 0, None)
     for source in SOURCES:

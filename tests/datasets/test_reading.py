@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import sys
 import threading
@@ -62,7 +61,7 @@ def test_a_file_of_many_gigabytes_is_refused_unread(tmp_path):
     path = tmp_path / "huge.jpg"
     with open(path, "wb") as file:
         file.truncate(3_000_000_000)
-    with pytest.raises(ImageReadError, match="too large .3,000,000,000 bytes"):
+    with pytest.raises(ImageReadError, match="3,000,000,000 bytes"):
         read_image(path)
 
 
@@ -170,7 +169,7 @@ def test_a_cut_that_loses_pixels_is_never_read_as_whole(tmp_path):
             assert np.array_equal(got, whole), (ending, size, len(content))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(st.sampled_from(sorted(valid_files())), st.data())
 def test_damage_is_either_read_or_refused(ending, data):
     content = bytearray(valid_files()[ending])
@@ -252,4 +251,4 @@ def test_bytes_given_are_not_read_again(tmp_path):
     buffer = io.BytesIO()
     Image.fromarray(slice_pixels()).save(buffer, "PNG")
     assert open_image(tmp_path / "gone.png", buffer.getvalue()).size == (WIDTH, HEIGHT)
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Recognising a data set by its content: whatever its folder is called, in part, and with files missing, added, changed."""
+"""Recognising a data set by content: whatever its folder is called, in part, with files missing, added, changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _write(folder, paths):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Declares a made-up content of navoneel (10 + 6 files) and removes all others; returns a folder that holds it."""
+    """Declares a made-up content of navoneel (155 + 98 files) and removes all others; returns a folder that holds it."""
     contents = tmp_path / "contents"
     monkeypatch.setattr(content_lists, "CONTENTS", contents)
     folder = tmp_path / "a folder of any name"
@@ -127,8 +127,8 @@ def test_counts_alone_are_said_to_be_no_proof(published, tmp_path):
 def test_two_sources_of_equal_counts_are_both_named(published, tmp_path):
     folder = tmp_path / "br35h"
     _write(folder, [f"{name}/{n}.jpg" for name in ("yes", "no") for n in range(1500)] + ["pred/1.jpg"])
-    assert verify(folder).candidates == ("br35h", "abhranta")
-    assert verify(folder).source is None
+    found = verify(folder)
+    assert (found.source, found.candidates) == (None, ("br35h", "abhranta"))
     assert verify("br35h", data_dir=tmp_path).source == "br35h"
 
 
