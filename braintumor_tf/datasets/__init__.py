@@ -1,1 +1,35 @@
 """Where images come from: declared sources, download, synthetic slices, reading one image, the manifest."""
+
+from braintumor_tf.datasets.fetch import fetch
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, NO_TUMOR, TUMOR, to_binary
+from braintumor_tf.datasets.loading import load
+from braintumor_tf.datasets.manifest import COLUMNS, Scan, read_manifest, scan, thumbnails, write_manifest
+from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.datasets.sources import SOURCES, Source, get_source
+from braintumor_tf.datasets.synthetic import read_ground_truth, render_slice, write_synthetic
+from braintumor_tf.datasets.verify import Verification, verify
+
+__all__ = [
+    "BINARY_CLASSES",
+    "CLASSES",
+    "COLUMNS",
+    "NO_TUMOR",
+    "SOURCES",
+    "TUMOR",
+    "Scan",
+    "Source",
+    "Verification",
+    "fetch",
+    "get_source",
+    "load",
+    "read_ground_truth",
+    "read_image",
+    "read_manifest",
+    "render_slice",
+    "scan",
+    "thumbnails",
+    "to_binary",
+    "verify",
+    "write_manifest",
+    "write_synthetic",
+]

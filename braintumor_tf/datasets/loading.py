@@ -36,7 +36,8 @@ def load(dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str
         return scan(write_synthetic(folder, **(synthetic or {})), source=SYNTHETIC, **options)
     if Path(name).expanduser().exists():
         return scan(name, **options)
-    if name in SOURCES:
+    names = [source.name for source in SOURCES]
+    if name in names:
         folder = Path(data_dir) / name
         if folder.exists():
             return scan(_csv_or_folder(folder), source=name, **options)
@@ -45,7 +46,7 @@ def load(dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str
             "or give the folder where it already is"
         )
     raise DatasetError(
-        f"{name}: neither a folder, a CSV nor a known data set (synthetic, {', '.join(sorted(SOURCES))})"
+        f"{name}: neither a folder, a CSV nor a known data set (synthetic, {', '.join(names)})"
     )
 
 

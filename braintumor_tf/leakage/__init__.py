@@ -1,6 +1,6 @@
 """Whether a score can be believed: near-duplicates, groups, splits, the audit, the dumb baselines."""
 
-from braintumor_tf.leakage.audit import audit, class_table, label_conflicts, size_table
+from braintumor_tf.leakage.audit import audit, class_table, format_audit, label_conflicts, size_table, verdict
 from braintumor_tf.leakage.baselines import BASELINES, baselines, leak_curve, pca_logistic_regression
 from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_pairs, twins
 from braintumor_tf.leakage.neighbours import hamming_pairs, to_bits
@@ -16,6 +16,7 @@ __all__ = [
     "audit",
     "baselines",
     "class_table",
+    "format_audit",
     "group",
     "hamming_pairs",
     "label_conflicts",
@@ -26,4 +27,5 @@ __all__ = [
     "split",
     "to_bits",
     "twins",
+    "verdict",
 ]

@@ -172,3 +172,56 @@ def _pairs_to_show(
         }
         for row in table.itertuples()
     ]
+
+
+def format_audit(report: dict[str, Any]) -> str:
+    """Returns an audit as text for a terminal.
+
+    Args:
+        report: from `audit`.
+    """
+    test = report["test_images"]
+    lines = [f"{report['root']}: {report['images']:,} images, {report['unreadable']} unreadable files", ""]
+    lines += [f"  unreadable: {row['path']}: {row['reason']}" for row in report["unreadable_files"]]
+    classes = pd.DataFrame(report["classes"]).set_index("split")
+    lines += [classes.to_string(), "", f"{'':24}{'redundant':>12}{'across':>10}{'across':>10}{'test images with':>20}"]
+    lines += [f"{'fingerprint':24}{'files':>12}{'splits':>10}{'classes':>10}{'a training twin':>20}"]
+    names = {"md5": "bytes (MD5)", "pixels": "grey pixels", "near": "near-duplicates"}
+    for key, name in names.items():
+        row = report[key]
+        share = f"{row['test_with_train_twin']} of {test}" if test else "no test split"
+        lines.append(
+            f"{name:24}{row['redundant_files']:>12,}{row['across_splits']:>10,}{row['across_classes']:>10,}{share:>20}"
+        )
+    near = report["near"]
+    lines += ["", f"{near['groups']:,} groups of look-alikes, the largest of {near['largest_group']} images"]
+    for paths in report["label_conflicts"]:
+        lines += ["one picture under several labels:", *(f"  {path}" for path in paths)]
+    for row in report["against"]:
+        lines += [
+            "",
+            f"overlap with {row['root']} ({row['images']:,} images): of its images "
+            + ", ".join(f"{row[key]['images']:,} by {name}" for key, name in names.items())
+            + " are here too",
+        ]
+    return "\n".join([*lines, "", verdict(report)])
+
+
+def verdict(report: dict[str, Any]) -> str:
+    """Returns what an audit means, in one or two sentences."""
+    test, near = report["test_images"], report["near"]
+    parts = []
+    if near["test_with_train_twin"]:
+        parts.append(
+            f"LEAK: {near['test_share']:.0%} of the test images have a training twin; "
+            "a score on this test set is no evidence. Split by group instead (protocol grouped)."
+        )
+    elif not test and near["redundant_files"]:
+        share = near["redundant_files"] / report["images"]
+        parts.append(f"No official test split. {share:.0%} of the images repeat another one: split by group, not at random.")
+    else:
+        parts.append("No test image has a training twin." if test else "No near-duplicates found.")
+    overlaps = [row["root"] for row in report["against"] if row["near"]["images"]]
+    if overlaps:
+        parts.append(f"Overlaps with {', '.join(overlaps)}: drop the overlap before one is used to test the other.")
+    return " ".join(parts)
