@@ -1,0 +1,66 @@
+"""Noise models, and an `ImageDataGenerator` that takes the place of Keras's.
+
+Importing the noise models imports neither Keras nor TensorFlow; the generator does so when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from braintumor_tf.augment.noise import (
+    PRESETS,
+    SEVERITIES,
+    BiasField,
+    GaussianBlur,
+    GaussianNoise,
+    MotionBlur,
+    Noise,
+    NoiseError,
+    Preset,
+    RandomNoise,
+    Record,
+    RicianNoise,
+    SaltAndPepperNoise,
+    SpeckleNoise,
+    describe,
+    noise_at,
+    replay,
+)
+
+_LAZY = {
+    "ImageDataGenerator": "generator",
+    "DirectoryIterator": "flows",
+    "DataFrameIterator": "flows",
+    "NumpyArrayIterator": "flows",
+}
+
+__all__ = [
+    "PRESETS",
+    "SEVERITIES",
+    "BiasField",
+    "DataFrameIterator",
+    "DirectoryIterator",
+    "GaussianBlur",
+    "GaussianNoise",
+    "ImageDataGenerator",
+    "MotionBlur",
+    "Noise",
+    "NoiseError",
+    "NumpyArrayIterator",
+    "Preset",
+    "RandomNoise",
+    "Record",
+    "RicianNoise",
+    "SaltAndPepperNoise",
+    "SpeckleNoise",
+    "describe",
+    "noise_at",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,245 @@
+"""What the three iterators share: reproducible batches, made in parallel, of any epoch and in any order."""
+
+from __future__ import annotations
+
+import collections
+import os
+import threading
+from collections.abc import Iterator as PythonIterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from keras.src.legacy.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
+from keras.src.utils.image_utils import array_to_img
+
+from braintumor_tf.augment.batches import BatchMemory, available_cores, for_each
+from braintumor_tf.augment.parameters import BLOCK, IDENTITY, Block, draw_block, order_of, single
+from braintumor_tf.augment.rendering import add_noise, expand, standardizes_by_pixel, transform, write_plain
+from braintumor_tf.augment.streams import quick_stream
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from braintumor_tf.augment.generator import ImageDataGenerator
+
+_BLOCKS_KEPT = 256  # about 50 MB of parameters, for a quarter of a million images
+
+
+class ReproducibleIterator:
+    """Mixed into Keras's iterators before Keras's own base class.
+
+    Attributes:
+        epoch: the current epoch, from 0. `on_epoch_end` moves to the next; assign to go to any.
+        threads: how many threads fill one batch; None for the processors available, divided by `workers`.
+        clean: whether images are left as they are (the subset ``"validation"``).
+        skipped: list of (path, reason) of files left out because they cannot be read.
+    """
+
+    image_data_generator: ImageDataGenerator
+    threads: int | None = None
+    skipped: tuple[tuple[str, str], ...] | list[tuple[str, str]] = ()
+
+    def _start(self, subset: str | None, seed: int | None) -> None:
+        generator = self.image_data_generator
+        seed = generator.seed if seed is None else seed
+        self.seed = int(np.random.randint(1 << 31)) if seed is None else int(seed)  # the one look at the global state
+        self.clean = subset == "validation"
+        self._epoch = 0
+        self._blocks: collections.OrderedDict[tuple[int, int], Block] = collections.OrderedDict()
+        self._orders: dict[int, np.ndarray] = {}
+        self._state_lock = threading.Lock()
+        self._memory = BatchMemory()
+        kind = type(generator)
+        self._by_pixel = standardizes_by_pixel(generator, KerasImageDataGenerator.standardize)
+        own = _generator_class()
+        self._draws_itself = kind.get_random_transform is own.get_random_transform
+        self._applies_itself = kind.apply_transform is own.apply_transform
+        self._set_index_array()
+
+    # === What Keras's Iterator and PyDataset offer ===
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._epoch = int(value)
+        self._set_index_array()
+
+    def __getitem__(self, idx: int) -> Any:
+        if not -len(self) <= idx < len(self):
+            raise IndexError(f"batch {idx} of an iterator that has {len(self)}")
+        self.total_batches_seen += 1
+        return self.batch(idx % len(self))
+
+    def __next__(self) -> Any:
+        with self.lock:
+            epoch, index = self.epoch, self.batch_index
+            self.total_batches_seen += 1
+            self.batch_index += 1
+            if self.batch_index >= len(self):
+                self.batch_index = 0
+                self.epoch += 1
+        return self.batch(index, epoch)
+
+    def on_epoch_end(self) -> None:
+        """Goes to the next epoch; Keras calls this."""
+        self.epoch += 1
+
+    def reset(self) -> None:
+        """Starts again at the first batch, of the next epoch if a loop has begun this one."""
+        if getattr(self, "batch_index", 0):
+            self.epoch += 1
+        self.batch_index = 0
+
+    def _set_index_array(self) -> None:
+        self.index_array = self.order(self._epoch)
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:
+        return self._make(np.asarray(index_array), self.epoch)
+
+    # === Batches ===
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Returns the numbers of the images in the order in which they come in an epoch."""
+        with self._state_lock:
+            if epoch not in self._orders:
+                while len(self._orders) > 2:
+                    self._orders.pop(next(iter(self._orders)))
+                self._orders[epoch] = order_of(self.seed, epoch, self.n, self.shuffle)
+            return self._orders[epoch]
+
+    def batch(self, index: int, epoch: int | None = None) -> Any:
+        """Returns one batch: the same for the same arguments, whatever was asked for before.
+
+        Args:
+            index: which batch, from 0.
+            epoch: which epoch; None for the current one.
+        """
+        epoch = self.epoch if epoch is None else epoch
+        return self._make(self.order(epoch)[self.batch_size * index : self.batch_size * (index + 1)], epoch)
+
+    def parameters(self, number: int, epoch: int | None = None) -> dict[str, Any]:
+        """Returns what an image gets in an epoch: the dictionary that the generator's `apply_transform` takes and
+        replays.
+
+        Args:
+            number: of the image (its place in `filenames`, not in a batch).
+            epoch: which epoch; None for the current one.
+        """
+        if self.clean:
+            return dict(IDENTITY)
+        epoch = self.epoch if epoch is None else epoch
+        block, row = self._block(number, epoch)
+        if not self._draws_itself:
+            seed = int(block.noise_seeds[row]) % (1 << 32)
+            return self.image_data_generator.get_random_transform(self._keras_shape(), seed=seed)
+        return block.parameters(row) | {"noise": self._noise_record(block, row)}
+
+    def to_dataset(self) -> tf.data.Dataset:
+        """Returns the same batches as a `tf.data.Dataset` of one epoch; each pass over it is the next epoch.
+
+        The first pass gives the current epoch.
+
+        Raises:
+            ImportError: TensorFlow is not installed.
+        """
+        import tensorflow as tf
+
+        first = _as_tuple(self._make(self.order(self.epoch)[:1], self.epoch))
+        signature = tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), first)
+        epochs = iter(range(self.epoch, 1 << 62))
+
+        def batches() -> PythonIterator[Any]:
+            epoch = next(epochs)
+            for index in range(len(self)):
+                yield _as_tuple(self.batch(index, epoch))
+
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2)
+
+    def memory_report(self) -> dict[str, int]:
+        """Returns the bytes that this iterator keeps: images in memory and on disk, and spare batches."""
+        batch = self.batch_size * int(np.prod(self.image_shape)) * np.dtype(self.dtype).itemsize
+        return {"images_in_memory": 0, "images_on_disk": 0, "spare_batches_at_most": self._memory.kept * batch}
+
+    def _make(self, numbers: np.ndarray, epoch: int) -> Any:
+        batch = self._memory.empty((len(numbers), *self.image_shape), self.dtype)
+        threads = self.threads or max(1, available_cores() // max(1, self.workers))
+        for_each(len(numbers), lambda place: self._render(int(numbers[place]), epoch, batch[place]), threads)
+        if self.save_to_dir:
+            self._save(batch, numbers, epoch)
+        return self._with_targets(batch, numbers)
+
+    def _render(self, number: int, epoch: int, out: np.ndarray) -> None:
+        generator, channels = self.image_data_generator, self._channels()
+        source = self._pixels(number)
+        if not self._applies_itself:
+            image = expand(source.astype(np.float32), self.data_format, channels)
+            out[...] = generator.standardize(generator.apply_transform(image, self.parameters(number, epoch)))
+            return
+        image = source.astype(np.float32)
+        if not self.clean:
+            if self._draws_itself:
+                block, row = self._block(number, epoch)
+                record = self._noise_record(block, row)
+            else:
+                given = self.parameters(number, epoch)
+                block, row, record = single(given, *image.shape[:2]), 0, given.get("noise")
+            image = add_noise(transform(image, generator, block, row), record, channels)
+        if self._by_pixel:
+            write_plain(image, generator, out)
+        else:
+            out[...] = generator.standardize(expand(image, self.data_format, channels))
+
+    def _block(self, number: int, epoch: int) -> tuple[Block, int]:
+        key = (epoch, number // BLOCK)
+        with self._state_lock:
+            block = self._blocks.get(key)
+        if block is None:
+            height, width, _ = self._sizes()
+            block = draw_block(self.image_data_generator, height, width, self.seed, *key)
+            with self._state_lock:
+                self._blocks[key] = block
+                while len(self._blocks) > _BLOCKS_KEPT:
+                    self._blocks.popitem(last=False)
+        return block, number % BLOCK
+
+    def _noise_record(self, block: Block, row: int) -> dict[str, Any] | None:
+        noise = self.image_data_generator.noise
+        return None if noise is None else noise.sample(quick_stream(int(block.noise_seeds[row]), "noise"))
+
+    def _sizes(self) -> tuple[int, int, int]:
+        if self.data_format == "channels_first":
+            return self.image_shape[1], self.image_shape[2], self.image_shape[0]
+        return tuple(self.image_shape)
+
+    def _channels(self) -> int:
+        return self.image_shape[0 if self.data_format == "channels_first" else 2]
+
+    def _keras_shape(self) -> tuple[int, ...]:
+        return tuple(self.image_shape)
+
+    def _save(self, batch: np.ndarray, numbers: np.ndarray, epoch: int) -> None:
+        for image, number in zip(batch, numbers, strict=True):
+            name = f"{self.save_prefix}_{number}_{self.seed}-{epoch}.{self.save_format}"
+            array_to_img(image, self.data_format, scale=True).save(os.path.join(self.save_to_dir, name))
+
+    def _pixels(self, number: int) -> np.ndarray:
+        """Returns an image as stored: (height, width) for grey, else with channels last; not to be changed."""
+        raise AssertionError(f"{type(self).__name__} has no pixels")
+
+    def _with_targets(self, batch: np.ndarray, numbers: np.ndarray) -> Any:
+        """Returns the batch with the targets and weights of its images, in Keras's form."""
+        raise AssertionError(f"{type(self).__name__} has no targets")
+
+
+def _generator_class() -> type:
+    from braintumor_tf.augment.generator import ImageDataGenerator
+
+    return ImageDataGenerator
+
+
+def _as_tuple(batch: Any) -> Any:
+    return tuple(_as_tuple(part) for part in batch) if isinstance(batch, (list, tuple)) else np.asarray(batch)

@@ -1,0 +1,104 @@
+"""Image files as Keras's `load_img` reads them; all files of an iterator are read once, at the start."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from braintumor_tf.augment.noise.base import has_equal_channels
+from braintumor_tf.errors import DatasetError
+from braintumor_tf.progress import progress
+
+Loader = Callable[[str], np.ndarray]
+_LISTED = 20
+
+
+def make_loader(
+    color_mode: str,
+    target_size: tuple[int, int],
+    interpolation: str,
+    keep_aspect_ratio: bool,
+    grey: bool | None,
+) -> Loader:
+    """Returns a function that reads one file to the pixels that Keras's `load_img` would give.
+
+    Args:
+        color_mode: ``rgb``, ``rgba`` or ``grayscale``.
+        target_size: (height, width).
+        interpolation: a name that `load_img` knows.
+        keep_aspect_ratio: crop to the target's aspect ratio first, as `load_img` does.
+        grey: True reads luma whatever the colour mode (but ``rgba``, whose alpha is kept); None stores an RGB picture
+            whose three channels are equal as one; False keeps the three.
+
+    Returns:
+        path -> uint8 (height, width) for a grey picture, else (height, width, channels). Grey files of more than 8
+        bits, which Keras hands on unscaled in the colour mode ``grayscale``, come as float32.
+    """
+    from keras.src.utils.image_utils import load_img
+
+    as_luma = grey is True and color_mode == "rgb"
+    mode = "grayscale" if as_luma else color_mode
+
+    def load(path: str) -> np.ndarray:
+        image = load_img(path, mode, target_size, interpolation, keep_aspect_ratio)
+        if as_luma and image.mode != "L":
+            image = image.convert("L")
+        pixels = np.asarray(image)
+        if pixels.dtype != np.uint8:
+            pixels = pixels.astype(np.float32)
+        if mode == "rgb" and grey is None and has_equal_channels(pixels):
+            return pixels[..., 0].copy()
+        return pixels
+
+    return load
+
+
+def read_all(
+    paths: Sequence[str],
+    load: Loader,
+    keep: Callable[[int, np.ndarray], None] | None,
+    threads: int,
+) -> list[tuple[int, str]]:
+    """Reads every file once, in parallel, behind a progress bar.
+
+    Args:
+        paths: the files.
+        load: reads one.
+        keep: called with a file's number and pixels, from several threads; None to only check.
+        threads: how many files are read at once.
+
+    Returns:
+        The numbers of the files that cannot be read, in order, each with the reason.
+    """
+
+    def read(number: int) -> str | None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                pixels = load(paths[number])
+        except Exception as error:  # noqa: BLE001 - Pillow's decoders raise what they like
+            return " ".join(str(error).split()) or type(error).__name__
+        if keep is not None:
+            keep(number, pixels)
+        return None
+
+    with ThreadPoolExecutor(threads) as pool:
+        reasons = list(progress(pool.map(read, range(len(paths))), "Reading images", len(paths)))
+    return [(number, reason) for number, reason in enumerate(reasons) if reason is not None]
+
+
+def refuse(paths: Sequence[str], failures: list[tuple[int, str]]) -> None:
+    """Raises the error that lists unreadable files.
+
+    Raises:
+        DatasetError: always.
+    """
+    listed = "; ".join(f"{paths[number]} ({reason})" for number, reason in failures[:_LISTED])
+    more = f"; and {len(failures) - _LISTED} more" if len(failures) > _LISTED else ""
+    raise DatasetError(
+        f"{len(failures)} of {len(paths)} image files cannot be read: {listed}{more}. "
+        "Remove or replace them, or pass on_error='skip' to leave them out"
+    )

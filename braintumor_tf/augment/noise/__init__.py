@@ -1,0 +1,27 @@
+"""Noise models for MR images on the scale 0..255."""
+
+from braintumor_tf.augment.noise.base import Noise, NoiseError, Record, describe, replay
+from braintumor_tf.augment.noise.choice import RandomNoise
+from braintumor_tf.augment.noise.intensity import GaussianNoise, RicianNoise, SaltAndPepperNoise, SpeckleNoise
+from braintumor_tf.augment.noise.presets import PRESETS, SEVERITIES, Preset, noise_at
+from braintumor_tf.augment.noise.spatial import BiasField, GaussianBlur, MotionBlur
+
+__all__ = [
+    "PRESETS",
+    "SEVERITIES",
+    "BiasField",
+    "GaussianBlur",
+    "GaussianNoise",
+    "MotionBlur",
+    "Noise",
+    "NoiseError",
+    "Preset",
+    "RandomNoise",
+    "Record",
+    "RicianNoise",
+    "SaltAndPepperNoise",
+    "SpeckleNoise",
+    "describe",
+    "noise_at",
+    "replay",
+]
