@@ -46,7 +46,7 @@ _BADGE = re.compile(r"\[!\[[^\]]*\]\(https?://[^)]*\)\]\([^)]*\)")  # a badge is
 
 
 class _ThisInterpreter(AsyncKernelManager):
-    """Starts IPython in the interpreter that runs this, whatever a kernel named ``python3`` on this machine points to."""
+    """Starts IPython in the interpreter that runs this, whatever a kernel named ``python3`` here points to."""
 
     @property
     def kernel_spec(self) -> KernelSpec:

@@ -35,8 +35,8 @@ class Parameter:
 
     Attributes:
         name: as written, such as ``EPOCHS``.
-        type: its annotation, else the type of its default: ``int``, ``float``, ``bool``, ``str``, ``list``, ``list[int]``,
-            ``dict``, each possibly followed by ``| None``; ``None`` takes any value.
+        type: its annotation, else the type of its default: ``int``, ``float``, ``bool``, ``str``, ``list``,
+            ``list[int]``, ``dict``, each possibly followed by ``| None``; ``None`` takes any value.
         default: the literal.
         help: the comment at the end of its line, without the ``#``; empty where there is none.
     """
@@ -72,8 +72,8 @@ def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode | 
 def declared_parameters(path: str | Path) -> dict[str, Parameter]:
     """Reads which parameters a notebook takes.
 
-    The cell is read as Python, not line by line with a regular expression as papermill's ``inspect_notebook`` does: that
-    one misses every line whose value holds ``=``, and so would call the parameter unknown.
+    The cell is read as Python, not line by line with a regular expression as papermill's ``inspect_notebook`` does:
+    that one misses every line whose value holds ``=``, and so would call the parameter unknown.
 
     Args:
         path: the notebook.
@@ -82,8 +82,8 @@ def declared_parameters(path: str | Path) -> dict[str, Parameter]:
         The parameters by name, in their order.
 
     Raises:
-        NotebookError: the file is no notebook, has no cell tagged ``parameters``, or that cell holds anything other than
-            assignments of literals.
+        NotebookError: the file is no notebook, has no cell tagged ``parameters``, or that cell holds anything other
+            than assignments of literals.
     """
     cell = parameters_cell(read_notebook(path))
     if cell is None:
@@ -135,8 +135,9 @@ def convert(value: Any, parameter: Parameter, notebook: str) -> Any:
             plain = _parse(plain, kind)
         return json.loads(json.dumps(_typed(plain, kind), allow_nan=False))
     except (TypeError, ValueError, RecursionError):
+        expected = _EXPECTED[kind.partition("[")[0]]
         raise NotebookError(
-            f"{notebook}: {parameter.name} must be {_EXPECTED[kind.partition('[')[0]]} ({parameter.type}), not {value!r}"
+            f"{notebook}: {parameter.name} must be {expected} ({parameter.type}), not {value!r}"
         ) from None
 
 

@@ -52,10 +52,10 @@ def recorded_results(out: str | Path, notebook: str) -> dict[str, Any]:
 
 
 def begin() -> None:
-    """Makes the project's folder the working directory and prints the environment; the import cell of every notebook calls it.
+    """Makes the project's folder the working directory and prints the environment, at the end of the import cell.
 
-    Jupyter starts a notebook in the folder that holds it, papermill and ``braintumor-tf run`` where they are called. After
-    this ``data/`` and ``models/`` are the project's in both cases. Any other working directory is left as it is.
+    Jupyter starts a notebook in the folder that holds it, papermill and ``braintumor-tf run`` where they are called.
+    After this ``data/`` and ``models/`` are the project's in both cases. Any other working directory stays as it is.
     """
     here = Path.cwd()
     if here.name == "notebooks" and (here.parent / "braintumor_tf" / "__init__.py").is_file():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from braintumor_tf._version import __version__
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.notebook_parameters import check_parameters, declared_parameters, read_notebook
 from braintumor_tf.notebook_results import begin, environment_line, record_results, recorded_results
@@ -115,8 +116,8 @@ def run_notebooks(
 
     All notebooks are checked before the first one runs. Every notebook must know every parameter: one that only some
     of them know is refused, with the names of those that do, so that no setting is ever ignored in silence. ``DATASET``
-    and ``OUT`` are set from `dataset` and `out`. The working directory is the current one, so that ``data/x`` means the same
-    on the command line and in a notebook. A failure stops the series; what was finished stays.
+    and ``OUT`` are set from `dataset` and `out`. The working directory is the current one, so that ``data/x`` means the
+    same on the command line and in a notebook. A failure stops the series; what was finished stays.
 
     Args:
         notebooks: their paths, as from `select_notebooks`.
@@ -137,15 +138,18 @@ def run_notebooks(
         NotebookError: nothing to run, an unknown parameter or kernel, a value of a wrong type, a notebook without a
             parameters cell (nothing has run then); or a notebook failed, and its executed copy is kept in `out`.
     """
-    from braintumor_tf.notebook_execution import check_kernel, execute
-
+    try:
+        from braintumor_tf.notebook_execution import check_kernel, execute
+    except ImportError as error:
+        need = "pip install 'braintumor_tf[notebooks]'"
+        raise NotebookError(f"running notebooks needs {error.name}, which is not installed: {need}") from error
     paths = [Path(notebook) for notebook in notebooks]
     values = _checked_values(paths, Path(out), dict(parameters or {}), dataset)
     check_kernel(kernel)
     results = []
     for number, path in enumerate(paths, 1):
         title = f"[{number}/{len(paths)}] {path.stem}"
-        stamp = {"source": source_hash(path), "parameters": values[path], "version": _version()}
+        stamp = {"source": source_hash(path), "parameters": values[path], "version": __version__}
         result = _finished(path.stem, Path(out), stamp, html) if resume else None
         if result is None:
             _say(title, show_progress)
@@ -224,15 +228,6 @@ def _finished(name: str, out: Path, stamp: Mapping[str, Any], html: bool) -> Not
         return None
     recorded = recorded_results(out, name) if run["recorded"] else {}
     return NotebookResult(name, notebook, page if html else None, recorded, run["seconds"], skipped=True)
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("braintumor_tf")
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _say(line: str, show: bool) -> None:

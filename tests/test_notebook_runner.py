@@ -213,7 +213,7 @@ def test_files_that_are_no_notebooks_and_dangerous_folders_are_refused(tmp_path,
 def test_a_notebook_runs_in_this_interpreter_and_folder_and_leaves_a_page(tmp_path, out, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JUPYTER_PATH", str(_misleading_kernel(tmp_path)))
-    cell = f"import os, sys\nassert sys.executable == {sys.executable!r}, sys.executable\nassert os.getcwd() == {str(tmp_path)!r}"
+    cell = f"import os, sys\nassert sys.executable == {sys.executable!r}\nassert os.getcwd() == {str(tmp_path)!r}"
     path = write(tmp_path, "00_a", cell, kernelspec=False)
     before = path.read_bytes()
 
@@ -284,7 +284,8 @@ def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(tmp_path, out):
     touched = tmp_path / "started"
     cell = f"import pathlib, time\npathlib.Path({str(touched)!r}).write_text('x')\ntime.sleep(60)"
     paths = [write(tmp_path, "00_a"), write(tmp_path, "01_b", cell)]
-    script = f"from braintumor_tf.notebooks import run_notebooks\nrun_notebooks({[*map(str, paths)]}, {str(out)!r}, html=False)"
+    call = f"run_notebooks({[*map(str, paths)]}, {str(out)!r}, html=False)"
+    script = f"from braintumor_tf.notebooks import run_notebooks\n{call}"
     process = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -321,6 +322,7 @@ def test_record_results_refuses_what_is_not_finite_or_not_plain(tmp_path, value)
 def test_importing_the_helpers_of_a_notebook_is_light():
     script = (
         "import sys; import braintumor_tf.notebooks; "
-        "heavy = {'tensorflow', 'keras', 'papermill', 'nbconvert', 'sklearn', 'matplotlib'} & set(sys.modules); assert not heavy, heavy"
+        "heavy = {'tensorflow', 'keras', 'papermill', 'nbconvert', 'sklearn', 'matplotlib'} & set(sys.modules); "
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PROJECT)
