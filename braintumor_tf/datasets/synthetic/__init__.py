@@ -1,8 +1,8 @@
 """Simulated MRI slices of the head: the embedded default data, with known patients, tumour masks and planted faults.
 
-Parametric like scikit-image's Shepp-Logan phantom, but in space: a head is a set of ellipsoids and tubes in millimetres, cut by
-axial, coronal or sagittal slices, with folded cortex from band-passed noise. The pictures teach and test software; they are
-not fit for any statement about patients.
+Parametric like the Shepp-Logan phantom of scikit-image, but in space: ellipsoids and tubes in millimetres,
+cut by axial, coronal or sagittal slices, with folded cortex from band-passed noise. They teach and test software;
+they are not fit for any statement about patients.
 """
 
 from braintumor_tf.datasets.synthetic.dataset import write_synthetic

@@ -22,8 +22,14 @@ EXTENT_MM = {
 }
 """What a tight image of each plane shows: the range across and the range up, in millimetres."""
 
-MAX_RENDERED = 288
+NORMAL_AXIS = {"axial": 2, "coronal": 1, "sagittal": 0}
+"""The axis (x, y, z) along which the slices of a plane follow one another."""
+
+MAX_RENDERED = 256
 """Longest side in pixels at which a slice is computed; larger images are interpolated from it, as scanners do."""
+
+MIN_RENDERED = 128
+"""Shortest longer side at which a slice is computed; smaller images are averages of it."""
 
 Size = int | tuple[int, int] | None
 
@@ -67,8 +73,8 @@ def sample_scanner(
 
     Args:
         rng: where randomness comes from.
-        image_size: None for sides of 200 to 512 pixels, not always square; an int for square images of that side; a pair for
-            a range of the longer side.
+        image_size: None for sides of 200 to 512 pixels, not always square; an int for square images; a pair for a
+            range of the longer side.
         shortcut: 0..1, how much `lean` rather than chance decides size and border.
         lean: 0..1, a number that belongs to the patient's class.
     """
@@ -89,7 +95,7 @@ def sample_scanner(
         floor=rng.choice((0.0, 0.0, 0.012, 0.025)),
         shading=(rng.uniform(0.0, 0.3), rng.uniform(-1, 1), rng.uniform(-0.4, 1)),
         noise=rng.uniform(0.008, 0.028),
-        blur=rng.uniform(0.35, 0.8),
+        blur=rng.uniform(0.3, 0.65),
         quality=int(rng.integers(62, 96)),
     )
 
@@ -97,7 +103,7 @@ def sample_scanner(
 def slice_points(scanner: Scanner, plane: str, through: Vector, position: float) -> Points:
     """Returns the points of a slice, ``position`` millimetres from `through` along the plane's normal."""
     scale = min(1.0, MAX_RENDERED / max(scanner.height, scanner.width))
-    scale = max(scale, 160 / max(scanner.height, scanner.width))
+    scale = max(scale, MIN_RENDERED / max(scanner.height, scanner.width))
     rows, columns = round(scanner.height * scale), round(scanner.width * scale)
     (left, right), (bottom, top) = EXTENT_MM[plane]
     spacing = max((right - left) / columns, (top - bottom) / rows) * (1 + 2 * scanner.margin)

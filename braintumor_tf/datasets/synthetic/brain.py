@@ -27,12 +27,15 @@ DOME_FLAT = 9.0
 
 TEMPORAL = Ellipsoid((40, -12, -22), (25, 35, 21))
 CEREBELLUM = (Ellipsoid((21, -63, -37), (32, 29, 20)), Ellipsoid((0, -62, -32), (14, 28, 20)))
-BRAINSTEM = Tube(((0, -20, -8, 10), (0, -25, -22, 13), (0, -27, -35, 13.5), (0, -36, -50, 9), (0, -45, -70, 6.5)))
+BRAINSTEM = Tube(((0, -20, -8, 11), (0, -27, -22, 10.5), (0, -30, -36, 10.5), (0, -36, -50, 8.5), (0, -45, -70, 6.5)))
+PONS = Ellipsoid((0, -25, -31), (17, 11, 14))
+PEDUNCLES = Tube(((12, -30, -32, 6), (27, -50, -36, 7)))
 BASAL_CISTERNS = Ellipsoid((0, -10, -21), (24, 26, 12))
 PETROUS = Tube(((16, -12, -42, 5), (46, -26, -42, 9), (60, -32, -42, 11)))
 FRONT_AND_BODY = Tube(
     ((9, 30, -2, 2), (10, 24, 10, 4.5), (10, 0, 21, 4), (15, -25, 20, 4.5), (23, -42, 12, 6), (24, -64, 8, 2))
 )
+MEDIAL_WALL = Tube(((5, 28, 6, 2), (5, 14, 17, 2.6), (5.5, 0, 24, 2.4), (10, -24, 24, 3)))
 TEMPORAL_HORN = Tube(((23, -42, 10, 5), (33, -28, -8, 2), (32, -10, -20, 1.5)))
 CALLOSUM = Tube(
     (
@@ -51,7 +54,7 @@ NUCLEI = (Ellipsoid((10, -18, 6), (9, 14, 8)), Ellipsoid((14, 14, 8), (5, 9, 9))
 THIRD_VENTRICLE = Ellipsoid((0, -8, -2), (2.2, 13, 9))
 FOURTH_VENTRICLE = Ellipsoid((0, -43, -33), (7, 5, 11))
 VESSELS = (
-    (Tube(((0, -42, 4, 1.4), (0, -92, -14, 1.8))), 0.85),  # straight sinus
+    (Tube(((0, -43, 3, 0.9), (0, -66, -3, 0.9), (0, -94, -16, 1.2))), 0.6),  # straight sinus
     (
         Tube(((4, -104, -15, 3), (34, -92, -21, 3.2), (52, -60, -25, 3.2), (56, -42, -34, 3))),
         0.95,
@@ -113,7 +116,7 @@ def find_hulls(points: Points) -> Hulls:
     cerebrum = smooth_union(cerebrum, TEMPORAL.distance(both), 9)
     cerebellum = smooth_union(CEREBELLUM[0].distance(both), CEREBELLUM[1].distance(points), 8)
     cerebellum = np.maximum(cerebellum, 2.2 - cerebrum)
-    brainstem = BRAINSTEM.distance(points)
+    brainstem = smooth_union(BRAINSTEM.distance(points), PONS.distance(points), 4)
     basal = np.minimum(brainstem - 4.5, BASAL_CISTERNS.distance(points))
     cavity = smooth_union(smooth_union(cerebrum, cerebellum, 9), basal, 8) - 2.6
     return Hulls(cerebrum, cerebellum, brainstem, np.maximum(cavity, -PETROUS.distance(both)))
@@ -130,14 +133,15 @@ def draw_brain(
         hulls: the compartments at `points`.
         tissue: the patient's tissue.
         fields: the slice's noise.
-        half_thickness: half the thickness of a slice across the midline in millimetres; a sagittal slice shows the inner
-            face of a hemisphere, and not the gap between the two, because it is thicker than the gap.
+        half_thickness: half the thickness of a slice across the midline in millimetres; a sagittal slice shows the
+            inner face of a hemisphere, and not the gap between the two, because it is thicker than the gap.
     """
     image = np.full(points.shape, tissue.csf, np.float32)
     _draw_cerebrum(image, moved, hulls, tissue, fields, half_thickness)
     _draw_depths(image, moved, hulls, tissue, half_thickness)
     _draw_cerebellum(image, moved, hulls, tissue, fields)
     paint(image, coverage(hulls.brainstem, 1.5), 0.6 * tissue.white + 0.4 * tissue.grey)
+    stamp(image, moved.mirrored(), PEDUNCLES, tissue.white, softness=5.0, cover=coverage(hulls.cerebellum))
     stamp(image, moved, FOURTH_VENTRICLE, tissue.csf, grow=tissue.ventricle - 1, softness=2.0)
     image *= 1 + tissue.mottle * (fields.fine + 0.7 * fields.medium)
     _draw_vessels(image, points, moved, hulls, tissue, fields, 1 if half_thickness == 0 else 0.2)
@@ -149,10 +153,11 @@ def _draw_cerebrum(
 ) -> None:
     depth = np.maximum(-hulls.cerebrum, 0)
     joined = np.maximum(-CORE.distance(moved), 0)
-    fold = fields.texture.folds(moved) + 0.75 * np.maximum(depth - 16, 0) + joined
-    middle = np.maximum(np.abs(moved.x + 0.5 * fields.coarse), half_thickness) + joined
+    across = np.abs(moved.x + 0.5 * fields.coarse)
+    fold = fields.texture.folds(moved) + 0.75 * np.maximum(np.minimum(depth, across) - 16, 0) + joined
+    middle = np.maximum(across, half_thickness) + joined
     beyond = np.maximum(np.abs(moved.y + 10) - 30, 0) + np.maximum(30 - np.abs(moved.x), 0)
-    sylvian = np.abs(moved.z + 2 + 0.6 * moved.y + 2.5 * fields.coarse) * 0.86 + 0.6 * beyond
+    sylvian = np.abs(moved.z + 2 + 0.6 * moved.y + 4.0 * fields.coarse) * 0.86 + 0.6 * beyond
     pial = np.minimum(np.minimum(depth + 0.6, fold), np.minimum(middle + 0.3, sylvian))
     cortex = np.clip((pial - tissue.sulcus) / 1.4, 0, 1)
     core = np.clip((pial - tissue.sulcus - 2.3) / 1.8, 0, 1)
@@ -168,7 +173,7 @@ def _draw_depths(image: np.ndarray, moved: Points, hulls: Hulls, tissue: Tissue,
         stamp(image, both, nucleus, tissue.grey * 1.03, softness=2.5, cover=inside)
     swell = 2.4 * (tissue.ventricle - 1)
     septum = np.clip(both.x - 0.3, 0, 1) if half_thickness == 0 else 0.75
-    for ventricle, grow in ((FRONT_AND_BODY, swell), (TEMPORAL_HORN, swell - 0.6)):
+    for ventricle, grow in ((FRONT_AND_BODY, swell), (MEDIAL_WALL, swell), (TEMPORAL_HORN, swell - 0.6)):
         stamp(image, both, ventricle, tissue.csf, grow=grow, cover=inside * septum)
     stamp(image, moved, THIRD_VENTRICLE, tissue.csf, grow=swell / 4, cover=1.0 if half_thickness == 0 else 0.6)
     stamp(image, both, FORNIX, tissue.white, cover=inside)
@@ -178,8 +183,9 @@ def _draw_depths(image: np.ndarray, moved: Points, hulls: Hulls, tissue: Tissue,
 def _draw_cerebellum(image: np.ndarray, moved: Points, hulls: Hulls, tissue: Tissue, fields: Fields) -> None:
     back, up = -(moved.y + 40), moved.z + 34
     depth = np.maximum(-hulls.cerebellum, 0)
-    angle = np.arctan2(up, back) + 0.012 * depth + 0.05 * fields.coarse
-    leaves = np.abs(np.sin(angle * 15 + 0.18 * np.abs(moved.x))) * np.clip(depth / 5, 0.35, 1)
+    reach = np.hypot(back, 0.75 * moved.x)
+    angle = np.arctan2(up, reach * np.sign(back + 8)) + 0.012 * depth + 0.05 * fields.coarse
+    leaves = np.abs(np.sin(angle * 15 + 0.22 * reach)) * np.clip(depth / 5, 0.35, 1)
     leaves = np.maximum(leaves, np.clip((depth - 11) / 7, 0, 1))
     value = tissue.csf + (tissue.grey - tissue.csf) * np.clip(0.42 + 0.75 * leaves, 0, 1)
     value += (tissue.white - tissue.grey) * np.clip((depth - 10) / 8, 0, 1)
@@ -196,7 +202,7 @@ def _draw_vessels(
     outside = Ellipsoid((0, -8, 2), (60, 40, 32)).distance(moved)
     falx = coverage(np.abs(moved.x + 0.5 * fields.coarse) - 0.2, 1.6) * np.clip(outside / 6, 0, 1)
     paint(image, falx * coverage(hulls.cerebrum + 1.0) * 0.5 * falx_share, bright * 0.75)
-    sinus = coverage(np.hypot(points.x, hulls.cranial_cavity + 2.5) - 3.0, 1.4)
+    sinus = coverage(np.hypot(points.x, hulls.cranial_cavity + 2.2) - 2.6, 1.4)
     paint(image, sinus * coverage(points.y - 30, 40.0) * coverage(-5 - points.z, 10.0), bright)
     for vessel, share in VESSELS:
         stamp(image, both, vessel, bright * share)

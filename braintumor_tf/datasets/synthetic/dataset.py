@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES, NO_TUMOR
-from braintumor_tf.datasets.synthetic.acquisition import PLANES, Size, encode_jpeg, resize
+from braintumor_tf.datasets.synthetic.acquisition import NORMAL_AXIS, PLANES, Size, encode_jpeg, resize
 from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME, VERSION, check_reusable, to_record
 from braintumor_tf.datasets.synthetic.patients import Patient, draw_slice, sample_patient
 from braintumor_tf.datasets.synthetic.plan import Copy, PlannedImage, plan_images
@@ -45,18 +45,18 @@ def write_synthetic(
 ) -> Path:
     """Writes a synthetic data set, or finds that the folder holds it already.
 
-    The folder gets ``Training/<class>/*.jpg`` and ``Testing/<class>/*.jpg``, named as in the public Sartaj set, masks of the
-    tumours under ``_masks/`` (PNG, 0 and 255) and ``_ground_truth.json``. As in the public set, the split leaks: half the
-    patients have slices on both sides, and some files are copies of others. The same arguments give the same bytes
-    whatever the number of workers (with one release of NumPy, OpenCV and Pillow).
+    The folder gets ``Training/<class>/*.jpg`` and ``Testing/<class>/*.jpg``, named as in the public Sartaj set, masks
+    of the tumours under ``_masks/`` (PNG, 0 and 255) and ``_ground_truth.json``. As in the public set, the split leaks:
+    half the patients have slices on both sides, and some files are copies of others. The same arguments give the same
+    bytes whatever the number of workers (with one release of NumPy, OpenCV and Pillow).
 
     Args:
         folder: where to write; it must not exist, be empty, or hold this very set.
         patients_per_class: simulated patients of each of the four classes, at least 1.
         slices_per_patient: neighbouring slices of each patient, at least 1.
         seed: decides everything that is random, at least 0.
-        image_size: None for sides of 200 to 512 pixels, not always square; an int for square images of that side; a pair
-            ``(low, high)`` for a range of the longer side. At least 32.
+        image_size: None for sides of 200 to 512 pixels, not always square; an int for square images of that side; a
+            pair ``(low, high)`` for a range of the longer side. At least 32.
         byte_copies: files to plant that repeat another byte for byte, every other one across the splits.
         reencoded_copies: files to plant that show another's picture at another size and JPEG quality, likewise.
         label_conflicts: files to plant that show a training picture under the wrong tumour in the test split.
@@ -127,7 +127,7 @@ def _holds_anything(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _complete_or_nothing(folder: Path) -> Iterator[Path]:
-    """Gives a hidden folder beside `folder` that takes its name when the block ends well and is removed when it does not."""
+    """Gives a hidden folder beside `folder`; it takes that name when the block ends well, and is removed otherwise."""
     folder = folder.absolute()
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     draft.mkdir(parents=True)
@@ -170,7 +170,7 @@ def _patient(label: str, patient: int, parameters: dict[str, Any]) -> Patient:
 
 def slice_positions(patient: Patient, slices: int) -> np.ndarray:
     """Returns where a patient's slices lie, in millimetres from the lesion's centre; all of them meet the lesion."""
-    radius = patient.lesion.radii[("sagittal", "coronal", "axial").index(patient.plane)]
+    radius = patient.lesion.radii[NORMAL_AXIS[patient.plane]]
     spacing = min(patient.spacing, 1.1 * radius / max(slices - 1, 1))
     return (np.arange(slices) - (slices - 1) / 2) * spacing
 
@@ -231,6 +231,6 @@ def _save_copy(
 
 
 def bounding_box(mask: np.ndarray) -> list[int] | None:
-    """Returns ``[left, top, right, bottom]`` of a bool mask in pixels, right and bottom exclusive; None if it is empty."""
+    """Returns ``[left, top, right, bottom]`` of a bool mask in pixels, right and bottom exclusive; None if empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1] if rows.size else None

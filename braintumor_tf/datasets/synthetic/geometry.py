@@ -84,7 +84,7 @@ class Ellipsoid:
 
 @dataclass(frozen=True)
 class Tube:
-    """A chain of rods with round ends through ``(x, y, z, radius)`` knots, in millimetres; the radius changes linearly."""
+    """A chain of rods with round ends through ``(x, y, z, radius)`` knots, in millimetres; radii change linearly."""
 
     path: tuple[tuple[float, float, float, float], ...]
 

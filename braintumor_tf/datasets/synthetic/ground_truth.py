@@ -25,9 +25,10 @@ class GroundTruth:
 
     Attributes:
         parameters: the arguments of `write_synthetic` that decide its content.
-        images: one row an image, copies included: path (relative, with slashes), split, label (of the folder), true_label
-            (of the patient), patient, plane, slice, position_mm, height, width, bytes, mask (relative path or None), box
-            (``[left, top, right, bottom]`` in pixels, right and bottom exclusive, or None), copy_of (relative path or None).
+        images: one row an image, copies included: path (relative, with slashes), split, label (of the folder),
+            true_label (of the patient), patient, plane, slice, position_mm, height, width, bytes, mask (relative path
+            or None), box (``[left, top, right, bottom]`` in pixels, right and bottom exclusive, or None), copy_of
+            (relative path or None).
         copies: one row a planted copy: kind (``byte_copy``, ``reencoded_copy``, ``label_conflict``), copy, original,
             same_bytes, across_splits.
     """

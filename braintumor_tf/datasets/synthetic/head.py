@@ -12,12 +12,13 @@ from braintumor_tf.datasets.synthetic.texture import Fields
 
 AIR = 0.015
 BONE = 0.05
-NOSE = Tube(((0, 78, -14, 5), (0, 96, -52, 8), (0, 84, -60, 9)))
-LIPS = (Ellipsoid((0, 82, -78), (22, 8, 5)), Ellipsoid((0, 80, -90), (20, 8, 5)))
+NOSE = Tube(((0, 74, -14, 8), (0, 85, -36, 10), (0, 93, -53, 9), (0, 80, -60, 12)))
+LIPS = (Ellipsoid((0, 79, -78), (21, 8, 5.5)), Ellipsoid((0, 77, -91), (19, 8, 5.5)))
 CHIN = Ellipsoid((0, 70, -108), (24, 19, 17))
 FACE = Ellipsoid((22, 36, -60), (41, 47, 66))
 NECK = Tube(((0, -46, -40, 50), (0, -44, -110, 49), (0, -46, -190, 56)))
-EAR = Ellipsoid((82, -30, -34), (9, 11, 24))
+EAR_LEVEL = Ellipsoid((46, -24, -38), (30, 42, 40))
+EAR = Ellipsoid((78, -32, -32), (7, 10, 24))
 ORBIT = Tube(((33, 57, -36, 18), (26, 42, -36, 14), (13, 20, -35, 4)))
 EYE = Ellipsoid((33, 62, -36), (12.5, 12.5, 12.5))
 LENS = Ellipsoid((33, 70.5, -36), (5, 2.6, 5))
@@ -37,10 +38,14 @@ NASAL_CAVITY = Ellipsoid((0, 46, -52), (16, 34, 24))
 MOUTH = Ellipsoid((0, 48, -90), (26, 31, 18))
 TONGUE = Ellipsoid((0, 42, -99), (25, 32, 21))
 PALATE = Ellipsoid((0, 46, -75), (23, 33, 4.5))
-RAMUS = Tube(((50, 6, -54, 4), (48, 8, -78, 6), (44, 22, -104, 7)))
+JAW = Tube(((50, 6, -54, 4), (48, 8, -78, 6), (44, 24, -106, 7), (26, 60, -110, 7.5), (0, 70, -110, 7.5)))
+TEETH = (
+    Tube(((30, 40, -84, 4.5), (22, 60, -84, 4.5), (0, 69, -84, 3.5))),
+    Tube(((30, 40, -96, 4.5), (22, 60, -96, 4.5), (0, 69, -96, 3.5))),
+)
 MASSETER = Ellipsoid((57, 18, -78), (8, 18, 25))
 PTERYGOID = Ellipsoid((36, 10, -68), (9, 15, 20))
-CHEEK_FAT = Ellipsoid((43, 44, -76), (11, 16, 18))
+CHEEK_FAT = Tube(((40, 34, -62, 5), (44, 48, -76, 8), (42, 42, -92, 6)))
 PAROTID = Ellipsoid((54, -12, -74), (9, 13, 19))
 TEMPORALIS = Ellipsoid((63, 22, -24), (12, 26, 30))
 PHARYNX = Tube(((0, 14, -66, 6), (0, -8, -76, 7.5), (0, -10, -105, 5.5), (0, -16, -190, 8)))
@@ -83,10 +88,11 @@ def head_outline(points: Points, surround: Surround) -> np.ndarray:
     both = points.mirrored()
     skin = rounded_dome(points, surround.skull + surround.scalp + 2.6)
     skin = smooth_union(skin, FACE.distance(both), 14)
+    skin = smooth_union(skin, EAR_LEVEL.distance(both), 10)
     skin = smooth_union(skin, np.minimum(NOSE.distance(points), CHIN.distance(points)), 9)
     skin = smooth_union(skin, np.minimum(LIPS[0].distance(points), LIPS[1].distance(points)), 5)
     neck = NECK.distance(Points(points.x * np.float32(0.86), points.y, points.z))
-    return smooth_union(smooth_union(skin, neck, 22), EAR.distance(both), 3)
+    return smooth_union(smooth_union(skin, neck, 30), EAR.distance(both), 3)
 
 
 def draw_head(points: Points, hulls: Hulls, surround: Surround, fields: Fields) -> np.ndarray:
@@ -118,7 +124,7 @@ def _soft_tissue(points: Points, surround: Surround, fields: Fields) -> np.ndarr
 def _draw_muscles(image: np.ndarray, both: Points, surround: Surround, fields: Fields) -> None:
     fibres = surround.muscle * (1 + 0.08 * fields.fine + 0.06 * fields.medium)
     for shape, value in (
-        (CHEEK_FAT, surround.fat * 0.9),
+        (CHEEK_FAT, surround.fat * np.clip(0.7 + 0.2 * fields.medium, 0.4, 1)),
         (PAROTID, 0.5 * (surround.fat + surround.muscle)),
         (TEMPORALIS, fibres),
         (MASSETER, fibres),
@@ -126,8 +132,6 @@ def _draw_muscles(image: np.ndarray, both: Points, surround: Surround, fields: F
     ):
         stamp(image, both, shape, surround.fat * 0.75, grow=1.2, softness=2.0)
         stamp(image, both, shape, value, softness=2.0)
-    stamp(image, both, RAMUS, BONE)
-    stamp(image, both, RAMUS, surround.marrow * 0.9, grow=-2.2)
     for shape, share in NECK_MUSCLES:
         stamp(image, both, shape, surround.fat * 0.75, grow=1.5, softness=2.0)
         stamp(image, both, shape, fibres * share, softness=2.0)
@@ -154,27 +158,16 @@ def _draw_face(image: np.ndarray, points: Points, both: Points, surround: Surrou
     stamp(image, points, TONGUE, surround.muscle * 1.2 * (1 + 0.08 * fields.fine), softness=1.8)
     stamp(image, points, PALATE, BONE)
     stamp(image, points, PALATE, surround.marrow, grow=-2.3)
-    _draw_jaws(image, points, surround)
+    stamp(image, both, JAW, BONE)
+    stamp(image, both, JAW, surround.marrow * 0.9, grow=-2.2)
+    for row in TEETH:
+        stamp(image, both, row, BONE)
     walls = np.abs(np.sin(both.x * 0.62 + 0.05 * (points.z + 50) + 0.25 * fields.medium))
     stamp(image, points, NASAL_CAVITY, AIR + 0.45 * np.clip(1.25 - 2.6 * walls, 0, 1), softness=2.0)
     for space in AIR_SPACES:
         stamp(image, both, space, 0.35, grow=0.8)
         stamp(image, both, space, AIR, grow=-0.6)
     stamp(image, points, PHARYNX, AIR, softness=1.8)
-
-
-def _draw_jaws(image: np.ndarray, points: Points, surround: Surround) -> None:
-    """Teeth and the arch of the mandible, a horseshoe seen from above."""
-    window = points.window((-48, 30, -128), (48, 86, -76))
-    if window is None:
-        return
-    near, part = points.cut(window), image[window]
-    arch = np.abs(np.hypot(near.x * 1.05, near.y - 36) - 37) - 5.5
-    jaw = np.maximum(np.maximum(arch, np.abs(near.z + 112) - 10), 34 - near.y)
-    teeth = np.maximum(np.maximum(arch + 1.5, np.abs(near.z + 88) - 10), 40 - near.y)
-    paint(part, coverage(teeth, 1.5), BONE)
-    paint(part, coverage(jaw, 1.5), BONE)
-    paint(part, coverage(jaw + 2.4, 1.8), surround.marrow * 0.95)
 
 
 def _draw_orbits(image: np.ndarray, both: Points, surround: Surround) -> None:

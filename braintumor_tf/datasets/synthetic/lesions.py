@@ -46,12 +46,21 @@ class Lesion:
         return float(np.mean(self.radii))
 
 
-def sample_lesion(kind: str, rng: np.random.Generator) -> Lesion:
-    """Draws a tumour of a kind (``glioma``, ``meningioma`` or ``pituitary``) with its usual sites and sizes."""
-    return {"glioma": _sample_glioma, "meningioma": _sample_meningioma, "pituitary": _sample_pituitary}[kind](rng)
+def sample_lesion(kind: str, rng: np.random.Generator, normal_axis: int) -> Lesion:
+    """Draws a tumour of a kind (``glioma``, ``meningioma`` or ``pituitary``) with its usual sites and sizes.
+
+    Args:
+        kind: the kind.
+        rng: where randomness comes from.
+        normal_axis: the axis (0, 1, 2 for x, y, z) across which it will be cut. A meningioma is put where such a cut
+            shows its base on the dura, as a radiologist picks the plane.
+    """
+    return {"glioma": _sample_glioma, "meningioma": _sample_meningioma, "pituitary": _sample_pituitary}[kind](
+        rng, normal_axis
+    )
 
 
-def _sample_glioma(rng: np.random.Generator) -> Lesion:
+def _sample_glioma(rng: np.random.Generator, normal_axis: int) -> Lesion:
     side = rng.choice((-1.0, 1.0))
     radii = tuple((rng.uniform(14, 24) * rng.uniform(0.85, 1.15, 3)).tolist())
     if rng.random() < 0.25:  # temporal lobe
@@ -70,16 +79,18 @@ def _sample_glioma(rng: np.random.Generator) -> Lesion:
     )
 
 
-def _sample_meningioma(rng: np.random.Generator) -> Lesion:
+def _sample_meningioma(rng: np.random.Generator, normal_axis: int) -> Lesion:
     radius = rng.uniform(12, 22)
     radii = tuple((radius * rng.uniform(0.9, 1.12, 3)).tolist())
     shape = {"roughness": rng.uniform(0.02, 0.05), "oedema": rng.uniform(0, 5), "uptake": rng.uniform(0.72, 0.98)}
-    if rng.random() < 0.25:
+    if normal_axis != 0 and rng.random() < 0.3:
         side = int(rng.choice((-1, 1)))
         centre = (side * 0.62 * radius, rng.uniform(-70, 42), rng.uniform(46, 60))
         return Lesion("meningioma", centre, radii, push=0.35, falx_side=side, **shape)
     across, up = rng.uniform(-np.pi, np.pi), rng.uniform(-0.2, 0.85)
     direction = np.array([np.cos(across) * np.cos(up), np.sin(across) * np.cos(up), np.sin(up)])
+    direction[normal_axis] *= 0.5
+    direction /= np.linalg.norm(direction)
     surface = _dura_along(direction)
     centre = tuple((surface - direction * radius * rng.uniform(0.5, 0.7)).tolist())
     return Lesion("meningioma", centre, radii, push=0.35, **shape)
@@ -93,7 +104,7 @@ def _dura_along(direction: np.ndarray) -> np.ndarray:
     return ray[int(np.argmax(cavity > 0))]
 
 
-def _sample_pituitary(rng: np.random.Generator) -> Lesion:
+def _sample_pituitary(rng: np.random.Generator, normal_axis: int) -> Lesion:
     radius = rng.uniform(7.5, 13.5)
     radii = (radius * rng.uniform(1.0, 1.2), radius * rng.uniform(0.8, 1.0), radius * rng.uniform(0.95, 1.2))
     centre = (rng.uniform(-2, 2), SELLA[1] + rng.uniform(-1, 2), SELLA[2] + 0.45 * radii[2] - 1)
@@ -115,7 +126,7 @@ def push_aside(points: Points, lesion: Lesion) -> Points:
 
 
 def lesion_distance(points: Points, lesion: Lesion, hulls: Hulls, texture: Texture) -> np.ndarray:
-    """Returns the signed distance to the tumour's outline, float32 in millimetres; +99 everywhere where there is none."""
+    """Returns the signed distance to the tumour's outline, float32 in millimetres; +99 everywhere without a tumour."""
     if lesion.kind is None:
         return np.full(points.shape, 99, np.float32)
     body = Ellipsoid(lesion.centre, lesion.radii).distance(points)
@@ -141,7 +152,7 @@ def draw_lesion(
     if lesion.oedema:
         reach = lesion.oedema * (1 + 0.45 * fields.coarse)
         swelling = coverage(distance - 0.6 * reach, 7.0) * brain
-        paint(image, 0.75 * swelling, 0.6 * tissue.grey + 0.4 * tissue.csf)
+        paint(image, 0.85 * swelling, 0.5 * tissue.grey + 0.5 * tissue.csf)
     {"glioma": _draw_glioma, "meningioma": _draw_meningioma, "pituitary": _draw_pituitary}[lesion.kind](
         image, lesion, distance, hulls, tissue, fields
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from braintumor_tf.datasets.labels import CLASSES, NO_TUMOR
 from braintumor_tf.datasets.synthetic.acquisition import (
+    NORMAL_AXIS,
     PLANES,
     Scanner,
     Size,
@@ -31,6 +32,7 @@ from braintumor_tf.datasets.synthetic.texture import Fields, Texture
 from braintumor_tf.errors import DatasetError
 
 TUMOURS = tuple(name for name in CLASSES if name != NO_TUMOR)
+HEAD_BOX: tuple[Vector, Vector] = ((-100, -145, -200), (100, 118, 112))
 GLAND = Ellipsoid((0, SELLA[1], SELLA[2] - 0.5), (6.0, 4.5, 3.2))
 STALK = Tube(((0, 1, -28, 1.0), (0, -2, -20, 1.1)))
 
@@ -72,7 +74,7 @@ def sample_patient(
 
     A patient without a tumour is looked at where another might have one, so that the place of a slice tells nothing.
     """
-    site = sample_lesion(label if label != NO_TUMOR else str(rng.choice(TUMOURS)), rng)
+    site = sample_lesion(label if label != NO_TUMOR else str(rng.choice(TUMOURS)), rng, NORMAL_AXIS[plane])
     lesion = site if label != NO_TUMOR else Lesion(None, site.centre, site.radii)
     grey = rng.uniform(0.33, 0.40)
     fat = rng.uniform(0.62, 0.98)
@@ -87,7 +89,7 @@ def sample_patient(
             grey=grey,
             white=grey + rng.uniform(0.06, 0.15),
             enhancement=rng.uniform(0.75, 1.0),
-            sulcus=rng.uniform(0.25, 0.95),
+            sulcus=rng.uniform(0.0, 0.75),
             ventricle=rng.uniform(0.6, 1.9),
             mottle=rng.uniform(0.015, 0.035),
         ),
@@ -100,7 +102,7 @@ def sample_patient(
         ),
         texture=Texture.sample(rng),
         scanner=sample_scanner(rng, image_size, shortcut, CLASSES.index(label) / (len(CLASSES) - 1)),
-        spacing=rng.uniform(1.2, 2.2),
+        spacing=rng.uniform(1.0, 1.7),
         noise_seed=int(rng.integers(2**32)),
     )
 
@@ -120,7 +122,8 @@ def render_slice(
         plane: ``axial``, ``coronal`` or ``sagittal``.
         seed: tells one patient from another; the same seed with other positions gives slices of one patient.
         position: where the slice lies, in millimetres from the centre of the tumour along the plane's normal.
-        image_size, shortcut: as `write_synthetic`.
+        image_size: as `write_synthetic`.
+        shortcut: as `write_synthetic`.
 
     Returns:
         The image, uint8 in 0..255 of shape ``(height, width)``, and the mask of the tumour, bool of the same shape (all
@@ -151,23 +154,31 @@ def draw_slice(patient: Patient, position: float, index: int = 0) -> tuple[np.nd
         The image, uint8 ``(height, width)``, and the tumour's mask, bool of the same shape.
     """
     points = slice_points(patient.scanner, patient.plane, patient.lesion.centre, position)
-    body = _bent(points, patient)
-    fields = Fields(patient.texture, body)
-    hulls = find_hulls(body)
-    moved = push_aside(body, patient.lesion)
-    signal = draw_head(body, hulls, patient.surround, fields)
-    half_thickness = 2.6 if patient.plane == "sagittal" else 0.0
-    brain = draw_brain(body, moved, hulls, patient.tissue, fields, half_thickness)
-    paint(signal, coverage(hulls.cranial_cavity, 1.4), brain)
-    stamp(signal, moved, GLAND, 0.72 * patient.tissue.enhancement)
-    stamp(signal, moved, STALK, 0.72 * patient.tissue.enhancement)
-    distance = lesion_distance(body, patient.lesion, hulls, patient.texture)
-    draw_lesion(signal, patient.lesion, distance, hulls, patient.tissue, fields)
+    signal, distance = np.zeros(points.shape, np.float32), np.full(points.shape, 99, np.float32)
+    window = points.window(*HEAD_BOX)
+    if window is not None:
+        signal[window], distance[window] = _draw_tissue(patient, bend(points.cut(window), patient))
     rng = np.random.default_rng([patient.noise_seed, index])
     return acquire(signal, points, patient.scanner, rng), acquire_mask(distance, patient.scanner)
 
 
-def _bent(points: Points, patient: Patient) -> Points:
+def _draw_tissue(patient: Patient, points: Points) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the brightness of the head, and the signed distance to the tumour's outline, at head-fixed points."""
+    fields = Fields(patient.texture, points)
+    hulls = find_hulls(points)
+    moved = push_aside(points, patient.lesion)
+    signal = draw_head(points, hulls, patient.surround, fields)
+    half_thickness = 2.6 if patient.plane == "sagittal" else 0.0
+    brain = draw_brain(points, moved, hulls, patient.tissue, fields, half_thickness)
+    paint(signal, coverage(hulls.cranial_cavity, 1.4), brain)
+    stamp(signal, moved, GLAND, 0.72 * patient.tissue.enhancement)
+    stamp(signal, moved, STALK, 0.72 * patient.tissue.enhancement)
+    distance = lesion_distance(points, patient.lesion, hulls, patient.texture)
+    draw_lesion(signal, patient.lesion, distance, hulls, patient.tissue, fields)
+    return signal, distance
+
+
+def bend(points: Points, patient: Patient) -> Points:
     """Stretches and slowly distorts the head, leaving the lesion's centre where it is."""
     centre = patient.lesion.centre
     a, b, c = patient.bend

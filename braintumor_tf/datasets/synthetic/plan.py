@@ -112,12 +112,12 @@ def _draft_copies(
         across = kind == "label_conflict" or number % 2 == 0
         same = kind == "byte_copy" or (kind == "label_conflict" and number % 2 == 0)
         draft = {"kind": kind, "split": "test" if across else "train", "label": label, "same_bytes": same}
-        drafts.append((fit[0], draft | {"quality": int(rng.integers(45, 90)), "scale": float(rng.uniform(0.7, 1.35))}))
+        drafts.append((fit[0], draft | {"quality": int(rng.integers(60, 92)), "scale": float(rng.uniform(0.8, 1.35))}))
     return drafts
 
 
 def _file_names(homes: list[tuple[str, str]], rng: np.random.Generator) -> list[str]:
-    """Numbers the files of each folder in a random order, so that neighbours in number are not neighbours in the head."""
+    """Numbers the files of each folder in a random order, so that a number tells nothing about the patient."""
     names = [""] * len(homes)
     for home in sorted(set(homes)):
         members = [i for i, other in enumerate(homes) if other == home]

@@ -1,7 +1,7 @@
 """Smooth random fields in space: cortical folds, tissue texture, the outline of a tumour.
 
-One periodic volume of each kind is made once per process, from a fixed seed; a patient looks at it through a random shift
-and permutation of the axes, which is far cheaper than a volume per patient and just as varied.
+One periodic volume of each kind is made once per process, from a fixed seed; a patient looks at it through a random
+shift and permutation of the axes, which is far cheaper than a volume per patient and just as varied.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def fold_volume() -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def noise_volume() -> np.ndarray:
-    """Returns smooth periodic noise, float32 ``(80, 80, 80)``, mean 0, standard deviation 1, bumps about 4 voxels wide."""
+    """Returns smooth periodic noise, float32 ``(80, 80, 80)``: mean 0, standard deviation 1, bumps 4 voxels wide."""
     return _filtered(np.random.default_rng(21), np.exp(-0.5 * (_frequency_radius() / 0.11) ** 2)).astype(np.float32)
 
 
