@@ -18,9 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declares the markers, and gives the session a cache directory that it removes again."""
-    config.addinivalue_line("markers", "real_data: needs the real images; see the fixture real_data")
-    config.addinivalue_line("markers", "gpu: needs a GPU")
+    """Gives the session a cache directory of its own, and removes it again."""
     cache = tempfile.mkdtemp(prefix="braintumor_tf_test_cache_")
     os.environ["BRAINTUMOR_TF_CACHE"] = cache
     config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))

@@ -197,6 +197,8 @@ def test_conversion_of_a_downloaded_folder(layout, archive, tmp_path):
 )
 def test_a_failed_conversion_leaves_nothing(name, content, reason, archive, tmp_path):
     (tmp_path / "down").mkdir()
+    if name != "a.txt":
+        (tmp_path / "down" / "0.zip").write_bytes(archive)  # sound, and converted before the bad one is met
     (tmp_path / "down" / name).write_bytes(content)
     with pytest.raises(DatasetError, match=reason):
         convert_figshare(tmp_path / "down", tmp_path / "out")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -230,15 +230,11 @@ def test_threads_leave_the_warning_filters_as_they_were():
     before, interval = list(warnings.filters), sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        threads = [
-            threading.Thread(target=lambda: [open_image("image.jpg", content) for _ in range(40)]) for _ in range(6)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(6) as pool:
+            sizes = list(pool.map(lambda _: open_image("image.jpg", content).size, range(240)))
     finally:
         sys.setswitchinterval(interval)
+    assert set(sizes) == {(WIDTH, HEIGHT)}
     assert warnings.filters == before
 
 

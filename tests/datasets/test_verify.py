@@ -24,7 +24,7 @@ def _write(folder, paths):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Declares a made-up content of navoneel (155 + 98 files) and removes all others; returns a folder that holds it."""
+    """Declares a made-up content of navoneel and removes all others; returns a folder that holds it."""
     contents = tmp_path / "contents"
     monkeypatch.setattr(content_lists, "CONTENTS", contents)
     folder = tmp_path / "a folder of any name"
