@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pandas as pd
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
 from braintumor_tf.datasets.describe import THUMBNAIL_SIZE, Description, content_hash, describe
 from braintumor_tf.datasets.labels import canonical_label, canonical_split, plain_label
-from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
+from braintumor_tf.datasets.reading import IMAGE_SUFFIXES, read_bytes
 from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import write_csv
 from braintumor_tf.progress import progress
@@ -229,17 +228,8 @@ def _describe_all(
 ) -> Iterator[tuple[str, Description]]:
     """Yields every path with its description, from the cache where its size and time have not changed."""
     with DescriptionCache(cache_directory() if cache else None) as store:
-        stats, known = {}, store.files(folder)
-        for path in paths:
-            try:
-                status = os.stat(path)
-            except OSError as error:
-                yield path, Description("", error=f"cannot be opened ({error.strerror})")
-                continue
-            if not stat.S_ISREG(status.st_mode):
-                yield path, Description("", error="not a regular file")
-                continue
-            stats[path] = (status.st_size, status.st_mtime_ns)
+        known = store.files(folder)
+        stats = {path: _size_and_time(path) for path in paths}
         contents = store.contents(known[path][2] for path in stats if path in known)
         new = []
         for path, status in stats.items():
@@ -261,10 +251,18 @@ def _describe_all(
                 store.add(files, described)
 
 
+def _size_and_time(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
 def _describe_file(path: str, store: DescriptionCache) -> Description:
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        return Description("", error=f"cannot be opened ({error.strerror})")
+        data = read_bytes(path)
+    except ImageReadError as error:
+        return Description("", error=error.reason)
     md5 = content_hash(data)
     return store.contents([md5]).get(md5) or describe(path, data)

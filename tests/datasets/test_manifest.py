@@ -1,0 +1,222 @@
+"""From a labelled folder or a CSV to the manifest; the cache; the thumbnails."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from braintumor_tf.datasets import COLUMNS, read_manifest, scan, thumbnails, to_binary, write_manifest
+from braintumor_tf.datasets import manifest as manifest_module
+from braintumor_tf.datasets.cache import DescriptionCache
+from braintumor_tf.errors import DatasetError, ImageReadError
+
+QUIET = {"show_progress": False}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """Gives every test an empty cache."""
+    monkeypatch.setenv("BRAINTUMOR_TF_CACHE", str(tmp_path / "cache"))
+
+
+def save(path, value=90, size=(40, 30)):
+    """A grey ramp; its pixels depend on `value`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.add.outer(np.arange(size[1]), np.arange(size[0])) + value
+    Image.fromarray(np.uint8(pixels % 256)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        (["glioma", "no_tumor"], {("", "glioma"), ("", "no_tumor")}),
+        (["Training/glioma_tumor", "Testing/notumor"], {("train", "glioma"), ("test", "no_tumor")}),
+        (["train/yes", "val/no", "test/no"], {("train", "tumor"), ("validation", "no_tumor"), ("test", "no_tumor")}),
+        (["glioma/train", "no/test"], {("train", "glioma"), ("test", "no_tumor")}),
+        (["archive/data/Glioma Tumor", "archive/data/Normal"], {("", "glioma"), ("", "no_tumor")}),
+        (["archive/Training/meningioma", "archive/Testing/meningioma"], {("train", "meningioma"), ("test", "meningioma")}),
+        (["cats", "dogs/young"], {("", "cats"), ("", "dogs")}),
+        (["only/glioma"], {("", "glioma")}),
+    ],
+)
+def test_layouts(tmp_path, folders, expected):
+    for number, folder in enumerate(folders):
+        save(tmp_path / "set" / folder / f"{number}.png", number)
+    found = scan(tmp_path / "set", **QUIET).manifest
+    assert set(zip(found["split"], found["label"])) == expected
+    assert list(found) == list(COLUMNS)
+
+
+def test_a_row_describes_its_image(tmp_path):
+    path = save(tmp_path / "set" / "glioma" / "a.png", size=(50, 20))
+    [row] = scan(tmp_path / "set", **QUIET).manifest.to_dict("records")
+    assert (row["path"], row["width"], row["height"], row["source"]) == (str(path), 50, 20, "set")
+    assert len(row["md5"]) == 32 and len(row["pixel_hash"]) == 32 and len(row["phash"]) == 16 and row["group"] == ""
+
+
+def test_hidden_files_and_links(tmp_path):
+    root = tmp_path / "set"
+    save(root / "glioma" / "a.png")
+    save(root / "_masks" / "a.png")
+    save(root / ".thumbnails" / "glioma" / "a.png")
+    (root / "glioma" / "Thumbs.db").write_bytes(b"x")
+    (root / "README.txt").write_text("about")
+    (root / "glioma" / "loop").symlink_to(root, target_is_directory=True)
+    save(root / "loose.png")
+    found = scan(root, **QUIET)
+    assert [path.rpartition("/")[2] for path in found.manifest["path"]] == ["a.png"]
+    assert found.unreadable["reason"].tolist() == ["not in a class folder, so it has no label"]
+
+
+def test_same_pixels_in_other_containers_share_the_pixel_hash(tmp_path):
+    image = Image.open(save(tmp_path / "set" / "glioma" / "a.png"))
+    image.convert("RGB").save(tmp_path / "set" / "glioma" / "b.bmp")
+    image.rotate(180).save(tmp_path / "set" / "glioma" / "c.png")
+    found = scan(tmp_path / "set", **QUIET).manifest
+    assert found["md5"].nunique() == 3 and found["pixel_hash"].nunique() == 2
+
+
+def test_csv_with_patients(tmp_path):
+    for name in "abc":
+        save(tmp_path / "images" / f"{name}.png", ord(name))
+    table = pd.DataFrame(
+        {"path": ["images/a.png", "images/b.png", "images/c.png", "images/gone.png"], "label": ["Glioma", "no", "no", "no"]}
+    ).assign(split=["Training", "Testing", "", ""], patient=["7", "8", "8", "9"])
+    table.to_csv(tmp_path / "list.csv", index=False)
+    found = scan(tmp_path / "list.csv", **QUIET)
+    assert found.manifest["label"].tolist() == ["glioma", "no_tumor", "no_tumor"]
+    assert found.manifest["split"].tolist() == ["train", "test", ""]
+    assert found.manifest["group"].tolist() == ["patient:7", "patient:8", "patient:8"]
+    assert found.unreadable["path"].str.endswith("gone.png").tolist() == [True]
+
+
+def test_a_manifest_is_written_and_read_back_unchanged(tmp_path):
+    save(tmp_path / "set" / "None" / "a.png")
+    found = scan(tmp_path / "set", **QUIET).manifest
+    write_manifest(tmp_path / "manifest.csv", found)
+    pd.testing.assert_frame_equal(read_manifest(tmp_path / "manifest.csv"), found, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda root: None, "no such folder"),
+        (lambda root: root.mkdir(), "no labelled image found"),
+        (lambda root: save(root / "a.png"), "no labelled image found .1 unreadable"),
+        (lambda root: root.with_suffix(".csv").write_text("file,label\n"), "lacks the column path"),
+    ],
+)
+def test_errors_say_what_to_do(tmp_path, make, message):
+    root = tmp_path / "set"
+    make(root)
+    with pytest.raises(DatasetError, match=message):
+        scan(root.with_suffix(".csv") if root.with_suffix(".csv").exists() else root, **QUIET)
+
+
+def test_read_manifest_refuses_other_tables(tmp_path):
+    (tmp_path / "x.csv").write_text("path,label\n")
+    with pytest.raises(DatasetError, match="not a manifest, it lacks the column split"):
+        read_manifest(tmp_path / "x.csv")
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names the files that were decoded."""
+    names = []
+    original = manifest_module.describe
+
+    def counting(path, data):
+        names.append(path.rpartition("/")[2])
+        return original(path, data)
+
+    monkeypatch.setattr(manifest_module, "describe", counting)
+    return names
+
+
+def test_a_second_scan_decodes_nothing_and_finds_the_same(tmp_path, decoded):
+    for number in range(5):
+        save(tmp_path / "set" / "glioma" / f"{number}.png", number)
+    (tmp_path / "set" / "glioma" / "bad.jpg").write_bytes(b"no image")
+    first = scan(tmp_path / "set", **QUIET)
+    assert len(decoded) == 6
+    second = scan(tmp_path / "set", **QUIET)
+    assert len(decoded) == 6
+    pd.testing.assert_frame_equal(first.manifest, second.manifest)
+    pd.testing.assert_frame_equal(first.unreadable, second.unreadable)
+
+
+def test_changed_files_are_read_again_and_copies_are_not_decoded(tmp_path, decoded):
+    path = save(tmp_path / "set" / "glioma" / "a.png", 1)
+    scan(tmp_path / "set", **QUIET)
+    shutil.copy(path, tmp_path / "set" / "glioma" / "copy.png")
+    assert scan(tmp_path / "set", **QUIET).manifest["md5"].nunique() == 1
+    assert decoded == ["a.png"]
+    save(path, 2)
+    assert scan(tmp_path / "set", **QUIET).manifest["md5"].nunique() == 2
+    assert decoded == ["a.png", "a.png"]
+
+
+def test_without_the_cache_every_scan_decodes(tmp_path, decoded):
+    save(tmp_path / "set" / "glioma" / "a.png", 200)
+    for _ in range(2):
+        scan(tmp_path / "set", cache=False, **QUIET)
+    assert decoded == ["a.png"] * 2
+
+
+def test_the_number_of_workers_does_not_matter(tmp_path):
+    for number in range(20):
+        save(tmp_path / "set" / "glioma" / f"{number}.png", number)
+    one, many = (scan(tmp_path / "set", cache=False, workers=workers, **QUIET).manifest for workers in (1, 5))
+    pd.testing.assert_frame_equal(one, many)
+
+
+def test_an_interrupted_scan_keeps_what_was_finished(tmp_path, monkeypatch, decoded):
+    monkeypatch.setattr(manifest_module, "_BATCH", 4)
+    for number in range(12):
+        save(tmp_path / "set" / "glioma" / f"{number:02}.png", 50 + number)
+    good = manifest_module.describe
+
+    def interrupted(path, data):
+        if path.endswith("08.png"):
+            raise KeyboardInterrupt
+        return good(path, data)
+
+    monkeypatch.setattr(manifest_module, "describe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        scan(tmp_path / "set", workers=1, **QUIET)
+    monkeypatch.setattr(manifest_module, "describe", good)
+    decoded.clear()
+    scan(tmp_path / "set", **QUIET)
+    assert len(decoded) == 4
+
+
+def test_a_broken_cache_says_how_to_go_on(tmp_path):
+    (tmp_path / "descriptions.sqlite").write_text("no database" * 1000)
+    with pytest.raises(DatasetError, match="remove it, or set BRAINTUMOR_TF_CACHE"):
+        DescriptionCache(tmp_path)
+
+
+def test_thumbnails_come_in_order_with_and_without_cache(tmp_path):
+    for number in range(4):
+        save(tmp_path / "set" / "glioma" / f"{number}.png", number * 40, size=(128, 128))
+    cached = scan(tmp_path / "set", **QUIET).manifest
+    expected = [np.asarray(Image.open(path).resize((64, 64), Image.Resampling.BOX)) for path in cached["path"]]
+    np.testing.assert_array_equal(thumbnails(cached), expected)
+    np.testing.assert_array_equal(thumbnails(cached.iloc[::-1]), expected[::-1])
+
+
+def test_thumbnails_refuse_a_file_that_changed_since(tmp_path):
+    path = save(tmp_path / "set" / "glioma" / "a.png", 7, size=(33, 33))
+    manifest = scan(tmp_path / "set", cache=False, **QUIET).manifest
+    save(path, 8, size=(34, 34))
+    with pytest.raises(ImageReadError, match="scan the folder again"):
+        thumbnails(manifest)
+
+
+def test_to_binary(tmp_path):
+    for label in ("glioma", "pituitary", "no_tumor"):
+        save(tmp_path / "set" / label / "a.png")
+    assert to_binary(scan(tmp_path / "set", **QUIET).manifest)["label"].tolist() == ["tumor", "no_tumor", "tumor"]
