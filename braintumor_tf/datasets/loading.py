@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from braintumor_tf.datasets.synthetic import write_synthetic
 from braintumor_tf.errors import DatasetError
 
 SYNTHETIC = "synthetic"
+LISTING = "manifest.csv"
+"""A source that knows its patients in another way than by folders is fetched with this listing."""
 
 
 def load(dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str, Any] | None = None, **options: Any) -> Scan:
@@ -31,26 +35,25 @@ def load(dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str
     """
     name = str(dataset)
     if name == SYNTHETIC:
-        shape = "_".join(f"{key}-{value}" for key, value in sorted((synthetic or {}).items()))
-        folder = Path(data_dir) / (f"synthetic_{shape}" if shape else SYNTHETIC)
+        settings = json.dumps(synthetic, sort_keys=True) if synthetic else ""
+        code = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        folder = Path(data_dir) / (f"{SYNTHETIC}_{code}" if settings else SYNTHETIC)
         return scan(write_synthetic(folder, **(synthetic or {})), source=SYNTHETIC, **options)
     if Path(name).expanduser().exists():
         return scan(name, **options)
-    names = [source.name for source in SOURCES]
-    if name in names:
+    known = {source.name: source for source in SOURCES}
+    if name in known:
         folder = Path(data_dir) / name
-        if folder.exists():
-            return scan(_csv_or_folder(folder), source=name, **options)
-        raise DatasetError(
-            f"{name}: not in {folder}; fetch it with `braintumor-tf datasets fetch {name}`, "
-            "or give the folder where it already is"
-        )
+        if not folder.exists():
+            raise DatasetError(
+                f"{name}: not in {folder}; fetch it with `braintumor-tf datasets fetch {name}`, "
+                "or give the folder where it already is"
+            )
+        if (folder / LISTING).is_file():
+            return scan(folder / LISTING, source=name, **options)
+        layout = {"ignore": known[name].ignore, "labels": known[name].folders, "patients": known[name].patients}
+        return scan(folder, source=name, **layout, **options)
     raise DatasetError(
-        f"{name}: neither a folder, a CSV nor a known data set (synthetic, {', '.join(names)})"
+        f"{name}: neither a folder, a CSV nor a known data set (synthetic, {', '.join(known)})"
     )
 
-
-def _csv_or_folder(folder: Path) -> Path:
-    """A source that knows its patients comes with a ``manifest.csv`` that names them."""
-    listing = folder / "manifest.csv"
-    return listing if listing.is_file() else folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +52,9 @@ def scan(
     cache: bool = True,
     workers: int | None = None,
     show_progress: bool = True,
+    ignore: Collection[str] = (),
+    labels: Mapping[str, str] | None = None,
+    patients: bool = False,
 ) -> Scan:
     """Describes every image of a labelled folder or CSV.
 
@@ -66,6 +69,9 @@ def scan(
         cache: keep descriptions in `cache_directory`, so that the next scan decodes nothing.
         workers: threads that decode; as many as there are cores by default.
         show_progress: a progress bar for scans over two seconds.
+        ignore: names of folders to pass over.
+        labels: the label of a class folder whose name alone does not tell it, such as ``{"0": "no_idc"}``.
+        patients: True where the folder above the class folder is a patient, who then becomes the group.
 
     Returns:
         The manifest sorted by path, and the files that could not be read.
@@ -74,7 +80,7 @@ def scan(
         DatasetError: the folder is missing or holds no labelled image, the CSV lacks a column, or `strict` met bad files.
     """
     root = Path(os.path.abspath(Path(root).expanduser()))
-    rows, bad = _csv_rows(root) if root.is_file() else _folder_rows(root)
+    rows, bad = _csv_rows(root) if root.is_file() else _folder_rows(root, ignore, labels or {}, patients)
     folder = root.parent if root.is_file() else root
     descriptions = dict(_describe_all([row["path"] for row in rows], folder, cache, workers, show_progress))
     good = []
@@ -148,36 +154,41 @@ def thumbnails(manifest: pd.DataFrame, show_progress: bool = True) -> np.ndarray
     return np.frombuffer(pixels, dtype=np.uint8).reshape(-1, THUMBNAIL_SIZE, THUMBNAIL_SIZE)
 
 
-def _folder_rows(root: Path) -> tuple[list[dict], list[tuple[str, str]]]:
+def _folder_rows(
+    root: Path, ignore: Collection[str], labels: Mapping[str, str], patients: bool
+) -> tuple[list[dict], list[tuple[str, str]]]:
     if not root.is_dir():
         raise DatasetError(f"{root}: no such folder; give a labelled image folder, a CSV, or the name of a source")
-    root = _unwrap(root)
+    root = _unwrap(root, labels)
     rows, bad = [], []
-    for path in _walk(root):
+    for path in _walk(root, ignore):
         parts = path.relative_to(root).parts[:-1]
         splits = [split for split in map(canonical_split, parts) if split]
-        names = [part for part in parts if not canonical_split(part)]
+        names = [part for part in parts if part in labels or not canonical_split(part)]
         if names:
-            known = [name for name in names if canonical_label(name)]
-            label = plain_label(known[-1] if known else names[0])
-            rows.append({"path": str(path), "label": label, "split": splits[0] if splits else "", "group": ""})
+            known = [place for place, name in enumerate(names) if name in labels or canonical_label(name)]
+            place = known[-1] if known else 0
+            label = labels.get(names[place]) or plain_label(names[place])
+            group = f"{PATIENT}{names[place - 1]}" if patients and place else ""
+            rows.append({"path": str(path), "label": label, "split": splits[0] if splits else "", "group": group})
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             bad.append((str(path), "not in a class folder, so it has no label"))
     return rows, bad
 
 
-def _unwrap(root: Path) -> Path:
+def _unwrap(root: Path, labels: Mapping[str, str]) -> Path:
     """Goes down while a folder holds one folder and nothing else, as unpacked archives do."""
     while True:
         entries = [entry for entry in root.iterdir() if not _hidden(entry.name)]
         if len(entries) != 1 or not entries[0].is_dir():
             return root
-        if canonical_split(entries[0].name) or canonical_label(entries[0].name):
+        name = entries[0].name
+        if name in labels or canonical_split(name) or canonical_label(name):
             return root
         root = entries[0]
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def _walk(root: Path, ignore: Collection[str]) -> Iterator[Path]:
     """All files below a folder, sorted; links to folders are followed, each real folder once."""
     seen = set()
     for folder, folders, files in os.walk(root, followlinks=True):
@@ -186,7 +197,7 @@ def _walk(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not _hidden(name))
+        folders[:] = sorted(name for name in folders if not _hidden(name) and name not in ignore)
         yield from (Path(folder, name) for name in sorted(files) if not _hidden(name))
 
 
