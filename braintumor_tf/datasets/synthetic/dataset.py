@@ -74,17 +74,14 @@ def write_synthetic(
         >>> folder = write_synthetic("data/synthetic", patients_per_class=3, image_size=128)
     """
     folder = Path(folder)
+    size = list(image_size) if isinstance(image_size, (tuple, list)) else image_size
     parameters = {
         "version": VERSION,
         "patients_per_class": patients_per_class,
         "slices_per_patient": slices_per_patient,
-        "seed": seed,
-        "image_size": list(image_size) if isinstance(image_size, (tuple, list)) else image_size,
-        "byte_copies": byte_copies,
-        "reencoded_copies": reencoded_copies,
-        "label_conflicts": label_conflicts,
-        "shortcut": shortcut,
     }
+    parameters |= {"seed": seed, "image_size": size, "shortcut": shortcut, "byte_copies": byte_copies}
+    parameters |= {"reencoded_copies": reencoded_copies, "label_conflicts": label_conflicts}
     _check(parameters)
     if _holds_anything(folder):
         check_reusable(folder, parameters)

@@ -38,11 +38,12 @@ class Points:
 
     def window(self, low: Vector, high: Vector) -> tuple[slice, slice] | None:
         """Returns rows and columns that hold every point inside a box, or None where the slice misses the box."""
-        coarse = [axis[::STRIDE, ::STRIDE] for axis in (self.x, self.y, self.z)]
         step = STRIDE * self.spacing
-        inside = np.ones(coarse[0].shape, bool)
-        for axis, least, most in zip(coarse, low, high, strict=True):
-            inside &= (axis > least - step) & (axis < most + step)
+        inside = True
+        for (axis, lowest, highest), least, most in zip(self._coarse, low, high, strict=True):
+            if lowest > most + step or highest < least - step:
+                return None
+            inside = inside & (axis > least - step) & (axis < most + step)
         rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
         if not rows.size:
             return None
@@ -51,6 +52,12 @@ class Points:
     def cut(self, window: tuple[slice, slice]) -> Points:
         """Returns the points of a window."""
         return Points(self.x[window], self.y[window], self.z[window])
+
+    @functools.cached_property
+    def _coarse(self) -> list[tuple[np.ndarray, float, float]]:
+        """Each coordinate at every eighth point, with its least and greatest value."""
+        axes = [axis[::STRIDE, ::STRIDE].copy() for axis in (self.x, self.y, self.z)]
+        return [(axis, float(axis.min()), float(axis.max())) for axis in axes]
 
     @functools.cached_property
     def spacing(self) -> float:
@@ -101,12 +108,17 @@ class Tube:
 
 def _rod(points: Points, start: tuple[float, ...], end: tuple[float, ...]) -> np.ndarray:
     axis = np.subtract(end[:3], start[:3])
-    offsets = [a - np.float32(s) for a, s in zip((points.x, points.y, points.z), start[:3], strict=True)]
-    along = sum(offset * np.float32(part) for offset, part in zip(offsets, axis, strict=True))
-    along *= np.float32(1 / float(axis @ axis))
+    steps = (axis / (axis @ axis)).astype(np.float32)
+    x, y, z = (a - np.float32(s) for a, s in zip((points.x, points.y, points.z), start[:3], strict=True))
+    along = x * steps[0] + y * steps[1] + z * steps[2]
     np.clip(along, 0, 1, out=along)
-    squares = sum((offset - along * np.float32(part)) ** 2 for offset, part in zip(offsets, axis, strict=True))
-    return np.sqrt(squares) - (np.float32(start[3]) + along * np.float32(end[3] - start[3]))
+    squares = 0.0
+    for offset, part in zip((x, y, z), axis, strict=True):
+        offset -= along * np.float32(part)
+        offset *= offset
+        squares = squares + offset
+    along *= np.float32(start[3] - end[3])
+    return np.sqrt(squares) + along - np.float32(start[3])
 
 
 def smooth_union(first: np.ndarray, second: np.ndarray, width: float) -> np.ndarray:

@@ -158,7 +158,9 @@ def draw_lesion(
     )
 
 
-def _draw_glioma(image, lesion, distance, hulls, tissue, fields) -> None:
+def _draw_glioma(
+    image: np.ndarray, lesion: Lesion, distance: np.ndarray, hulls: Hulls, tissue: Tissue, fields: Fields
+) -> None:
     coarse, fine = fields.medium, fields.fine
     rim = lesion.rim * np.clip(1 + 0.45 * coarse, 0.3, 2.2)
     paint(image, coverage(distance, 1.8), tissue.csf + 0.06 + 0.05 * fine)
@@ -168,7 +170,9 @@ def _draw_glioma(image, lesion, distance, hulls, tissue, fields) -> None:
     paint(image, ring, lesion.uptake * (1 + 0.06 * fine))
 
 
-def _draw_meningioma(image, lesion, distance, hulls, tissue, fields) -> None:
+def _draw_meningioma(
+    image: np.ndarray, lesion: Lesion, distance: np.ndarray, hulls: Hulls, tissue: Tissue, fields: Fields
+) -> None:
     cleft = coverage(np.abs(distance - 0.9) - 0.5, 1.5) * coverage(hulls.cranial_cavity + 2)
     paint(image, 0.7 * cleft, tissue.csf)
     tail = coverage(np.abs(hulls.cranial_cavity + 1.2) - 1.2, 1.4) * np.clip(1 - distance / 14, 0, 1)
@@ -177,6 +181,8 @@ def _draw_meningioma(image, lesion, distance, hulls, tissue, fields) -> None:
     paint(image, coverage(distance, 1.5), lesion.uptake * (1 + 0.035 * fields.fine))
 
 
-def _draw_pituitary(image, lesion, distance, hulls, tissue, fields) -> None:
+def _draw_pituitary(
+    image: np.ndarray, lesion: Lesion, distance: np.ndarray, hulls: Hulls, tissue: Tissue, fields: Fields
+) -> None:
     value = lesion.uptake * (1 + 0.05 * fields.fine - 0.08 * np.clip(1 + distance / 5, 0, 1))
     paint(image, coverage(distance, 1.6), value)
