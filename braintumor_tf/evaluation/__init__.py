@@ -1,0 +1,21 @@
+"""Evaluation: predictions, scores with intervals over groups, and the whole road of one experiment.
+
+Importing this imports no Keras; predicting does so when it is asked for.
+"""
+
+from braintumor_tf.evaluation.experiment import run_experiment
+from braintumor_tf.evaluation.predictions import EvaluationError, load_run_model, predict, predictions_frame
+from braintumor_tf.evaluation.scoring import error_kinds, evaluate
+from braintumor_tf.evaluation.tables import error_table, summary_table
+
+__all__ = [
+    "EvaluationError",
+    "error_kinds",
+    "error_table",
+    "evaluate",
+    "load_run_model",
+    "predict",
+    "predictions_frame",
+    "run_experiment",
+    "summary_table",
+]

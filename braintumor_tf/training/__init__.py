@@ -1,0 +1,36 @@
+"""Training: presets, fitting with the augmenting generator, and one trainer for each kind of model.
+
+Importing this imports no Keras; the functions do so when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from braintumor_tf.training.presets import METRICS, PRESETS, Preset, TrainingError, resolve_preset
+from braintumor_tf.training.trainers import TRAINERS, trainer_of
+
+_LAZY = {"fit": "fitting", "Training": "fitting", "fit_pipeline": "pipeline", "keep_freed_memory": "memory"}
+
+__all__ = [
+    "METRICS",
+    "PRESETS",
+    "TRAINERS",
+    "Preset",
+    "Training",
+    "TrainingError",
+    "fit",
+    "fit_pipeline",
+    "keep_freed_memory",
+    "resolve_preset",
+    "trainer_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

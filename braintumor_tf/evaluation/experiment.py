@@ -1,0 +1,107 @@
+"""The whole road of one experiment: build, train, keep, reload, predict, score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
+from braintumor_tf.evaluation.predictions import load_run_model, predict
+from braintumor_tf.evaluation.scoring import evaluate
+from braintumor_tf.leakage.baselines import baselines as dumb_baselines
+from braintumor_tf.models import build, get_spec, resolve_classes
+from braintumor_tf.runs import Run
+from braintumor_tf.training import Preset, resolve_preset, trainer_of
+
+
+def run_experiment(
+    manifest: pd.DataFrame,
+    model: str = "CNN",
+    out: str | Path = "models/run",
+    classes: Sequence[str] | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    weights: str = "random",
+    dropout: float = 0.5,
+    head: Sequence[int] = (),
+    preset: str | Preset | None = None,
+    noise: Any = None,
+    baselines: Mapping[str, pd.DataFrame] | bool = True,
+    seed: int = 0,
+    resamples: int = 1000,
+    config: Mapping[str, Any] | None = None,
+    show_progress: bool = True,
+    **settings: Any,
+) -> Run:
+    """Trains one model on a split manifest and scores it, keeping everything in one run directory.
+
+    The steps: the configuration and the manifest are written; the model is trained on the training images and chosen
+    on the validation images; it is loaded again from its file, and that loaded model predicts validation and test,
+    so what is scored is what is on disk; the test predictions are scored; ``metrics.json`` comes last.
+
+    Args:
+        manifest: a manifest with groups and the splits ``train``, ``validation`` and ``test``.
+        model: a name of `braintumor_tf.models.MODELS`.
+        out: the run directory.
+        classes: class names in order; None for the four, or the two where the labels are ``tumor`` and ``no_tumor``.
+        image_size: side, or ``(height, width)``; None for the model's own.
+        weights: first weights of a network.
+        dropout: share of features dropped before the classification.
+        head: units of dense layers before the classification.
+        preset: training preset; None for the model's own.
+        noise: a noise model of `braintumor_tf.augment.noise` for the training images.
+        baselines: predictions tables of the dumb baselines on the same manifest, True to make them, False for none.
+        seed: of first weights, order, augmentation, noise and resamples.
+        resamples: of the intervals.
+        config: what else to write into ``config.json``, such as data set and protocol.
+        show_progress: whether to show bars.
+        settings: training settings that replace the preset's: epochs, batch_size, learning_rate, and so on.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        BrainTumorError: of the step that failed; what came before it stays in the directory.
+
+    Example:
+        >>> run = run_experiment(leakage.split(manifest), "CNN", "models/cnn_grouped", epochs=5)
+        >>> run.metrics["macro_f1"]["value"]
+        0.87
+    """
+    spec = get_spec(model)
+    classes = classes_of(manifest) if classes is None else resolve_classes(classes)
+    preset = resolve_preset(spec.preset if preset is None else preset, **settings)
+    built = build(model, classes, image_size, weights, dropout, head, seed)
+    train = trainer_of(spec)
+    everything = {
+        **(config or {}),
+        "model": model,
+        "classes": list(classes),
+        "image_size": image_size or spec.image_size,
+        "weights": weights,
+        "dropout": dropout,
+        "head": list(head),
+        "training": preset.as_dict(),
+        "noise": None if noise is None else str(noise),
+        "seed": seed,
+        "resamples": resamples,
+    }
+    run = Run.create(out, everything, manifest)
+    training = train(built, manifest, run=run, preset=preset, noise=noise, seed=seed, show_progress=show_progress)
+    run.write_predictions(predict(load_run_model(run), manifest, show_progress=show_progress))
+    if baselines is True:
+        baselines = dumb_baselines(manifest, classes, seed)
+    metrics = evaluate(run.predictions, manifest, classes, baselines or None, seed, resamples)
+    run.write_metrics({**metrics, "training": training.summary()})
+    return run
+
+
+def classes_of(manifest: pd.DataFrame) -> tuple[str, ...]:
+    """Returns the class names of a manifest in order: the two or four of this package where they fit, else sorted."""
+    labels = set(manifest["label"])
+    for known in (BINARY_CLASSES, CLASSES):
+        if labels <= set(known):
+            return known
+    return resolve_classes(sorted(labels))

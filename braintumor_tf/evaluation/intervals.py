@@ -1,0 +1,62 @@
+"""95 % intervals by a percentile bootstrap that draws whole groups, because near-duplicates are not independent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+CONFIDENCE = 0.95
+"""Share of the resamples between the ends of an interval."""
+
+_ENOUGH = 0.5
+"""An interval is given only where a score is defined in at least this share of the resamples."""
+
+_MAX_ELEMENTS = 2_000_000
+
+
+def group_numbers(groups: Sequence[str]) -> np.ndarray:
+    """Returns a number for each image's group; an image without one (an empty text) is a group of its own."""
+    names = np.asarray(groups, dtype=object).astype(str)
+    names = np.where(names == "", [f"\0{index}" for index in range(len(names))], names)
+    return np.unique(names, return_inverse=True)[1] if len(names) else np.zeros(0, int)
+
+
+def group_weights(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Draws groups with replacement, as many as there are, and says how often each image came.
+
+    Args:
+        groups: the number of each image's group, 0 upwards, shape ``(images,)``.
+        resamples: how many times to draw.
+        seed: the same seed draws the same groups, whatever is scored with them.
+
+    Yields:
+        Weights of shape ``(some resamples, images)``, in pieces so that memory stays bounded.
+    """
+    generator = np.random.default_rng(seed)
+    number = int(groups.max()) + 1 if len(groups) else 0
+    piece = max(1, _MAX_ELEMENTS // max(len(groups), 1))
+    for start in range(0, resamples if number else 0, piece):
+        drawn = generator.multinomial(number, np.full(number, 1.0 / number), size=min(piece, resamples - start))
+        yield drawn[:, groups].astype(float)
+
+
+def score(value: float, resampled: np.ndarray | None) -> dict[str, float | None]:
+    """Returns a score with its interval.
+
+    Args:
+        value: the score of the images themselves; NaN for undefined.
+        resampled: the score of each resample, NaN where undefined; None for no interval.
+
+    Returns:
+        ``value``, ``low`` and ``high``; None for what is undefined.
+    """
+    if not np.isfinite(value):
+        return {"value": None, "low": None, "high": None}
+    low = high = None
+    if resampled is not None and len(resampled):
+        defined = resampled[np.isfinite(resampled)]
+        if len(defined) >= _ENOUGH * len(resampled):
+            tail = (1.0 - CONFIDENCE) / 2.0
+            low, high = (float(end) for end in np.quantile(defined, [tail, 1.0 - tail]))
+    return {"value": float(value), "low": low, "high": high}

@@ -1,0 +1,108 @@
+"""Scores of many weightings of the same images at once.
+
+Every function takes `weights` of shape ``(weightings, images)``: all ones for the score itself, and how often each
+image was drawn for a bootstrap resample. It returns one value a weighting, NaN where the score is undefined.
+Definitions are those of scikit-learn, which the tests compare with.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def weighted_confusion(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
+    """Returns confusion matrices, shape ``(weightings, classes, classes)``, rows true.
+
+    Args:
+        truth: class numbers, shape ``(images,)``.
+        predicted: class numbers, shape ``(images,)``.
+        weights: shape ``(weightings, images)``.
+        classes: how many classes there are.
+    """
+    cell = np.zeros((len(truth), classes * classes))
+    cell[np.arange(len(truth)), truth * classes + predicted] = 1.0
+    return (weights @ cell).reshape(-1, classes, classes)
+
+
+def ratio(above: np.ndarray, below: np.ndarray, undefined: float = np.nan) -> np.ndarray:
+    """Divides, with `undefined` where the divisor is 0."""
+    above, below = np.broadcast_arrays(np.asarray(above, float), np.asarray(below, float))
+    return np.divide(above, below, out=np.full(above.shape, undefined), where=below != 0)
+
+
+def precision(confusion: np.ndarray, undefined: float = np.nan) -> np.ndarray:
+    """Returns, for each class, the share of images named so that are so: shape ``(weightings, classes)``."""
+    return ratio(np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=1), undefined)
+
+
+def recall(confusion: np.ndarray) -> np.ndarray:
+    """Returns, for each class, the share of its images that are named so: shape ``(weightings, classes)``."""
+    return ratio(np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=2))
+
+
+def f1(confusion: np.ndarray) -> np.ndarray:
+    """Returns the harmonic mean of precision and recall, NaN for a class without images: ``(weightings, classes)``."""
+    support = confusion.sum(axis=2)
+    found = ratio(2 * np.diagonal(confusion, axis1=1, axis2=2), support + confusion.sum(axis=1))
+    return np.where(support > 0, found, np.nan)
+
+
+def accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Returns the share of images that are named rightly: shape ``(weightings,)``."""
+    return ratio(np.trace(confusion, axis1=1, axis2=2), confusion.sum(axis=(1, 2)))
+
+
+def macro(values: np.ndarray) -> np.ndarray:
+    """Returns the mean over the classes that have a value: from ``(weightings, classes)`` to ``(weightings,)``."""
+    there = ~np.isnan(values)
+    return ratio(np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1))
+
+
+def macro_precision(confusion: np.ndarray) -> np.ndarray:
+    """Returns the mean precision of the classes that have images; a class that is never named counts as 0."""
+    return macro(np.where(confusion.sum(axis=2) > 0, precision(confusion, undefined=0.0), np.nan))
+
+
+def tumour_rates(confusion: np.ndarray, no_tumor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns sensitivity and specificity of "any tumour" against none, whichever type was named.
+
+    Args:
+        confusion: shape ``(weightings, classes, classes)``.
+        no_tumor: the number of the class without a tumour.
+    """
+    healthy = confusion[:, no_tumor, :].sum(axis=1)
+    missed = confusion[:, :, no_tumor].sum(axis=1) - confusion[:, no_tumor, no_tumor]
+    tumours = confusion.sum(axis=(1, 2)) - healthy
+    return ratio(tumours - missed, tumours), ratio(confusion[:, no_tumor, no_tumor], healthy)
+
+
+def ranking_scores(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns ROC-AUC and average precision of one class against the rest.
+
+    Ties count half for ROC-AUC. Average precision is the step-wise sum of precision times the gain in recall, as
+    scikit-learn's `average_precision_score`, not an interpolated area.
+
+    Args:
+        positive: whether each image is of the class, shape ``(images,)``.
+        score: its probability, shape ``(images,)``.
+        weights: shape ``(weightings, images)``.
+
+    Returns:
+        Two arrays of shape ``(weightings,)``, NaN where a weighting has no image of the class, or for ROC-AUC none
+        of the rest.
+    """
+    if not len(score):
+        nothing = np.full(len(weights), np.nan)
+        return nothing, nothing.copy()
+    order = np.argsort(-score, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
+    ordered = weights[:, order]
+    of_class = positive[order].astype(float)
+    found = np.add.reduceat(ordered * of_class, starts, axis=1)  # weight of positives at each distinct score
+    named = np.add.reduceat(ordered, starts, axis=1)
+    found_so_far, named_so_far = np.cumsum(found, axis=1), np.cumsum(named, axis=1)
+    positives = found_so_far[:, -1]
+    negatives = named_so_far[:, -1] - positives
+    pairs = ((named - found) * (found_so_far - found / 2)).sum(axis=1)
+    steps = (found * ratio(found_so_far, named_so_far, undefined=0.0)).sum(axis=1)
+    return ratio(pairs, positives * negatives), ratio(steps, positives)

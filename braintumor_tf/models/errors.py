@@ -1,0 +1,13 @@
+"""What goes wrong at a model's door, named."""
+
+from __future__ import annotations
+
+from braintumor_tf.errors import BrainTumorError
+
+
+class ModelError(BrainTumorError):
+    """A model is unknown, was asked for with settings it does not have, or its file cannot be used."""
+
+
+class ImageInputError(BrainTumorError, ValueError):
+    """Images handed to a model do not fit its input contract: pixels 0 to 255, grey or RGB, one array of four axes."""

@@ -1,0 +1,175 @@
+"""Logistic regression on principal components of grey pixels: the model that a network has to beat."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import skops.io
+from PIL import Image
+from sklearn.pipeline import Pipeline
+
+from braintumor_tf.datasets.reading import to_array
+from braintumor_tf.files import atomic_path
+from braintumor_tf.leakage.baselines import pca_logistic_regression
+from braintumor_tf.models.errors import ModelError
+from braintumor_tf.models.inputs import check_images
+
+COMPONENTS = 200
+"""Principal components that are kept, or fewer where there are fewer training images or pixels."""
+
+REGULARISATION = 0.1
+"""Inverse strength of the L2 penalty (scikit-learn's ``C``) until training chooses one."""
+
+TRUSTED_TYPES: tuple[str, ...] = ()
+"""Types beyond skops's own safe ones that a model file may hold: none, scikit-learn's are among the safe ones."""
+
+_FORMAT = "braintumor_tf PCA + logistic regression, 1"
+
+
+class PCALogisticRegression:
+    """Principal components of grey pixels, and a multinomial logistic regression on them.
+
+    It follows the interface of every model here: `classes`, `image_size`, `channels`, `predict_images`.
+
+    Args:
+        classes: class names in the order of the probabilities.
+        image_size: ``(height, width)`` that images are resized to.
+        components: principal components to keep.
+        regularisation: inverse strength of the L2 penalty.
+        seed: of the randomised decomposition.
+    """
+
+    channels = 1
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        image_size: tuple[int, int] = (64, 64),
+        components: int = COMPONENTS,
+        regularisation: float = REGULARISATION,
+        seed: int | None = None,
+    ):
+        self.classes = tuple(classes)
+        self.image_size = (int(image_size[0]), int(image_size[1]))
+        self.components = components
+        self.regularisation = regularisation
+        self.seed = seed
+        self.pipeline: Pipeline | None = None
+
+    def fit(
+        self, images: np.ndarray, labels: Sequence[str], class_weight: str | dict[str, float] | None = None
+    ) -> PCALogisticRegression:
+        """Learns from images and returns itself.
+
+        Args:
+            images: as `check_images` accepts them.
+            labels: the class name of each.
+            class_weight: a weight for each class name, ``"balanced"`` to weigh classes by their rarity, or None.
+
+        Raises:
+            ModelError: a label is not one of the classes, or fewer than two classes are there to learn from.
+        """
+        indices = self._indices(labels)
+        if isinstance(class_weight, dict):
+            class_weight = {self.classes.index(name): weight for name, weight in class_weight.items()}
+        pixels = self._pixels(images)
+        components = min(self.components, len(pixels) - 1, pixels.shape[1])
+        pipeline = pca_logistic_regression(components, self.regularisation, 0 if self.seed is None else self.seed)
+        self.pipeline = pipeline.set_params(logisticregression__class_weight=class_weight).fit(pixels, indices)
+        return self
+
+    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        """Returns probabilities, float64 of shape ``(images, classes)``; 0 for a class that was not in training.
+
+        Args:
+            images: as `check_images` accepts them, of any size.
+            batch_size: has no effect on a pipeline.
+
+        Raises:
+            ModelError: the model has not been fitted.
+            ImageInputError: the images do not fit.
+        """
+        if self.pipeline is None:
+            raise ModelError("the PCA model has not learned anything yet; fit or load it first")
+        found = self.pipeline.predict_proba(self._pixels(images))
+        probabilities = np.zeros((len(found), len(self.classes)))
+        probabilities[:, self.pipeline.classes_] = found
+        return probabilities
+
+    def save(self, path: str | Path) -> None:
+        """Writes the fitted model, its classes and its image size to a ``.skops`` file, atomically."""
+        if self.pipeline is None:
+            raise ModelError("the PCA model has not learned anything yet; fit it before saving")
+        content = {
+            "format": _FORMAT,
+            "classes": list(self.classes),
+            "image_size": list(self.image_size),
+            "components": self.components,
+            "regularisation": self.regularisation,
+            "pipeline": self.pipeline,
+        }
+        with atomic_path(path) as temporary:
+            skops.io.dump(content, temporary)
+
+    def _pixels(self, images: np.ndarray) -> np.ndarray:
+        check_images(images)
+        size = self.image_size
+        rows = (to_array(Image.fromarray(_eight_bit(image)), grey=True, size=size).ravel() for image in images)
+        return np.fromiter(rows, dtype=(np.float32, size[0] * size[1]), count=len(images)) / np.float32(255)
+
+    def _indices(self, labels: Sequence[str]) -> np.ndarray:
+        index = {name: number for number, name in enumerate(self.classes)}
+        unknown = sorted(set(labels) - set(index))
+        if unknown:
+            raise ModelError(f"labels {', '.join(unknown)} are not among the classes {', '.join(self.classes)}")
+        if len(set(labels)) < 2:
+            raise ModelError("the training images are all of one class; there is nothing to tell apart")
+        return np.array([index[label] for label in labels])
+
+
+def build_pca(
+    name: str,
+    classes: Sequence[str],
+    image_size: tuple[int, int],
+    weights: str,
+    dropout: float,
+    head: Sequence[int],
+    seed: int | None,
+) -> PCALogisticRegression:
+    """Builds an unfitted pipeline; `braintumor_tf.models.build` documents the arguments.
+
+    Raises:
+        ModelError: dense layers were asked for.
+    """
+    if head:
+        raise ModelError(f"{name} is a logistic regression and has no dense layers; leave out head")
+    return PCALogisticRegression(classes, image_size, seed=seed)
+
+
+def load_pca(path: str | Path) -> PCALogisticRegression:
+    """Loads a file that `PCALogisticRegression.save` wrote; only trusted types are built, so no code of the file runs.
+
+    Raises:
+        ModelError: the file is damaged, holds a type that is not trusted, or is no such model.
+    """
+    try:
+        untrusted = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES)
+        if untrusted:
+            raise ModelError(f"{path}: holds types that are not trusted ({', '.join(sorted(untrusted))}); not loaded")
+        content = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
+        raise ModelError(f"{path}: not a model file that can be loaded ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ModelError(f"{path}: holds something else than a PCA model of this package")
+    settings = {key: content[key] for key in ("classes", "image_size", "components", "regularisation")}
+    model = PCALogisticRegression(**settings)
+    model.pipeline = content["pipeline"]
+    return model
+
+
+def _eight_bit(image: np.ndarray) -> np.ndarray:
+    pixels = image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels

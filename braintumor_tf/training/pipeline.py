@@ -1,0 +1,84 @@
+"""Fitting the scikit-learn pipeline: in one go for each strength of its penalty, the best chosen on validation."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+from braintumor_tf.models.pca import PCALogisticRegression
+from braintumor_tf.runs import Run
+from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
+from braintumor_tf.training.fitting import Training
+from braintumor_tf.training.presets import METRICS, Preset, resolve_preset
+
+STRENGTHS = (0.01, 0.1, 1.0)
+"""Inverse strengths of the penalty that are tried."""
+
+
+def fit_pipeline(
+    model: PCALogisticRegression,
+    manifest: pd.DataFrame,
+    run: Run | None = None,
+    preset: str | Preset = "pca",
+    noise: Any = None,
+    seed: int = 0,
+    show_progress: bool = True,
+    **settings: Any,
+) -> Training:
+    """Fits the pipeline on the training images for each of `STRENGTHS` and keeps the best on the validation images.
+
+    Args:
+        model: a model built by ``build("PCA")``; it holds the fitted pipeline afterwards.
+        manifest: a manifest with the splits ``train`` and ``validation``.
+        run: where to write ``model.skops``; None for nowhere.
+        preset: its ``class_weights``, ``monitor``, ``batch_size`` and ``augmentation`` are read; images are
+            augmented once.
+        noise: a noise model for the training images, or None.
+        seed: of the noise.
+        show_progress: has no effect; it takes seconds.
+        settings: fields of `Preset` that replace the preset's.
+
+    Raises:
+        TrainingError: a split is empty, or a label or a setting is not known.
+    """
+    preset = resolve_preset(preset, **settings)
+    started = time.perf_counter()
+    rows = split_rows(manifest, "train", model.classes)
+    weights = class_weights(rows, model.classes, preset.class_weights)
+    train = training_batches(manifest, model, preset.batch_size, preset.augmentation, noise, seed)
+    images, labels = _all(train, model.classes)
+    validation_images, truth = _all(validation_batches(manifest, model, preset.batch_size), model.classes)
+    ranked = []
+    for strength in STRENGTHS:
+        candidate = PCALogisticRegression(model.classes, model.image_size, model.components, strength, model.seed)
+        candidate.fit(images, labels, weights)
+        probabilities = candidate.predict_images(validation_images)
+        score = _score(preset.monitor, truth, probabilities, model.classes)
+        ranked.append((score if METRICS[preset.monitor] == "max" else -score, -strength, score, candidate))
+    _, _, score, best = max(ranked, key=lambda entry: entry[:2])
+    model.regularisation, model.pipeline = best.regularisation, best.pipeline
+    if run is not None:
+        model.save(run.path / "model.skops")
+    seconds = time.perf_counter() - started
+    chosen = {"regularisation": best.regularisation, "monitor": preset.monitor, "score": score}
+    return Training(model, None, chosen, seconds, len(rows) / seconds)
+
+
+def _all(batches: Any, classes: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
+    parts = [batches[index] for index in range(len(batches))]
+    images = np.concatenate([np.rint(np.clip(part, 0, 255)).astype(np.uint8) for part, _ in parts])
+    return images, [classes[index] for _, labels in parts for index in np.argmax(labels, axis=1)]
+
+
+def _score(monitor: str, truth: list[str], probabilities: np.ndarray, classes: tuple[str, ...]) -> float:
+    predicted = [classes[index] for index in np.argmax(probabilities, axis=1)]
+    if monitor == "val_accuracy":
+        return float(accuracy_score(truth, predicted))
+    if monitor == "val_loss":
+        one_hot = np.array([[label == name for name in classes] for label in truth], float)
+        return float(log_loss(one_hot.argmax(1), np.clip(probabilities, 1e-12, 1), labels=range(len(classes))))
+    return float(f1_score(truth, predicted, average="macro", zero_division=0))

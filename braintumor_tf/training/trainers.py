@@ -1,0 +1,23 @@
+"""Which function trains which kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from braintumor_tf.models.spec import NETWORK, PIPELINE, ModelSpec
+
+TRAINERS: Mapping[str, str] = MappingProxyType(
+    {
+        NETWORK: "braintumor_tf.training.fitting:fit",
+        PIPELINE: "braintumor_tf.training.pipeline:fit_pipeline",
+    }
+)
+"""The trainer of each kind of model: (model, manifest, run, preset, noise, seed, show_progress, **settings)."""
+
+
+def trainer_of(spec: ModelSpec) -> Callable:
+    """Imports and returns the function that trains a model, and that leaves its file in the run."""
+    module, name = TRAINERS[spec.kind].split(":")
+    return getattr(import_module(module), name)
