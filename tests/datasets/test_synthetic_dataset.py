@@ -159,6 +159,20 @@ def test_interruption_leaves_nothing_and_the_next_call_completes(tmp_path, monke
     assert len(read_ground_truth(write_synthetic(tmp_path / "set", **TINY)).images) > 8
 
 
+def test_a_quicker_writer_of_the_same_set_wins(tmp_path, monkeypatch):
+    write_json, pending = dataset.write_json, [True]
+
+    def overtaken(path, record):
+        if pending:
+            pending.clear()
+            write_synthetic(tmp_path / "set", **TINY)
+        return write_json(path, record)
+
+    monkeypatch.setattr(dataset, "write_json", overtaken)
+    assert len(read_ground_truth(write_synthetic(tmp_path / "set", **TINY)).images) > 8
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
 def test_empty_folder_is_filled(tmp_path):
     (tmp_path / "set").mkdir()
     assert (write_synthetic(tmp_path / "set", **TINY) / "_ground_truth.json").is_file()

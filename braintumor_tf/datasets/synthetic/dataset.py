@@ -71,10 +71,9 @@ def write_synthetic(
         DatasetError: an argument is out of range, or the folder holds something else, which is left as it is.
 
     Example:
-        >>> folder = write_synthetic("data/synthetic", patients_per_class=3, image_size=128)
+        >>> write_synthetic("data/synthetic", patients_per_class=3, image_size=128)
     """
-    folder = Path(folder)
-    size = list(image_size) if isinstance(image_size, (tuple, list)) else image_size
+    folder, size = Path(folder), list(image_size) if isinstance(image_size, (tuple, list)) else image_size
     parameters = {
         "version": VERSION,
         "patients_per_class": patients_per_class,
@@ -130,10 +129,13 @@ def _complete_or_nothing(folder: Path) -> Iterator[Path]:
     draft.mkdir(parents=True)
     try:
         yield draft
-        if not _holds_anything(folder):  # else another process was quicker; the caller looks at what it made
+        try:
             if folder.is_dir():
                 folder.rmdir()
-            os.rename(draft, folder)
+            draft.rename(folder)
+        except OSError:
+            if not _holds_anything(folder):  # else another process was quicker; the caller looks at what it made
+                raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
