@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from braintumor_tf.report.style import (
     ACCENT,
@@ -34,12 +35,12 @@ def class_balance(manifest: pd.DataFrame, title: str = "Images of each class") -
     """
     if manifest.empty:
         return message_figure("no images", title)
-    counts = manifest.groupby(["label", "split"]).size().unstack(fill_value=0)
+    counts = pd.crosstab(manifest["label"], manifest["split"])
     splits = [name for name in SPLITS if name in counts] + sorted(set(counts) - set(SPLITS))
     height = max(2.6, 1.5 + 0.24 * len(counts) * min(len(splits), 4))
     figure, axes = new_figure(4.9, min(height, 14))
     chart = axes[0, 0]
-    table = counts[splits].stack().rename("images").reset_index()
+    table = counts[splits].reset_index().melt("label", var_name="split", value_name="images")
     table["label"] = table["label"].map(lambda name: shorten(name, 20))
     palette = {name: SPLIT_COLOURS.get(name, MUTED) for name in splits}
     seaborn.barplot(
@@ -56,6 +57,7 @@ def class_balance(manifest: pd.DataFrame, title: str = "Images of each class") -
     for bars in chart.containers:
         chart.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=9, color=MUTED)
     chart.margins(x=0.12)
+    chart.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     chart.grid(axis="y", visible=False)
     chart.set(title=title, xlabel="images", ylabel="")
     if chart.get_legend() is not None:
@@ -131,6 +133,8 @@ def group_sizes(manifest: pd.DataFrame, title: str = "Sizes of the near-duplicat
     chart.bar_label(bars, captions, padding=2, fontsize=9, color=MUTED)
     chart.set_xticks(position, names[:last])
     chart.margins(y=0.2)
+    chart.set_xlim(-0.6, max(last, 4) - 0.4)
+    chart.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     chart.grid(axis="x", visible=False)
     chart.set(title=title, xlabel="images in a group", ylabel="groups (images)")
     return figure

@@ -91,7 +91,7 @@ def _dot(chart: Axes, row: Any, height: float, measure: int) -> None:
     chart.annotate(
         number(row.value, 2),
         (1.0, height),
-        xytext=(6, 0),
+        xytext=(9, 0),
         textcoords="offset points",
         va="center",
         fontsize=9.5,
@@ -119,8 +119,8 @@ def leak_curve(curve: pd.DataFrame | None, title: str = "What near-duplicates ar
     A steep fall says that the score rested on near-duplicates in training.
 
     Args:
-        curve: `threshold` (correlation of thumbnails), `accuracy`, and where known `low`, `high` and `hidden` (the share of
-            test images that lose their nearest neighbour, 0..1).
+        curve: `threshold` (correlation of thumbnails), `accuracy`, and where known `low`, `high` and `hidden_share`
+            (of test images from which a training image is hidden, 0..1).
         title: the figure's title.
     """
     if curve is None or curve.empty:
@@ -133,9 +133,10 @@ def leak_curve(curve: pd.DataFrame | None, title: str = "What near-duplicates ar
         low, high = (curve[name].astype(float) for name in ("low", "high"))
         chart.fill_between(position, low, high, color=ACCENT, alpha=0.15, linewidth=0, label="95 % interval")
     chart.plot(position, curve["accuracy"], "o-", color=ACCENT, ms=5, label="accuracy of the nearest neighbour")
-    hidden = next((name for name in ("hidden", "hidden_share", "hidden share") if name in curve), None)
-    if hidden:
-        chart.bar(position, curve[hidden], width=0.5, color=FAINT, zorder=0, label="test images that lose a neighbour")
+    if "hidden_share" in curve:
+        chart.bar(
+            position, curve["hidden_share"], width=0.5, color=FAINT, zorder=0, label="test images that lose a twin"
+        )
     first = float(curve["accuracy"].iloc[0])
     chart.axhline(first, color=WARNING, linewidth=1, linestyle=":", zorder=1)
     chart.set_xticks(position, [f"{value:.3g}" if value <= 1 else "none" for value in curve["threshold"]])

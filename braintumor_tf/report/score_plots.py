@@ -34,7 +34,8 @@ def confusion_matrix(
     Args:
         counts: integers of shape ``(classes, classes)``, rows true, columns predicted.
         labels: the classes in that order.
-        panels: ``"counts"``, ``"rates"`` (each row divided by its sum; a class that is not in the test has none), or both.
+        panels: ``"counts"``, ``"rates"`` (each row divided by its sum; a class that is not in the test has
+            none), or both.
     """
     counts = np.asarray(counts, dtype=float).reshape(len(labels), len(labels))
     if not len(labels):
@@ -55,7 +56,8 @@ def confusion_matrix(
 
 def _texts(counts: np.ndarray, rates: np.ndarray, panel: str) -> np.ndarray:
     if panel == "counts":
-        return np.array([[f"{value:.0f}" for value in row] for row in counts], dtype=object)
+        zero = "0" if len(counts) <= 8 else ""
+        return np.array([[f"{value:.0f}" if value else zero for value in row] for row in counts], dtype=object)
     if len(counts) <= 8:
         return np.array([[number(value, 2) for value in row] for row in rates], dtype=object)
     return np.array(
@@ -122,7 +124,7 @@ def _curves(predictions: pd.DataFrame, title: str, kind: str) -> Figure:
             absent.append(label)
             continue
         x, y, caption = _roc(truth, chances) if kind == "roc" else _precision_recall(truth, chances)
-        name = f"{shorten(label)}: {caption}" if drawn < _LEGEND_LINES else None
+        name = f"{shorten(label, 22 if len(classes) <= 4 else 11)}: {caption}" if drawn < _LEGEND_LINES else None
         chart.plot(
             x, y, color=colours[label], label=name, clip_on=False, drawstyle="steps-post" if kind != "roc" else None
         )

@@ -67,8 +67,8 @@ def score_table(metrics: Mapping[str, Any], names: tuple[str, ...] = ("accuracy"
         names: the scores to take.
 
     Returns:
-        A DataFrame with columns `name`, `kind` (``model``, ``clean``, ``twins`` or ``baseline``), `score`, `value`, `low`,
-        `high`; baselines best first; rows without a value are left out.
+        A DataFrame with columns `name`, `kind` (``model``, ``clean``, ``twins`` or ``baseline``), `score`, `value`,
+        `low`, `high`; baselines best first; rows without a value are left out.
     """
     rows = [("this model", "model", name, score(metrics, name)) for name in names]
     for kind, title in (("clean", "… on images without a twin"), ("twins", "… on images with a training twin")):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 
-def scored_images(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Returns the predictions that the scores are made of: those of the test split, or all where there is no such split."""
-    test = predictions[predictions["split"] == "test"] if "split" in predictions else predictions
-    return test if len(test) else predictions
+def scored_images(predictions: pd.DataFrame, metrics: Mapping[str, Any]) -> pd.DataFrame:
+    """Returns the predictions that the scores are made of: those of the split that the metrics name."""
+    return predictions[predictions["split"] == metrics.get("split", "test")]
 
 
 def probability_columns(predictions: pd.DataFrame) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -159,12 +158,6 @@ def shorten(text: object, width: int = 22) -> str:
     """Returns a label cut to `width` characters with an ellipsis, on one line."""
     text = " ".join(str(text).split())
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
-
-
-def wrapped(text: object, width: int = 16, lines: int = 2) -> str:
-    """Returns a label broken into at most `lines` lines of `width` characters, also at underscores."""
-    text = shorten(text, width * lines)
-    return "\n".join(textwrap.wrap(text.replace("_", "_\u200b"), width)[:lines] or [""]).replace("\u200b", "")
 
 
 def legend_below(axes: Axes, columns: int = 2) -> None:

@@ -1,0 +1,249 @@
+"""The report of a run: one HTML page that holds everything, the figures as files, and two tables."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from braintumor_tf.files import write_text
+from braintumor_tf.report import plots
+from braintumor_tf.report.pages import embed_file, embed_image, embed_thumbnail, render
+from braintumor_tf.report.scores import CLASS_SCORES, as_score, number, ranked_baselines, score
+from braintumor_tf.report.sections import (
+    baseline_rows,
+    class_rows,
+    flat_settings,
+    score_rows,
+    size_summary,
+    split_table,
+    tumour_counts,
+    twin_rows,
+    unreadable_rows,
+)
+from braintumor_tf.report.selection import predicted_rows, sample_rows, scored_images, twin_mask, worst_rows
+from braintumor_tf.report.style import save_figure
+from braintumor_tf.report.tables import write_tables
+from braintumor_tf.report.training_plots import PANELS, history_panels
+from braintumor_tf.report.verdict import run_verdict, setting
+from braintumor_tf.runs import Run
+
+__all__ = ["embed_image", "render", "write_figures", "write_report"]
+
+MAX_TILES = 48
+"""Images in one grid of a page at most, so that a page with many classes stays small."""
+
+CONTENTS = (
+    ("scores", "Scores"),
+    ("baselines", "Baselines"),
+    ("twins", "Twins"),
+    ("classes", "Classes"),
+    ("tumour", "Any tumour"),
+    ("curves", "Curves"),
+    ("data", "Data"),
+    ("proof", "What the split proves"),
+    ("images", "Predictions"),
+    ("recompute", "How to recompute it"),
+)
+
+PROTOCOLS = {
+    "grouped": "The split keeps groups whole: no group has images both in training and in the test set.",
+    "kfold": "Each fold keeps groups whole: no group has images both in training and in the part that is scored.",
+    "external": "The test images come from another data set than the training images; those that are also in training "
+    "were left out and are listed as “overlap”.",
+    "random": "The split was drawn image by image and pays no heed to groups: near-duplicates can stand on both sides. "
+    "It is here to be compared with the grouped split, not to be believed.",
+    "official": "The split is the one that the data set came with. Nothing was moved, so whatever it repeats between "
+    "training and test is still there.",
+}
+
+
+def write_report(
+    run: Run | str | Path, baselines: Mapping[str, Any] | None = None, leak_curve: pd.DataFrame | None = None
+) -> Path:
+    """Writes ``report.html``, ``figures/*.png``, and the tables of `tables.write_tables` into a finished run.
+
+    The page is one file that loads nothing: pictures are embedded, there are no scripts, and it prints.
+
+    Args:
+        run: the run, or its directory.
+        baselines: scores of the dumb baselines, as in ``metrics.json``, for a run whose metrics have none.
+        leak_curve: the table that `plots.leak_curve` draws; None takes the run's ``leak_curve.csv`` if there is one.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        RunError: the run is missing or has not been scored.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    metrics, predictions, manifest = run.metrics, run.predictions, run.manifest
+    if baselines and not metrics.get("baselines"):
+        metrics = {**metrics, "baselines": dict(baselines)}
+    curve_file = run.path / "leak_curve.csv"
+    if leak_curve is None and curve_file.is_file():
+        leak_curve = pd.read_csv(curve_file)
+    write_tables(run.path, metrics, predictions)
+    figures = write_figures(run.figures, metrics, predictions, manifest, run.history, leak_curve)
+    context = _context(run.config, run.name, metrics, predictions, manifest)
+    return write_text(run.path / "report.html", render("report.html", figures=figures, **context))
+
+
+def write_figures(
+    folder: Path,
+    metrics: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    history: pd.DataFrame | None = None,
+    leak_curve: pd.DataFrame | None = None,
+) -> dict[str, Any]:
+    """Draws every figure of a run, saves them as PNG in `folder`, and returns those that the page embeds.
+
+    Returns:
+        For each picture of the template ``source`` (a ``data:`` address), ``alt`` and ``caption``.
+    """
+    tested = scored_images(predictions, metrics)
+    matrix = metrics.get("confusion_matrix") or {}
+    labels, counts = list(matrix.get("labels") or []), matrix.get("counts") or []
+    embedded: dict[str, Any] = {"leak": None, "groups": None, "counts": None, "rates": None, "training": []}
+
+    def keep(name: str, figure: Figure, alt: str, caption: str = "") -> None:
+        path = save_figure(figure, folder / f"{name}.png")
+        embedded[name] = {"source": embed_file(path), "alt": alt, "caption": caption}
+
+    keep(
+        "intervals",
+        plots.score_intervals(metrics),
+        "Scores of the model and of the baselines with 95 % intervals",
+        "Filled: accuracy. Hollow: macro-F1. The band is the model's interval of macro-F1.",
+    )
+    if leak_curve is not None and len(leak_curve):
+        keep(
+            "leak",
+            plots.leak_curve(leak_curve),
+            "Accuracy of the nearest neighbour against hidden similarity",
+            "What is left of the nearest neighbour's accuracy when ever less similar training images are hidden.",
+        )
+    if labels:
+        save_figure(plots.confusion_matrix(counts, labels), folder / "confusion_matrix.png")
+        for panel in ("counts", "rates"):
+            figure = plots.confusion_matrix(counts, labels, [panel])
+            alt = f"Confusion matrix in {panel}, rows true, columns predicted"
+            embedded[panel] = {"source": embed_image(figure), "alt": alt, "caption": ""}
+    keep("roc", plots.roc_curves(tested), "ROC curves, each class against the rest")
+    keep(
+        "precision_recall",
+        plots.precision_recall_curves(tested),
+        "Precision-recall curves, each class against the rest",
+    )
+    keep("balance", plots.class_balance(manifest), "Number of images of each class and split")
+    keep("sizes", plots.image_sizes(manifest), "Width and height of the images, by class",
+         "Sizes that go with a class are a shortcut that a model can learn.")  # fmt: skip
+    if (manifest["group"].astype(str) != "").any():
+        keep("groups", plots.group_sizes(manifest), "Histogram of the sizes of near-duplicate groups")
+    if history_panels(history):
+        save_figure(plots.training_curves(history), folder / "training_curves.png")
+        for panel in history_panels(history):
+            source = embed_image(plots.training_curves(history, [panel]))
+            embedded["training"].append({"source": source, "alt": f"{PANELS[panel]} over the epochs", "caption": ""})
+    save_figure(plots.sample_grid(manifest), folder / "sample_grid.png")
+    save_figure(plots.predicted_grid(tested), folder / "predicted_grid.png")
+    save_figure(plots.worst_errors(tested), folder / "worst_errors.png")
+    return embedded
+
+
+def _context(
+    config: Mapping[str, Any], name: str, metrics: Mapping[str, Any], predictions: pd.DataFrame, manifest: pd.DataFrame
+) -> dict[str, Any]:
+    tested = scored_images(predictions, metrics)
+    twins = twin_mask(tested, manifest)
+    tumour = tumour_counts(metrics, tested)
+    protocol = setting(config, "protocol")
+    unreadable = setting(config, "unreadable")
+    return {
+        "title": _title(config, name),
+        "subtitle": f"Run “{name}”, {len(manifest):,} images, protocol “{protocol or 'not recorded'}”",
+        "made": datetime.date.today().isoformat(),
+        "verdict": run_verdict(metrics, predictions, manifest, config),
+        "contents": [item for item in CONTENTS if tumour or item[0] != "tumour"],
+        "tiles": _tiles(metrics, twins),
+        "scores": score_rows(metrics),
+        "resamples": _resamples(metrics),
+        "baselines": baseline_rows(metrics),
+        "twins": twin_rows(metrics, twins),
+        "classes": class_rows(metrics),
+        "class_columns": list(CLASS_SCORES.values()),
+        "tumour": tumour,
+        "splits": split_table(manifest),
+        "sizes": size_summary(manifest),
+        "unreadable": unreadable_rows(unreadable)[:200],
+        "unreadable_count": unreadable if isinstance(unreadable, int) else 0,
+        "split_text": PROTOCOLS.get(str(protocol), "How the split was made was not recorded."),
+        "samples": _sample_tiles(manifest),
+        "predicted": _prediction_tiles(predicted_rows(tested, 12)),
+        "worst": _prediction_tiles(worst_rows(tested, 12)),
+        "errors": f"{int((tested['label'] != tested['predicted']).sum()):,}",
+        "images": f"{len(tested):,}",
+        "accuracy": number(score(metrics, "accuracy")["value"]),
+        "settings": flat_settings(config),
+    }
+
+
+def _resamples(metrics: Mapping[str, Any]) -> str:
+    found = metrics.get("interval")
+    return f" of {found['resamples']:,} resamples" if isinstance(found, Mapping) and found.get("resamples") else ""
+
+
+def _title(config: Mapping[str, Any], name: str) -> str:
+    model, dataset = setting(config, "model"), setting(config, "dataset")
+    if not model:
+        return name
+    dataset = re.split(r"[\\/]", str(dataset).rstrip("\\/"))[-1] if dataset else ""
+    return f"{str(model).replace('_', ' ')} on {dataset}" if dataset else str(model).replace("_", " ")
+
+
+def _tiles(metrics: Mapping[str, Any], twins: pd.Series) -> list[dict[str, str]]:
+    tiles = []
+    for key, title in (("macro_f1", "Macro-F1"), ("accuracy", "Accuracy")):
+        found = score(metrics, key)
+        within = f"95 % {number(found['low'])}–{number(found['high'])}" if found["low"] is not None else "no interval"
+        tiles.append({"name": title, "value": number(found["value"]), "note": within})
+    ranked = ranked_baselines(metrics)
+    if ranked:
+        best = baseline_rows(metrics)[1]
+        found, measure = (
+            (best["macro_f1"], "macro-F1") if best["macro_f1"]["value"] != "–" else (best["accuracy"], "accuracy")
+        )
+        tiles.append({"name": "Best dumb baseline", "value": found["value"], "note": f"{measure}, {best['title']}"})
+    share = as_score(metrics.get("twins", {}).get("share"))["value"] if metrics.get("twins") else None
+    share = share if share is not None else (float(twins.mean()) if len(twins) else None)
+    note = f"{int(twins.sum()):,} of {len(twins):,} test images have one"
+    tiles.append(
+        {"name": "Training twins", "value": f"{100 * share:.1f} %" if share is not None else "–", "note": note}
+    )
+    return tiles
+
+
+def _sample_tiles(manifest: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {"source": embed_thumbnail(row.path), "title": row.label, "note": "", "path": row.path, "wrong": False}
+        for row in sample_rows(manifest, 3).head(MAX_TILES).itertuples()
+    ]
+
+
+def _prediction_tiles(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            "source": embed_thumbnail(row.path),
+            "title": f"{row.predicted} {number(row.confidence, 2)}",
+            "note": "right" if row.correct else f"truly {row.label}",
+            "path": row.path,
+            "wrong": not row.correct,
+        }
+        for row in rows.head(MAX_TILES).itertuples()
+    ]

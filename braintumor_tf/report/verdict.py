@@ -1,0 +1,179 @@
+"""What a run's numbers come to, in plain sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from braintumor_tf.report.scores import (
+    baseline_score,
+    baseline_title,
+    interval,
+    number,
+    percent,
+    ranked_baselines,
+    score,
+)
+from braintumor_tf.report.selection import scored_images, twin_mask
+
+FEW_GROUPS = 30
+"""Below this many independent groups in the test set, an interval is too wide to rank models by."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What the numbers say.
+
+    Attributes:
+        sentences: the result in plain words.
+        warnings: reasons to doubt it, the gravest first; empty where the checks found none.
+    """
+
+    sentences: list[str]
+    warnings: list[str]
+
+
+def setting(config: Mapping[str, Any], name: str, default: Any = None) -> Any:
+    """Returns a setting by name, from the top of a configuration or from the first section that holds it."""
+    if name in config and not isinstance(config[name], Mapping):
+        return config[name]
+    for value in config.values():
+        if isinstance(value, Mapping) and name in value and not isinstance(value[name], Mapping):
+            return value[name]
+    return default
+
+
+def run_verdict(
+    metrics: Mapping[str, Any], predictions: pd.DataFrame, manifest: pd.DataFrame, config: Mapping[str, Any]
+) -> Verdict:
+    """Says what a run's scores are, what they stand against, and every reason found to doubt them.
+
+    Args:
+        metrics: as in ``metrics.json``.
+        predictions: the table of predictions.
+        manifest: the table of images with the splits that were used.
+        config: the run's settings.
+    """
+    tested = scored_images(predictions, metrics)
+    twins = int(twin_mask(tested, manifest).sum())
+    sentences = [_result(metrics, tested), _against(metrics), _twins(twins, len(tested))]
+    warnings = [
+        _warn_twins(metrics, twins, len(tested)),
+        _warn_baseline(metrics),
+        _warn_missing(metrics, tested, manifest),
+        _warn_protocol(config),
+        _warn_size(_groups(metrics, tested)),
+        _warn_synthetic(config, manifest),
+    ]
+    return Verdict([text for text in sentences if text], [text for text in warnings if text])
+
+
+def _result(metrics: Mapping[str, Any], tested: pd.DataFrame) -> str:
+    name = "macro_f1" if score(metrics, "macro_f1")["value"] is not None else "accuracy"
+    found = score(metrics, name)
+    title = "Macro-F1" if name == "macro_f1" else "Accuracy"
+    within = f" (95 % interval {interval(found, 2)})" if interval(found) else ""
+    return (
+        f"{title} {number(found['value'], 2)}{within} on {_count(len(tested), 'test image')} "
+        f"from {_count(_groups(metrics, tested), 'group')}."
+    )
+
+
+def _against(metrics: Mapping[str, Any]) -> str:
+    ranked = ranked_baselines(metrics)
+    if not ranked:
+        return "No dumb baseline was scored beside it."
+    best = ranked[0]
+    name, title = (
+        ("macro_f1", "")
+        if baseline_score(metrics, best, "macro_f1")["value"] is not None
+        else ("accuracy", " accuracy")
+    )
+    value = baseline_score(metrics, best, name)["value"]
+    return f"The best dumb baseline ({baseline_title(best)}) reaches{title} {number(value, 2)}."
+
+
+def _twins(twins: int, images: int) -> str:
+    return f"{twins:,} of {_count(images, 'test image')} {'has' if twins == 1 else 'have'} a twin in training."
+
+
+def _warn_twins(metrics: Mapping[str, Any], twins: int, images: int) -> str:
+    if not twins:
+        return ""
+    text = f"{twins:,} of {images:,} test images ({percent(twins, images)}) have a near-duplicate in training"
+    on_twins, clean = score(metrics, "twins.accuracy")["value"], score(metrics, "clean.accuracy")["value"]
+    if on_twins is None:
+        return f"{text}. The scores reward memory; split by groups instead."
+    if clean is None:
+        return f"{text}. No test image is without one, so nothing here tells what the model does with a new picture."
+    return (
+        f"{text}: accuracy is {number(on_twins, 2)} on these and {number(clean, 2)} on the rest. Only the rest "
+        "tells what the model does with a new picture."
+    )
+
+
+def _warn_baseline(metrics: Mapping[str, Any]) -> str:
+    for name, title in (("macro_f1", "macro-F1"), ("accuracy", "accuracy")):
+        low, high = score(metrics, name)["low"], score(metrics, name)["high"]
+        reached = [
+            (key, value)
+            for key in ranked_baselines(metrics, name)
+            if (value := baseline_score(metrics, key, name)["value"]) is not None and low is not None and value >= low
+        ]
+        if reached:
+            key, value = reached[0]
+            where = "above" if high is not None and value > high else "inside"
+            return (
+                f"A dumb baseline does as well: {baseline_title(key)} reaches {title} {number(value, 2)}, {where} the "
+                "model's interval. The model has not been shown to have learned anything about tumours."
+            )
+    return ""
+
+
+def _warn_missing(metrics: Mapping[str, Any], tested: pd.DataFrame, manifest: pd.DataFrame) -> str:
+    classes = list(metrics.get("classes_order") or sorted(manifest["label"].unique()))
+    missing = [str(name) for name in classes if not (tested["label"] == name).any()]
+    if not missing:
+        return ""
+    return (
+        f"The test set has no image of {', '.join(missing)}: nothing is known about "
+        f"{'this class' if len(missing) == 1 else 'these classes'}, and means over the classes leave "
+        f"{'it' if len(missing) == 1 else 'them'} out."
+    )
+
+
+def _warn_protocol(config: Mapping[str, Any]) -> str:
+    protocol = setting(config, "protocol")
+    if protocol == "random":
+        return (
+            "The split was drawn image by image (protocol “random”), so near-duplicates may stand on both sides of it."
+        )
+    if protocol == "official":
+        return (
+            "The split is the one that the data set came with (protocol “official”). It was taken as it is, whatever "
+            "it repeats; the grouped protocol keeps near-duplicates together."
+        )
+    return ""
+
+
+def _groups(metrics: Mapping[str, Any], tested: pd.DataFrame) -> int:
+    return int(metrics.get("groups") or tested["group"].nunique())
+
+
+def _warn_size(groups: int) -> str:
+    if groups >= FEW_GROUPS:
+        return ""
+    return f"The test set has only {_count(groups, 'group')}: too few to tell a good model from a lucky one."
+
+
+def _warn_synthetic(config: Mapping[str, Any], manifest: pd.DataFrame) -> str:
+    if setting(config, "dataset") == "synthetic" or set(manifest["source"].astype(str)) == {"synthetic"}:
+        return "The images are synthetic. These scores show that the pipeline works, and nothing about real patients."
+    return ""
+
+
+def _count(number_of: int, noun: str) -> str:
+    return f"{number_of:,} {noun}{'' if number_of == 1 else 's'}"

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+
+from braintumor_tf.report.scores import as_score, interval, number, percent, ranked_baselines, score, score_table
+from braintumor_tf.report.verdict import run_verdict, setting
+
+
+@pytest.fixture
+def verdict_of(metrics, predictions, manifest):
+    """Judges the fixture's run with some of its parts replaced."""
+
+    def judge(metrics=metrics, predictions=predictions, manifest=manifest, protocol="grouped"):
+        many = manifest.assign(source="elsewhere")
+        wide = predictions.assign(group=[f"t{row}" for row in range(len(predictions))])
+        if predictions["group"].isin(manifest.loc[manifest["split"] == "train", "group"]).any():
+            wide = predictions
+        return run_verdict(metrics, wide, many, {"protocol": protocol})
+
+    return judge
+
+
+def warned(verdict, words: str) -> bool:
+    return any(words in warning for warning in verdict.warnings)
+
+
+def test_a_sound_run_is_only_small(verdict_of, metrics):
+    metrics["macro_f1"] = metrics["accuracy"] = {"value": 0.9, "low": 0.85, "high": 0.95}
+    verdict = verdict_of(metrics)
+    assert len(verdict.sentences) == 3
+    assert verdict.warnings == [warning for warning in verdict.warnings if "too few" in warning]
+
+
+def test_twins_are_counted_and_warned_of(verdict_of, metrics, predictions, manifest):
+    twins = predictions.copy()
+    twins.loc[:2, "group"] = manifest.loc[manifest["split"] == "train", "group"].iloc[0]
+    metrics["twins"] = {"accuracy": {"value": 0.99}, "share": 0.1}
+    metrics["clean"] = {"accuracy": {"value": 0.71}}
+    verdict = verdict_of(metrics, twins)
+    assert f"3 of {len(twins)} test images have a twin in training." in verdict.sentences
+    assert warned(verdict, "0.99 on these and 0.71 on the rest")
+
+
+@pytest.mark.parametrize(("reached", "where"), [(0.86, "inside"), (0.97, "above")])
+def test_a_baseline_that_reaches_the_interval_is_warned_of(verdict_of, metrics, reached, where):
+    metrics["macro_f1"] = metrics["accuracy"] = {"value": 0.9, "low": 0.85, "high": 0.95}
+    metrics["baselines"]["border"] = {"value": 0.1, "macro_f1": {"value": reached}}
+    verdict = verdict_of(metrics)
+    assert warned(verdict, f"border strip alone reaches macro-F1 {reached:.2f}, {where} the model's interval")
+
+
+def test_a_class_without_test_images_is_warned_of(verdict_of, predictions):
+    verdict = verdict_of(predictions=predictions[predictions["label"] != "no_tumor"])
+    assert warned(verdict, "The test set has no image of no_tumor")
+
+
+@pytest.mark.parametrize("protocol", ["random", "official"])
+def test_protocols_that_may_leak_are_warned_of(verdict_of, protocol):
+    assert warned(verdict_of(protocol=protocol), f"protocol “{protocol}”")
+    assert not warned(verdict_of(protocol="grouped"), "protocol")
+
+
+def test_synthetic_images_are_named(metrics, predictions, manifest):
+    verdict = run_verdict(metrics, predictions, manifest.assign(source="synthetic"), {})
+    assert warned(verdict, "synthetic")
+
+
+def test_without_baselines_the_verdict_says_so(verdict_of, metrics):
+    metrics["baselines"] = {}
+    assert "No dumb baseline was scored beside it." in verdict_of(metrics).sentences
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (float("nan"), "–"), (0.91249, "0.912"), (1.0, "1.000"), (0.99999, "0.999"), (0.0, "0.000")],
+)
+def test_numbers_never_claim_more_than_they_say(value, text):
+    assert number(value) == text
+
+
+def test_shares_at_the_ends_are_not_rounded_away():
+    assert percent(1, 1000) == "under 1 %"
+    assert percent(999, 1000) == "over 99 %"
+    assert percent(3, 4) == "75 %"
+    assert percent(0, 4) == "0 %"
+    assert percent(1, 0) == ""
+
+
+def test_scores_are_read_whatever_they_look_like(metrics):
+    assert score(metrics, "classes.glioma.f1")["value"] == metrics["classes"]["glioma"]["f1"]["value"]
+    assert score(metrics, "classes.absent.f1") == {"value": None, "low": None, "high": None}
+    assert as_score(0.5) == {"value": 0.5, "low": None, "high": None}
+    assert interval({"value": 0.5, "low": None, "high": None}) == ""
+    assert ranked_baselines(metrics) == ["nearest_neighbour", "metadata"]
+    assert list(score_table({}).columns) == ["name", "kind", "score", "value", "low", "high"]
+
+
+def test_settings_are_found_in_sections():
+    assert setting({"split": {"protocol": "random"}}, "protocol") == "random"
+    assert setting({"protocol": "grouped", "split": {"protocol": "random"}}, "protocol") == "grouped"
+    assert setting({}, "protocol") is None
