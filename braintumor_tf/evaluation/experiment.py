@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.augment.noise import describe
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
@@ -70,6 +71,8 @@ def run_experiment(
         >>> run.metrics["macro_f1"]["value"]
         0.87
     """
+    from braintumor_tf.models.network import as_predictor  # imports Keras
+
     spec = get_spec(model)
     classes = classes_of(manifest) if classes is None else resolve_classes(classes)
     preset = resolve_preset(spec.preset if preset is None else preset, **settings)
@@ -79,12 +82,12 @@ def run_experiment(
         **(config or {}),
         "model": model,
         "classes": list(classes),
-        "image_size": image_size or spec.image_size,
+        "image_size": list(as_predictor(built).image_size),
         "weights": weights,
         "dropout": dropout,
         "head": list(head),
         "training": preset.as_dict(),
-        "noise": None if noise is None else str(noise),
+        "noise": None if noise is None else describe(noise),
         "seed": seed,
         "resamples": resamples,
     }

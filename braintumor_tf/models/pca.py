@@ -93,7 +93,7 @@ class PCALogisticRegression:
             ImageInputError: the images do not fit.
         """
         if self.pipeline is None:
-            raise ModelError("the PCA model has not learned anything yet; fit or load it first")
+            raise ModelError("the PCA model has not learned anything; fit or load it first")
         found = self.pipeline.predict_proba(self._pixels(images))
         probabilities = np.zeros((len(found), len(self.classes)))
         probabilities[:, self.pipeline.classes_] = found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,16 +86,17 @@ def class_weights(
 
 
 def _flow(generator: Any, rows: pd.DataFrame, predictor: Any, batch_size: int, seed: int, shuffle: bool) -> Any:
-    return generator.flow_from_dataframe(
-        rows,
-        x_col="path",
-        y_col="label",
-        classes=list(predictor.classes),
-        color_mode="grayscale" if predictor.channels == 1 else "rgb",
-        target_size=predictor.image_size,
-        interpolation="bilinear",
-        class_mode="categorical",
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=seed,
-    )
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras prints how many files it found
+        return generator.flow_from_dataframe(
+            rows,
+            x_col="path",
+            y_col="label",
+            classes=list(predictor.classes),
+            color_mode="grayscale" if predictor.channels == 1 else "rgb",
+            target_size=predictor.image_size,
+            interpolation="bilinear",
+            class_mode="categorical",
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+        )

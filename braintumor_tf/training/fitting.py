@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,7 @@ def fit(
     noise: Any = None,
     seed: int = 0,
     show_progress: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
 ) -> Training:
     """Trains a network on the training images of a manifest and keeps the epoch that is best on the validation images.
@@ -74,6 +76,7 @@ def fit(
         noise: a noise model of `braintumor_tf.augment.noise` for the training images, or None.
         seed: of order, augmentation and noise.
         show_progress: whether to show a bar.
+        callbacks: further Keras callbacks, called after those that keep history and best model.
         settings: fields of `Preset` that replace the preset's: epochs, batch_size, learning_rate, and so on.
 
     Raises:
@@ -102,7 +105,7 @@ def fit(
             epochs=preset.epochs,
             validation_data=validation,
             class_weight=None if weights is None else dict(enumerate(weights.values())),
-            callbacks=[KeepFreedMemory(), history, best, bar],
+            callbacks=[KeepFreedMemory(), history, best, bar, *callbacks],
             shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global one
             verbose=0,
         )

@@ -1,0 +1,63 @@
+"""The input contract: what is refused at the door, and what the layers of the model do to the rest."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from braintumor_tf.datasets.reading import to_array
+from braintumor_tf.models import ImageInputError
+from braintumor_tf.models.inputs import FitSize, SelectChannels, check_images
+
+GOOD = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1))
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (GOOD / 255.0, "0-1"),
+        ((GOOD > 100).astype(np.uint8), "0-1"),
+        (GOOD / 127.5 - 1.0, "scaled already"),
+        (GOOD * 4.0, "give 0 to 255"),
+        (GOOD * np.nan, "NaN"),
+        (GOOD[0], r"images\[None\]"),
+        (GOOD[..., 0], r"images\[None\]"),
+        (np.repeat(GOOD, 4, axis=-1), "channels"),
+        (GOOD[:0], "nothing"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(images, words):
+    with pytest.raises(ImageInputError, match=words):
+        check_images(images)
+
+
+@pytest.mark.parametrize("images", [GOOD, GOOD.astype(np.uint8), GOOD.astype(np.float32), np.zeros((1, 8, 8, 3))])
+def test_what_fits_is_accepted(images):
+    check_images(images)
+
+
+def test_rgb_becomes_luma_and_grey_becomes_rgb():
+    rgb = np.random.default_rng(1).integers(0, 256, (1, 5, 6, 3), dtype=np.uint8)
+    luma = keras.ops.convert_to_numpy(SelectChannels(1)(rgb.astype("float32")))
+    assert np.abs(luma[0, ..., 0] - to_array(Image.fromarray(rgb[0]))).max() < 1
+    three = keras.ops.convert_to_numpy(SelectChannels(3)(luma))
+    np.testing.assert_allclose(three, np.repeat(luma, 3, axis=-1))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(SelectChannels(3)(rgb.astype("float32"))), rgb)
+
+
+def test_resizing_agrees_with_reading_at_that_size():
+    rows, columns = np.mgrid[:120, :90]
+    image = np.uint8(127 + 120 * np.sin(rows / 9.0) * np.cos(columns / 7.0))
+    layer = keras.ops.convert_to_numpy(FitSize(32, 24)(image[None, ..., None].astype("float32")))[0, ..., 0]
+    assert np.abs(layer - to_array(Image.fromarray(image), size=(32, 24))).max() < 3
+    same = keras.ops.convert_to_numpy(FitSize(120, 90)(image[None, ..., None].astype("float32")))
+    np.testing.assert_array_equal(same[0, ..., 0], image)
+
+
+def test_a_wrong_number_of_channels_is_refused_by_the_layer():
+    with pytest.raises(ImageInputError, match="1 or 3"):
+        SelectChannels(1)(np.zeros((1, 8, 8, 2), "float32"))
+    with pytest.raises(ImageInputError, match="2 channels"):
+        SelectChannels(2)

@@ -1,0 +1,128 @@
+"""Every row of the table of models: built, run, saved, loaded, compared."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
+from braintumor_tf.models import MODELS, ModelError, build, get_spec, load_model, resolve_classes
+from braintumor_tf.models.network import as_predictor, load_network
+from braintumor_tf.models.spec import NETWORK
+from braintumor_tf.training.callbacks import save_network
+
+NETWORKS = [name for name, spec in MODELS.items() if spec.kind == NETWORK]
+
+
+def _images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def _built_and_saved(name: str, path_of, classes):
+    """Builds a model, teaches it something where it can do nothing without, and saves it."""
+    model = build(name, classes, seed=0)
+    path = path_of / get_spec(name).file
+    if get_spec(name).kind == NETWORK:
+        save_network(model, path)
+    else:
+        model.fit(_images(30, 40, 30, 1), [classes[index % len(classes)] for index in range(30)])
+        model.save(path)
+    return model, path
+
+
+@pytest.mark.parametrize("classes", [CLASSES, BINARY_CLASSES], ids=["four", "binary"])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_row_is_built_saved_and_loaded_to_the_same_predictions(name, classes, tmp_path):
+    model, path = _built_and_saved(name, tmp_path, classes)
+    predictor, loaded = as_predictor(model), as_predictor(load_model(path))
+    images = _images(3, *predictor.image_size, 1)
+    probabilities = predictor.predict_images(images)
+    assert probabilities.shape == (3, len(classes))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(loaded.predict_images(images), probabilities, atol=1e-6)
+    assert loaded.classes == classes and loaded.image_size == predictor.image_size
+    spec = get_spec(name)
+    assert predictor.image_size == (spec.image_size, spec.image_size) and predictor.channels == spec.channels
+    assert spec.input_range == (0.0, 255.0) and "random" in spec.weights and spec.licence and spec.preprocessing
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_grey_equals_its_rgb_copy_and_any_size_comes_in(name, tmp_path):
+    model, _ = _built_and_saved(name, tmp_path, CLASSES)
+    predictor = as_predictor(model)
+    grey = _images(2, 70, 50, 1)
+    np.testing.assert_allclose(
+        predictor.predict_images(np.repeat(grey, 3, axis=-1)), predictor.predict_images(grey), atol=1e-4
+    )
+    assert predictor.predict_images(_images(1, 200, 150, 3)).shape == (1, 4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_flat_and_its_seed_decides_its_first_weights(name):
+    one, same, other = build(name, seed=1), build(name, seed=1), build(name, seed=2)
+    assert not any(hasattr(layer, "layers") for layer in one.layers)
+    assert all(np.array_equal(a, b) for a, b in zip(one.get_weights(), same.get_weights(), strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+def test_the_cnn_has_five_blocks_and_takes_a_head_and_a_size():
+    model = build("CNN", ["a", "b", "c"], image_size=(64, 96), dropout=0.2, head=(16,))
+    assert {layer.name.split("_")[1] for layer in model.layers if layer.name.startswith("block_")} == set("12345")
+    assert model.get_layer("head_1").units == 16 and model.output_shape == (None, 3)
+    assert as_predictor(model).image_size == (64, 96) and as_predictor(model).classes == ("a", "b", "c")
+    assert model.get_layer("dropout").rate == 0.2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"name": "ResNet"}, "CNN, PCA"),
+        ({"name": "CNN", "weights": "imagenet"}, "random"),
+        ({"name": "CNN", "dropout": 1.0}, "dropout"),
+        ({"name": "CNN", "classes": 3}, "class names"),
+        ({"name": "CNN", "classes": ["a", "a"]}, "different"),
+        ({"name": "CNN", "image_size": 0}, "image size"),
+        ({"name": "PCA", "head": (8,)}, "dense"),
+    ],
+)
+def test_wrong_settings_are_named(arguments, words):
+    with pytest.raises(ModelError, match=words):
+        build(**arguments)
+
+
+def test_class_numbers_stand_for_the_two_tasks():
+    assert resolve_classes(4) == CLASSES and resolve_classes(2) == BINARY_CLASSES
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.skops"])
+def test_a_missing_or_damaged_file_is_named(name, tmp_path):
+    path = tmp_path / name
+    with pytest.raises(ModelError, match="no such file"):
+        load_model(path)
+    path.write_bytes(b"not a model")
+    with pytest.raises(ModelError, match=name):
+        load_model(path)
+    with pytest.raises(ModelError, match="not a model file"):
+        load_model(tmp_path / "model.pkl")
+
+
+def test_a_keras_file_with_code_in_it_or_from_elsewhere_is_refused(tmp_path):
+    import keras
+
+    inputs = keras.Input((4,))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2)(inputs)).save(tmp_path / "code.keras")
+    with pytest.raises(ModelError, match=r"code\.keras"):
+        load_network(tmp_path / "code.keras")
+    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "other.keras")
+    with pytest.raises(ModelError, match="ClassProbabilities"):
+        load_network(tmp_path / "other.keras")
+
+
+def test_the_table_is_read_without_keras():
+    code = "import sys, braintumor_tf.models as m, braintumor_tf.training as t; list(m.MODELS); t.PRESETS; " + (
+        "assert not {'keras', 'tensorflow', 'sklearn'} & set(sys.modules), 'imported too early'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,154 @@
+"""Fitting: it learns, it is repeatable, it survives an interruption, and it leaves the test images alone."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from braintumor_tf.augment.noise import GaussianNoise
+from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.models import load_model
+from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
+from braintumor_tf.models.network import as_predictor
+from braintumor_tf.runs import Run
+from braintumor_tf.training import TrainingError, fit, resolve_preset
+from braintumor_tf.training.batches import class_weights, training_batches, validation_batches
+from braintumor_tf.training.fitting import learning_rate_schedule
+from braintumor_tf.training.presets import METRICS, PRESETS
+from tests.training.toy import toy_manifest
+
+QUICK = {"preset": "smoke", "show_progress": False, "augmentation": {}}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory) -> pd.DataFrame:
+    return toy_manifest(tmp_path_factory.mktemp("toy"))
+
+
+def _small(seed: int = 0) -> keras.Model:
+    blocks = (ConvolutionBlock(8), ConvolutionBlock(8))
+    return build_cnn("CNN", CLASSES, (32, 32), "random", 0.5, (), seed, blocks)
+
+
+class _Interrupt(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_same_seeds_give_the_same_weights_and_another_seed_others(manifest):
+    augmented = {**QUICK, "augmentation": PRESETS["scratch"].augmentation, "epochs": 1, "noise": GaussianNoise()}
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 (the global state must not move)
+    one, same, other = (fit(_small(0), manifest, seed=seed, **augmented).model.get_weights() for seed in (3, 3, 4))
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_an_interrupted_fit_keeps_its_history_and_its_best_model(manifest, tmp_path):
+    run = Run.create(tmp_path / "run", {}, manifest)
+    model = _small()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, manifest, run=run, callbacks=[_Interrupt()], **{**QUICK, "epochs": 6})
+    assert list(run.history["epoch"]) == [1, 2]
+    assert {"loss", "val_loss", "accuracy", "val_macro_f1", "learning_rate", "seconds"} <= set(run.history)
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), dtype=np.uint8)
+    kept = as_predictor(load_model(run.file("model.keras"))).predict_images(images)
+    np.testing.assert_allclose(kept, as_predictor(model).predict_images(images), atol=1e-6)
+    assert not run.finished and sorted(path.name for path in run.path.iterdir()) == [
+        "config.json",
+        "history.csv",
+        "manifest.csv",
+        "model.keras",
+    ]
+
+
+def test_training_ends_early_without_a_better_epoch_and_never_opens_a_test_image(manifest):
+    gone = manifest.assign(path=manifest["path"].where(manifest["split"] != "test", "/nowhere.png"))
+    training = fit(
+        _small(), gone, **{**QUICK, "epochs": 9, "learning_rate": 1e-12, "patience": 1}, monitor="val_accuracy"
+    )
+    assert len(training.history) < 9 and training.best["epoch"] < 9
+    best = training.history.loc[training.history["epoch"] == training.best["epoch"], "val_accuracy"].item()
+    assert best == training.history["val_accuracy"].max() == training.best["score"]
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_word(manifest):
+    with pytest.raises(TrainingError, match="not finite"):
+        fit(_small(), manifest, **{**QUICK, "learning_rate": 1e38, "clip_norm": None, "epochs": 3})
+
+
+def test_augmentation_and_noise_touch_the_training_images_only(manifest):
+    predictor = as_predictor(_small())
+    noisy = training_batches(manifest, predictor, 8, {"rotation_range": 30}, GaussianNoise(), seed=0)
+    plain = training_batches(manifest, predictor, 8, {}, None, seed=0)
+    assert len(noisy) == 12 and not np.array_equal(noisy[0][0], plain[0][0])
+    np.testing.assert_array_equal(noisy[0][1], plain[0][1])
+    clean = validation_batches(manifest, predictor, 8)
+    np.testing.assert_array_equal(clean[0][0], validation_batches(manifest, predictor, 8)[0][0])
+    assert clean[0][0].min() >= 0 and 1 < clean[0][0].max() <= 255
+    labels = np.concatenate([clean[index][1] for index in range(len(clean))]).argmax(axis=1)
+    expected = manifest.loc[manifest["split"] == "validation", "label"]
+    assert [predictor.classes[index] for index in labels] == list(expected)
+
+
+def test_images_scaled_twice_are_refused_at_the_door(manifest):
+    with pytest.raises(ValueError, match="0-1"):
+        fit(_small(), manifest, **{**QUICK, "augmentation": {"rescale": 1 / 255}})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"split": "train"}, "validation split"),
+        ({"split": ""}, "train split"),
+        ({"label": "cat"}, "cat"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_named(manifest, change, words):
+    with pytest.raises(TrainingError, match=words):
+        fit(_small(), manifest.assign(**change), **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"preset": "fast"}, "scratch"),
+        ({"epoch": 3}, "no such training setting"),
+        ({"epochs": 0}, "epochs"),
+        ({"monitor": "test_accuracy"}, "val_macro_f1"),
+        ({"warmup": 1.5}, "warmup"),
+        ({"patience": 0}, "patience"),
+    ],
+)
+def test_wrong_settings_are_named(settings, words):
+    with pytest.raises(TrainingError, match=words):
+        resolve_preset(**{"preset": "scratch", **settings})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_in_range_and_augments_only_by_known_arguments(name, manifest):
+    preset = resolve_preset(name)
+    assert preset.monitor in METRICS and set(preset.as_dict()) >= {"epochs", "learning_rate", "augmentation"}
+    training_batches(manifest, as_predictor(_small()), preset.batch_size, preset.augmentation)
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    preset = resolve_preset("scratch", epochs=10, warmup=0.1, learning_rate=0.01)
+    rates = [float(learning_rate_schedule(preset, steps=20)(step)) for step in range(0, 201, 5)]
+    peak = int(np.argmax(rates))
+    assert peak == 4 and rates[peak] == pytest.approx(0.01, rel=1e-3)
+    assert rates[0] == pytest.approx(0.0005) and rates[-1] == pytest.approx(0, abs=1e-8)
+    assert (np.diff(rates[:peak]) > 0).all() and (np.diff(rates[peak:]) <= 0).all()
+
+
+def test_class_weights_balance_the_classes():
+    rows = pd.DataFrame({"label": ["a"] * 6 + ["b"] * 2})
+    assert class_weights(rows, ("a", "b", "c"), "balanced") == {"a": 8 / 12, "b": 2.0, "c": 0.0}
+    assert class_weights(rows, ("a", "b"), {"b": 3}) == {"a": 1.0, "b": 3.0}
+    assert class_weights(rows, ("a", "b"), None) is None
+    for wrong in ("even", {"z": 1.0}, {"a": -1.0}):
+        with pytest.raises(TrainingError, match="class_weights"):
+            class_weights(rows, ("a", "b"), wrong)
