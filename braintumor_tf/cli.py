@@ -112,11 +112,15 @@ def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
 @click.option(
     "--fail-on", type=click.Choice(["leak"]), help=f"Exit with {LEAK_EXIT_CODE} if test images have training twins."
 )
-@click.option("--distance", default=8, show_default=True, help="Bits that perceptual hashes of near-duplicates differ in.")
+@click.option(
+    "--distance", default=8, show_default=True, help="Bits that perceptual hashes of near-duplicates differ in."
+)
 @click.option("--correlation", default=0.9, show_default=True, help="Least correlation of their thumbnails.")
 @click.option("--strict", is_flag=True, help="Stop at unreadable files instead of listing them.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
-def audit(folder: str, against: tuple[str, ...], as_json: bool, html: str | None, fail_on: str | None, **options: Any) -> None:
+def audit(
+    folder: str, against: tuple[str, ...], as_json: bool, html: str | None, fail_on: str | None, **options: Any
+) -> None:
     """Audits a labelled image folder: duplicates, twins across splits, label conflicts, bad files, overlaps.
 
     \b
@@ -147,7 +151,9 @@ def audit(folder: str, against: tuple[str, ...], as_json: bool, html: str | None
 
 @main.command()
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
-@click.option("--dataset", default="synthetic", show_default=True, help="synthetic, the name of a source, a folder or a CSV.")
+@click.option(
+    "--dataset", default="synthetic", show_default=True, help="synthetic, the name of a source, a folder or a CSV."
+)
 @click.option("--out", default="models", show_default=True, help="Folder for executed notebooks, pages and runs.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A notebook's parameter.")
 @click.option("--resume", is_flag=True, help="Skip notebooks that are finished in OUT.")

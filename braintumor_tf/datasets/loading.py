@@ -17,7 +17,9 @@ LISTING = "manifest.csv"
 """A source that knows its patients in another way than by folders is fetched with this listing."""
 
 
-def load(dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str, Any] | None = None, **options: Any) -> Scan:
+def load(
+    dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str, Any] | None = None, **options: Any
+) -> Scan:
     """Finds a data set and describes its images.
 
     Args:
@@ -53,7 +55,4 @@ def load(dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str
             return scan(folder / LISTING, source=name, **options)
         layout = {"ignore": known[name].ignore, "labels": known[name].folders, "patients": known[name].patients}
         return scan(folder, source=name, **layout, **options)
-    raise DatasetError(
-        f"{name}: neither a folder, a CSV nor a known data set (synthetic, {', '.join(known)})"
-    )
-
+    raise DatasetError(f"{name}: neither a folder, a CSV nor a known data set (synthetic, {', '.join(known)})")

@@ -1,0 +1,1 @@
+"""What the network looks at: layer activations, architecture pictures, Grad-CAM, attention rollout."""

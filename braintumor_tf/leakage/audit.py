@@ -11,8 +11,16 @@ import pandas as pd
 from braintumor_tf.datasets.manifest import Scan
 from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_pairs, twins
 
-FINGERPRINTS = {"md5": "md5", "pixels": "pixel_hash", "near": "group"}
-"""The audit's three fingerprints, strict to wide, and the manifest's column of each."""
+FINGERPRINTS = {"md5": "md5", "pixels": "pixel_hash", "picture": "picture", "near": "group"}
+"""The audit's fingerprints, strict to wide, and the column that holds each."""
+
+NAMES = {
+    "md5": "same bytes",
+    "pixels": "same grey pixels",
+    "picture": "same picture",
+    "near": "look-alikes",
+}
+"""What the fingerprints are called in text."""
 
 SAME_PICTURE = 0.99
 """Correlation of two thumbnails from which near-duplicates are taken for one picture, in another encoding or size."""
@@ -39,9 +47,10 @@ def audit(
 
     Returns:
         One JSON-like object: ``root``, ``images``, ``unreadable`` (how many), ``unreadable_files``, ``classes`` and ``sizes`` (tables as
-        lists of rows), ``test_images``, ``md5``, ``pixels`` and ``near`` (each with ``redundant_files``, ``within_split``,
+        lists of rows), ``test_images``, ``md5`` (same bytes), ``pixels`` (same grey pixels), ``picture`` (same picture, re-encoded or resized) and
+        ``near`` (look-alikes: neighbouring slices too), each wider than the one before and each with ``redundant_files``, ``within_split``,
         ``across_splits``, ``across_classes``, ``test_with_train_twin``, ``test_share``, and for near ``groups``,
-        ``largest_group``, ``distance``, ``correlation``), ``label_conflicts`` (lists of paths that show one picture under several
+        ``largest_group``, ``distance``, ``correlation``; ``label_conflicts`` (lists of paths that show one picture under several
         labels), ``against`` (overlaps by fingerprint), ``pairs`` (a choice of twins to look at), ``leak`` (whether a test image has
         a training twin or another data set overlaps).
     """
@@ -49,8 +58,8 @@ def audit(
     everything = pd.concat(manifests, ignore_index=True)
     pairs = near_pairs(everything, distance, correlation, show_progress)
     own = len(scan.manifest)
-    manifest = group(scan.manifest.reset_index(drop=True), pairs=pairs[pairs["second"] < own])
-    joint = group(everything, pairs=pairs)
+    manifest = _grouped(scan.manifest.reset_index(drop=True), pairs[pairs["second"] < own])
+    joint = _grouped(everything, pairs)
     report: dict[str, Any] = {
         "root": str(scan.root),
         "images": own,
@@ -69,7 +78,7 @@ def audit(
         "distance": distance,
         "correlation": correlation,
     }
-    report["label_conflicts"] = label_conflicts(scan.manifest.reset_index(drop=True), pairs[pairs["second"] < own])
+    report["label_conflicts"] = label_conflicts(manifest)
     report["against"] = _overlaps(joint, own, against)
     report["pairs"] = _pairs_to_show(everything, manifest, pairs, own)
     overlap = any(row["near"]["images"] for row in report["against"])
@@ -77,22 +86,20 @@ def audit(
     return report
 
 
-def label_conflicts(
-    manifest: pd.DataFrame, pairs: pd.DataFrame, correlation: float = SAME_PICTURE
-) -> list[list[str]]:
-    """Finds pictures that are filed under several labels.
+def label_conflicts(manifest: pd.DataFrame) -> list[list[str]]:
+    """Returns, for each picture that is filed under several labels, the paths of all its files.
 
     Args:
-        manifest: one row an image.
-        pairs: its `near_pairs`.
-        correlation: from which two thumbnails show the same picture.
-
-    Returns:
-        For each such picture the paths of all its files.
+        manifest: with the column ``picture`` of same pictures, such as `group` makes at a correlation of `SAME_PICTURE`.
     """
-    same = group(manifest, pairs=pairs[pairs["correlation"] >= correlation])
-    labels = same.groupby("group")["label"].transform("nunique")
-    return sorted(sorted(paths) for _, paths in same[labels > 1].groupby("group")["path"])
+    labels = manifest.groupby("picture")["label"].transform("nunique")
+    return sorted(sorted(paths) for _, paths in manifest[labels > 1].groupby("picture")["path"])
+
+
+def _grouped(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Fills the groups of look-alikes, and a further column for those that show one and the same picture."""
+    pictures = group(manifest.assign(group=""), pairs=pairs[pairs["correlation"] >= SAME_PICTURE])["group"]
+    return group(manifest, pairs=pairs).assign(picture=pictures)
 
 
 def class_table(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +161,8 @@ def _pairs_to_show(
     across = (pairs["first"] < own) & (pairs["second"] >= own)
     inside = pairs["second"] < own
     rank = np.select([differs("label") & inside, across, differs("split") & inside, inside], [0, 1, 2, 3], 4)
-    kind = np.select([~differs("md5"), ~differs("pixel_hash")], ["bytes", "pixels"], "near")
+    same = (pairs["correlation"] >= SAME_PICTURE).to_numpy()
+    kind = np.select([~differs("md5"), ~differs("pixel_hash"), same], ["bytes", "pixels", "picture"], "near")
     table = pairs.assign(rank=rank, kind=kind)
     table = table[table["rank"] < 4].sort_values(["rank", "correlation", "first"])
     table["turn"] = table.groupby(["rank", "kind"]).cumcount()
@@ -186,8 +194,7 @@ def format_audit(report: dict[str, Any]) -> str:
     classes = pd.DataFrame(report["classes"]).set_index("split")
     lines += [classes.to_string(), "", f"{'':24}{'redundant':>12}{'across':>10}{'across':>10}{'test images with':>20}"]
     lines += [f"{'fingerprint':24}{'files':>12}{'splits':>10}{'classes':>10}{'a training twin':>20}"]
-    names = {"md5": "bytes (MD5)", "pixels": "grey pixels", "near": "near-duplicates"}
-    for key, name in names.items():
+    for key, name in NAMES.items():
         row = report[key]
         share = f"{row['test_with_train_twin']} of {test}" if test else "no test split"
         lines.append(
@@ -201,7 +208,7 @@ def format_audit(report: dict[str, Any]) -> str:
         lines += [
             "",
             f"overlap with {row['root']} ({row['images']:,} images): of its images "
-            + ", ".join(f"{row[key]['images']:,} by {name}" for key, name in names.items())
+            + ", ".join(f"{row[key]['images']:,} ({name})" for key, name in NAMES.items())
             + " are here too",
         ]
     return "\n".join([*lines, "", verdict(report)])
@@ -212,16 +219,22 @@ def verdict(report: dict[str, Any]) -> str:
     test, near = report["test_images"], report["near"]
     parts = []
     if near["test_with_train_twin"]:
+        same = report["picture"]["test_with_train_twin"]
         parts.append(
-            f"LEAK: {near['test_share']:.0%} of the test images have a training twin; "
+            f"LEAK: {near['test_share']:.0%} of the test images have a training twin ({same} the same picture, "
+            f"{near['test_with_train_twin'] - same} a look-alike such as a neighbouring slice); "
             "a score on this test set is no evidence. Split by group instead (protocol grouped)."
         )
     elif not test and near["redundant_files"]:
         share = near["redundant_files"] / report["images"]
-        parts.append(f"No official test split. {share:.0%} of the images repeat another one: split by group, not at random.")
+        parts.append(
+            f"No official test split. {share:.0%} of the images look like another one: split by group, not at random."
+        )
     else:
         parts.append("No test image has a training twin." if test else "No near-duplicates found.")
     overlaps = [row["root"] for row in report["against"] if row["near"]["images"]]
     if overlaps:
-        parts.append(f"Overlaps with {', '.join(overlaps)}: drop the overlap before one is used to test the other.")
+        parts.append(
+            f"LEAK: overlaps with {', '.join(overlaps)}; drop the overlap before one is used to test the other."
+        )
     return " ".join(parts)

@@ -128,7 +128,9 @@ def baselines(manifest: pd.DataFrame, classes: Sequence[str], seed: int = 0) -> 
     training, scored = manifest["split"] == "train", manifest["split"].isin(["validation", "test"])
     unknown = sorted(set(manifest["label"]) - set(classes))
     if not training.any() or unknown:
-        raise SplitError(f"label {unknown[0]!r} is not among the classes" if unknown else "no training images; split first")
+        raise SplitError(
+            f"label {unknown[0]!r} is not among the classes" if unknown else "no training images; split first"
+        )
     result = {}
     for name, (features, classifier) in BASELINES.items():
         values = features(manifest)

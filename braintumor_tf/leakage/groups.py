@@ -48,8 +48,11 @@ def group(
     patients = manifest["group"].where(manifest["group"].str.startswith(PATIENT), "")
     known = patients != ""
     anchors = np.arange(len(manifest))
-    anchors[known] = patients[known].groupby(patients[known]).transform(lambda rows: rows.index[0]).map(
-        pd.Series(np.arange(len(manifest)), index=manifest.index)
+    anchors[known] = (
+        patients[known]
+        .groupby(patients[known])
+        .transform(lambda rows: rows.index[0])
+        .map(pd.Series(np.arange(len(manifest)), index=manifest.index))
     )
     left = np.concatenate([pairs["first"], np.arange(len(manifest))])
     right = np.concatenate([pairs["second"], anchors])

@@ -20,12 +20,13 @@ MAX_UNREADABLE = 500
 
 FINGERPRINTS = {
     "md5": ("Same file", "byte for byte (MD5)"),
-    "pixels": ("Same picture", "the same grey pixels, stored anew"),
-    "near": ("Near-duplicate", "alike to the eye: re-encoded, resized, or a neighbouring slice"),
+    "pixels": ("Same pixels", "the same grey pixels, stored anew"),
+    "picture": ("Same picture", "re-encoded, resized or a little cropped"),
+    "near": ("Look-alike", "most often a neighbouring slice of the same head"),
 }
 """The audit's fingerprints, strict to wide, with their names for people."""
 
-_KINDS = {"bytes": "same file", "pixels": "same pixels", "near": "near-duplicate"}
+_KINDS = {"bytes": "same file", "pixels": "same pixels", "picture": "same picture", "near": "look-alike"}
 
 
 def write_audit_page(audit: Mapping[str, Any], path: str | Path) -> Path:
@@ -76,15 +77,15 @@ def _sentences(audit: Mapping[str, Any]) -> list[str]:
     images, tested = int(audit.get("images") or 0), int(audit.get("test_images") or 0)
     sentences = []
     if tested:
-        near, pixels, files = (_found(audit, key, "test_with_train_twin") for key in ("near", "pixels", "md5"))
+        near, same, files = (_found(audit, key, "test_with_train_twin") for key in ("near", "picture", "md5"))
         share = f" ({percent(near, tested)})" if near else ""
         sentences.append(f"{near:,} of {tested:,} test images{share} have a twin in training")
         if near:
-            sentences[-1] += f": {pixels:,} as the very same picture, {files:,} of these as the very same file"
+            sentences[-1] += f": {same:,} as the very same picture, {files:,} of these as the very same file"
         sentences[-1] += "."
     else:
         sentences.append("The folder has no test split of its own, so nothing can leak yet.")
-    redundant = _found(audit, "pixels", "redundant_files")
+    redundant = _found(audit, "picture", "redundant_files")
     sentences.append(f"{redundant:,} of {images:,} files repeat a picture that is already there.")
     return sentences
 
@@ -101,7 +102,7 @@ def _warnings(audit: Mapping[str, Any], conflicts: list[list[str]], overlaps: li
         if row["shared"]:
             warnings.append(
                 f"{row['shared']:,} of the {row['images']} images of {row['name']} look like an image here, "
-                f"{row['pixels']} of them the very same picture: see the pairs before you trust it as a test."
+                f"{row['picture']} of them the very same picture: see the pairs before you trust it as a test."
             )
     return warnings
 

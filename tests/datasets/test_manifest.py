@@ -37,7 +37,10 @@ def save(path, value=90, size=(40, 30)):
         (["train/yes", "val/no", "test/no"], {("train", "tumor"), ("validation", "no_tumor"), ("test", "no_tumor")}),
         (["glioma/train", "no/test"], {("train", "glioma"), ("test", "no_tumor")}),
         (["archive/data/Glioma Tumor", "archive/data/Normal"], {("", "glioma"), ("", "no_tumor")}),
-        (["archive/Training/meningioma", "archive/Testing/meningioma"], {("train", "meningioma"), ("test", "meningioma")}),
+        (
+            ["archive/Training/meningioma", "archive/Testing/meningioma"],
+            {("train", "meningioma"), ("test", "meningioma")},
+        ),
         (["cats", "dogs/young"], {("", "cats"), ("", "dogs")}),
         (["only/glioma"], {("", "glioma")}),
     ],
@@ -83,7 +86,10 @@ def test_csv_with_patients(tmp_path):
     for name in "abc":
         save(tmp_path / "images" / f"{name}.png", ord(name))
     table = pd.DataFrame(
-        {"path": ["images/a.png", "images/b.png", "images/c.png", "images/gone.png"], "label": ["Glioma", "no", "no", "no"]}
+        {
+            "path": ["images/a.png", "images/b.png", "images/c.png", "images/gone.png"],
+            "label": ["Glioma", "no", "no", "no"],
+        }
     ).assign(split=["Training", "Testing", "", ""], patient=["7", "8", "8", "9"])
     table.to_csv(tmp_path / "list.csv", index=False)
     found = scan(tmp_path / "list.csv", **QUIET)

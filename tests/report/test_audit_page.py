@@ -28,10 +28,15 @@ def audit(manifest):
         "test_images": 20,
         "md5": {**found, "test_with_train_twin": 2},
         "pixels": {**found, "test_with_train_twin": 3},
+        "picture": {**found, "test_with_train_twin": 3},
         "near": {**found, "groups": 60, "distance": 8, "correlation": 0.9},
         "label_conflicts": [[a, b]],
         "against": [
-            {"root": "other", "images": 30, "md5": {"images": 1}, "pixels": {"images": 2}, "near": {"images": 4}}
+            {"root": "other", "images": 30, "md5": {"images": 1}, "pixels": {"images": 1}}
+            | {
+                "picture": {"images": 2},
+                "near": {"images": 4},
+            }
         ],
         "pairs": [
             {**pair, "fingerprint": "near", "label_a": "<i>glioma</i>", "label_b": "no_tumor"},
@@ -47,7 +52,7 @@ def test_the_audit_page_is_selfcontained_and_says_what_was_found(audit, tmp_path
     assert "2 of these as the very same file" in page.text
     assert "1 picture is filed under more than one label" in page.text
     assert "4 of the 30 images of other look like an image here, 2 of them the very same picture" in page.text
-    assert "near-duplicate, correlation 0.999; two labels" in page.text
+    assert "look-alike, correlation 0.999; two labels" in page.text
     assert "empty file (0 bytes)" in page.text
     assert path.read_text(encoding="utf-8").count('<div class="two">') == MAX_PAIRS
     assert "<i>glioma" not in path.read_text(encoding="utf-8")
@@ -64,7 +69,7 @@ def test_a_clean_folder_is_told_so(tmp_path):
 
 def test_a_folder_without_a_test_split(audit, tmp_path):
     audit.update(test_images=0, against=[], classes=[{"split": "all", "glioma": 21}], pairs=[])
-    for name in ("md5", "pixels", "near"):
+    for name in ("md5", "pixels", "picture", "near"):
         audit[name]["test_with_train_twin"] = 0
     page = check_page(write_audit_page(audit, tmp_path / "audit.html"))
     assert "no test split of its own" in page.text
