@@ -15,8 +15,8 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from braintumor_tf.datasets import scan
 from braintumor_tf.datasets import cache as cache_module
+from braintumor_tf.datasets import scan
 from braintumor_tf.files import write_json
 from braintumor_tf.leakage import audit
 from braintumor_tf.runs import environment

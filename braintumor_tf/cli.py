@@ -33,7 +33,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="braintumor-tf")
 def main() -> None:
-    """Honest classification of brain MRI slices. Research use only, never diagnosis.
+    r"""Honest classification of brain MRI slices. Research use only, never diagnosis.
 
     \b
     Start with
@@ -44,7 +44,7 @@ def main() -> None:
 
 @main.group()
 def datasets() -> None:
-    """Lists, fetches and verifies the declared data sets.
+    r"""Lists, fetches and verifies the declared data sets.
 
     \b
     Example: braintumor-tf datasets list
@@ -54,7 +54,7 @@ def datasets() -> None:
 @datasets.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def datasets_list(as_json: bool) -> None:
-    """Shows the declared data sets: classes, counts, licence, known faults.
+    r"""Shows the declared data sets: classes, counts, licence, known faults.
 
     \b
     Example: braintumor-tf datasets list
@@ -73,7 +73,7 @@ def datasets_list(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
 def datasets_fetch(name: str, data_dir: str) -> None:
-    """Downloads a declared data set to DATA_DIR/NAME and prints its folder.
+    r"""Downloads a declared data set to DATA_DIR/NAME and prints its folder.
 
     \b
     Example: braintumor-tf datasets fetch navoneel
@@ -88,7 +88,7 @@ def datasets_fetch(name: str, data_dir: str) -> None:
 @click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
-    """Recognises a data set by its content and says what differs. Exits with 1 if it is not complete and unchanged.
+    r"""Recognises a data set by its content and says what differs. Exits with 1 if it is not complete and unchanged.
 
     \b
     Example: braintumor-tf datasets verify Downloads/archive
@@ -121,7 +121,7 @@ def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
 def audit(
     folder: str, against: tuple[str, ...], as_json: bool, html: str | None, fail_on: str | None, **options: Any
 ) -> None:
-    """Audits a labelled image folder: duplicates, twins across splits, label conflicts, bad files, overlaps.
+    r"""Audits a labelled image folder: duplicates, twins across splits, label conflicts, bad files, overlaps.
 
     \b
     Example: braintumor-tf audit data/sartaj --against data/navoneel --html audit.html
@@ -162,7 +162,7 @@ def audit(
 def run(
     notebooks: tuple[str, ...], dataset: str, out: str, parameters: tuple[tuple[str, str], ...], **options: Any
 ) -> None:
-    """Runs numbered notebooks with papermill, by default the required ones (0x), and prints the reports they wrote.
+    r"""Runs numbered notebooks with papermill, by default the required ones (0x), and prints the reports they wrote.
 
     NOTEBOOK is a name (00_quickstart), a number (00), a group (1x) or a path.
 

@@ -139,7 +139,10 @@ class Run:
 
 
 def data_fingerprint(manifest: pd.DataFrame) -> str:
-    """Returns a SHA-256 over the sorted content, label and split of all images; it does not depend on paths or order."""
+    """Returns a SHA-256 over the sorted content, label and split of all images.
+
+    It does not depend on paths or order.
+    """
     rows = sorted(manifest["md5"] + " " + manifest["label"] + " " + manifest["split"])
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 

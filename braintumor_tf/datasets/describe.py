@@ -28,8 +28,8 @@ class Description(NamedTuple):
         md5: of the file's bytes, 32 hex digits.
         width: in pixels, after the EXIF orientation is applied.
         height: in pixels.
-        pixel_hash: BLAKE2b (128 bit) of the size and the decoded grey pixels, 32 hex digits; files with the same picture in
-            another container share it.
+        pixel_hash: BLAKE2b (128 bit) of the size and the decoded grey pixels, 32 hex digits; files with the same
+            picture in another container share it.
         phash: 64-bit perceptual hash (`imagehash.phash` of the grey image), 16 hex digits.
         thumbnail: the grey picture averaged down to 64 x 64, 4096 bytes, row by row.
         error: why the file could not be read, else empty; then all but `md5` are empty.

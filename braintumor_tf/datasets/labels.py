@@ -35,7 +35,10 @@ def _normal(name: str) -> str:
 
 
 def canonical_label(name: str) -> str | None:
-    """Returns the canonical label of a folder or label name (``"Glioma_Tumor"`` gives ``"glioma"``), None if unknown."""
+    """Returns the canonical label of a folder or label name (``"Glioma_Tumor"`` gives ``"glioma"``).
+
+    None if unknown.
+    """
     return _LABEL_OF.get(_normal(name))
 
 
@@ -45,7 +48,10 @@ def plain_label(name: str) -> str:
 
 
 def canonical_split(name: str) -> str | None:
-    """Returns ``train``, ``validation`` or ``test`` for the usual spellings of a split's name, None for any other name."""
+    """Returns ``train``, ``validation`` or ``test`` for the usual spellings of a split's name.
+
+    None for any other name.
+    """
     return _SPLIT_OF.get(_normal(name))
 
 

@@ -34,8 +34,8 @@ class Scan:
     """What a folder or a CSV holds.
 
     Attributes:
-        manifest: one row a readable image; `split` is the official one (empty where there is none), `group` is the patient
-            where the source knows it, else empty until `braintumor_tf.leakage.group` fills it.
+        manifest: one row a readable image; `split` is the official one (empty where there is none), `group` is the
+            patient where the source knows it, else empty until `braintumor_tf.leakage.group` fills it.
         unreadable: ``path`` and ``reason`` of every file that is no usable image.
         root: the folder that was scanned.
     """
@@ -58,9 +58,10 @@ def scan(
 ) -> Scan:
     """Describes every image of a labelled folder or CSV.
 
-    A folder is laid out as ``class/…`` or ``split/class/…`` (``Training``, ``val``, ``Testing`` and the other usual names),
-    at any depth; files and folders whose name starts with ``.`` or ``_`` are passed over. A CSV has the columns ``path``
-    (absolute, or relative to the CSV) and ``label``, and may have ``split``, and ``patient`` or ``group``.
+    A folder is laid out as ``class/…`` or ``split/class/…`` (``Training``, ``val``, ``Testing`` and the other usual
+    names), at any depth; files and folders whose name starts with ``.`` or ``_`` are passed over. A CSV has the
+    columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``, and ``patient`` or
+    ``group``.
 
     Args:
         root: the folder or the CSV file.
@@ -77,7 +78,8 @@ def scan(
         The manifest sorted by path, and the files that could not be read.
 
     Raises:
-        DatasetError: the folder is missing or holds no labelled image, the CSV lacks a column, or `strict` met bad files.
+        DatasetError: the folder is missing or holds no labelled image, the CSV lacks a column, or `strict` met bad
+            files.
     """
     root = Path(os.path.abspath(Path(root).expanduser()))
     rows, bad = _csv_rows(root) if root.is_file() else _folder_rows(root, ignore, labels or {}, patients)

@@ -46,13 +46,14 @@ def audit(
         show_progress: progress bars.
 
     Returns:
-        One JSON-like object: ``root``, ``images``, ``unreadable`` (how many), ``unreadable_files``, ``classes`` and ``sizes`` (tables as
-        lists of rows), ``test_images``, ``md5`` (same bytes), ``pixels`` (same grey pixels), ``picture`` (same picture, re-encoded or resized) and
-        ``near`` (look-alikes: neighbouring slices too), each wider than the one before and each with ``redundant_files``, ``within_split``,
-        ``across_splits``, ``across_classes``, ``test_with_train_twin``, ``test_share``, and for near ``groups``,
-        ``largest_group``, ``distance``, ``correlation``; ``label_conflicts`` (lists of paths that show one picture under several
-        labels), ``against`` (overlaps by fingerprint), ``pairs`` (a choice of twins to look at), ``leak`` (whether a test image has
-        a training twin or another data set overlaps).
+        One JSON-like object: ``root``, ``images``, ``unreadable`` (how many), ``unreadable_files``, ``classes`` and
+        ``sizes`` (tables as lists of rows), ``test_images``, ``md5`` (same bytes), ``pixels`` (same grey pixels),
+        ``picture`` (same picture, re-encoded or resized) and ``near`` (look-alikes: neighbouring slices too), each
+        wider than the one before and each with ``redundant_files``, ``within_split``, ``across_splits``,
+        ``across_classes``, ``test_with_train_twin``, ``test_share``, and for near ``groups``, ``largest_group``,
+        ``distance``, ``correlation``; ``label_conflicts`` (lists of paths that show one picture under several labels),
+        ``against`` (overlaps by fingerprint), ``pairs`` (a choice of twins to look at), ``leak`` (whether a test image
+        has a training twin or another data set overlaps).
     """
     manifests = [scan.manifest, *(other.manifest for other in against)]
     everything = pd.concat(manifests, ignore_index=True)
@@ -90,7 +91,8 @@ def label_conflicts(manifest: pd.DataFrame) -> list[list[str]]:
     """Returns, for each picture that is filed under several labels, the paths of all its files.
 
     Args:
-        manifest: with the column ``picture`` of same pictures, such as `group` makes at a correlation of `SAME_PICTURE`.
+        manifest: with the column ``picture`` of same pictures, such as `group` makes at a correlation of
+            `SAME_PICTURE`.
     """
     labels = manifest.groupby("picture")["label"].transform("nunique")
     return sorted(sorted(paths) for _, paths in manifest[labels > 1].groupby("picture")["path"])
@@ -109,7 +111,10 @@ def class_table(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def size_table(manifest: pd.DataFrame, rows: int = 10) -> pd.DataFrame:
-    """Returns the most frequent picture sizes: ``width``, ``height``, ``images``, ``share``, and the classes that have them."""
+    """Returns the most frequent picture sizes.
+
+    ``width``, ``height``, ``images``, ``share``, and the classes that have them.
+    """
     by_size = manifest.groupby(["width", "height"])
     table = by_size.size().rename("images").reset_index()
     table["share"] = table["images"] / len(manifest)

@@ -160,8 +160,8 @@ def leak_curve(
         thresholds: correlations of 64x64 grey thumbnails.
 
     Returns:
-        One row a threshold: ``threshold``, ``accuracy``, ``hidden_share`` (share of the images for which something was hidden),
-        ``images`` (that had a neighbour left).
+        One row a threshold: ``threshold``, ``accuracy``, ``hidden_share`` (share of the images for which something was
+        hidden), ``images`` (that had a neighbour left).
     """
     small = normalised(thumbnails(manifest))
     training = np.flatnonzero(manifest["split"] == "train")

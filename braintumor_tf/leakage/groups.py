@@ -40,8 +40,8 @@ def group(
         show_progress: a progress bar where thumbnails must be read again.
 
     Returns:
-        A copy with the column `group`: ``patient:…`` where known, else ``g`` and ten hex digits that depend on the pictures
-        alone, not on paths or order.
+        A copy with the column `group`: ``patient:…`` where known, else ``g`` and ten hex digits that depend on the
+        pictures alone, not on paths or order.
     """
     if pairs is None:
         pairs = near_pairs(manifest, distance, correlation, show_progress)
@@ -109,7 +109,8 @@ def normalised(images: np.ndarray) -> np.ndarray:
         images: shape ``(n, height, width)``.
 
     Returns:
-        float32 of shape ``(n, height * width)``; an image of one single value becomes zeros and correlates with nothing.
+        float32 of shape ``(n, height * width)``; an image of one single value becomes zeros and correlates with
+        nothing.
     """
     flat = images.reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)

@@ -29,7 +29,8 @@ def split(
 
     - ``grouped``: whole groups, stratified by class.
     - ``random``: image by image, as most publications do; it leaks, and the report says how much.
-    - ``official``: the data set's own test images; validation is cut out of training by group where the source has none.
+    - ``official``: the data set's own test images; validation is cut out of training by group where the source has
+      none.
     - ``kfold``: `fold` of `folds` grouped folds is the test set; validation is cut out of the rest by group.
     - ``external``: the test set is another data set; its images with a near-duplicate here become ``overlap``.
 
@@ -37,8 +38,8 @@ def split(
         manifest: with its groups (they are made where they are missing).
         protocol: one of `PROTOCOLS`.
         seed: of the random order; the same seed gives the same split whatever the order of the rows.
-        fractions: of train, validation and test; they add up to 1. For ``official``, ``kfold`` and ``external`` validation's
-            share is taken relative to train plus validation.
+        fractions: of train, validation and test; they add up to 1. For ``official``, ``kfold`` and ``external``
+            validation's share is taken relative to train plus validation.
         folds: how many, for ``kfold``.
         fold: which one is the test set, 0 to ``folds - 1``.
         external: the other data set's manifest, for ``external``.

@@ -26,7 +26,10 @@ def save(image: Image.Image, path: Path, **options) -> Path:
 
 @pytest.fixture
 def leaky_folder(tmp_path) -> Path:
-    """Two classes, two splits; one byte copy, one PNG copy and one smaller JPEG copy cross the split; one label conflict."""
+    """Two classes, two splits; one byte copy, one PNG copy and one smaller JPEG copy cross the split.
+
+    One label conflict.
+    """
     root = tmp_path / "set"
     for number in range(12):
         label = ("glioma", "no_tumor")[number % 2]
