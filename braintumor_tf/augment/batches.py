@@ -14,6 +14,8 @@ import numpy as np
 KEPT_BATCHES = 4
 """Buffers of batches that nobody uses any more are kept for the next batches, at most this many."""
 
+_LOCAL = threading.local()
+
 _executor: ThreadPoolExecutor | None = None
 _executor_lock = threading.Lock()
 
@@ -66,6 +68,31 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)  # a forked worker has none of its parent's threads
 
 
+def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns this thread's float32 array of a name and shape, with whatever it held when it was last used.
+
+    It must not leave the function that makes one image: the next image overwrites it.
+    """
+    arrays = _LOCAL.__dict__.setdefault("arrays", {})
+    array = arrays.get(name)
+    if array is None or array.shape != shape:
+        array = arrays[name] = np.empty(shape, np.float32)
+    return array
+
+
+class _Loan:
+    """Lends memory to an array: NumPy keeps it as the base of the array and of all its views, and it outlives them."""
+
+    def __init__(self, block: np.ndarray, shape: tuple[int, ...], dtype: np.dtype):
+        address, read_only = block.ctypes.data, False
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": tuple(shape),
+            "typestr": dtype.str,
+            "data": (address, read_only),
+        }
+
+
 class BatchMemory:
     """Hands out arrays whose memory comes back, to be handed out again, once nothing refers to them any more.
 
@@ -84,10 +111,9 @@ class BatchMemory:
         with self._lock:
             fitting = next((index for index, block in enumerate(self._free) if block.nbytes >= size), None)
             block = np.empty(max(size, 1), np.uint8) if fitting is None else self._free.pop(fitting)
-        # A memoryview between the two keeps NumPy from making `block` the base of views of the array.
-        array = np.ndarray(shape, dtype, buffer=memoryview(block))
-        weakref.finalize(array, self._take_back, block).atexit = False
-        return array
+        loan = _Loan(block, shape, np.dtype(dtype))
+        weakref.finalize(loan, self._take_back, block).atexit = False
+        return np.asarray(loan)
 
     def _take_back(self, block: np.ndarray) -> None:
         with self._lock:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ class FilesIterator(ReproducibleIterator):
             self._sample_weight = self._sample_weight[kept]
 
     def memory_report(self) -> dict[str, int]:
+        """Returns the bytes that this iterator keeps: images in memory and on disk, and spare batches."""
         report = super().memory_report()
         if self._cache is not None:
             report |= {"images_in_memory": self._cache.memory_used, "images_on_disk": self._cache.disk_used}
@@ -91,8 +92,7 @@ class FilesIterator(ReproducibleIterator):
 
 
 class DirectoryIterator(FilesIterator, keras_image.DirectoryIterator):
-    """Batches of the images in a folder with one folder for each class; see
-    `ImageDataGenerator.flow_from_directory`."""
+    """Batches of the images in a folder of class folders; see `ImageDataGenerator.flow_from_directory`."""
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ def _make_cache(setting: Any, count: int) -> ImageCache | None:
         return ImageCache(count, CACHE_BYTES)
     if isinstance(setting, int):
         return ImageCache(count, setting)
-    os.makedirs(setting, exist_ok=True)
+    Path(setting).mkdir(parents=True, exist_ok=True)
     return ImageCache(count, 0, setting)
 
 

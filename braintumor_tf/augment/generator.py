@@ -251,12 +251,12 @@ class ImageDataGenerator(KerasImageDataGenerator):
         record = transform_parameters.get("noise")
         if record is not None:
             equal = channels == 3 and self.grey is not False and bool((image == image[..., :1]).all())
-            image = add_noise(image[..., 0] if equal else image, record, channels)
+            image = add_noise(np.ascontiguousarray(image[..., 0]) if equal else image, record, channels)
             image = np.repeat(image[..., None], channels, axis=2) if image.ndim == 2 else image
         if np.issubdtype(x.dtype, np.integer):
             limits = np.iinfo(x.dtype)
             image = np.clip(np.rint(image), limits.min, limits.max)
-        return np.ascontiguousarray(np.moveaxis(image, 2, 0) if first else image).astype(x.dtype, copy=False)
+        return np.array(np.moveaxis(image, 2, 0) if first else image, dtype=x.dtype, order="C")
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """Computes the statistics that featurewise standardisation and whitening need; arguments as in Keras."""

@@ -14,7 +14,7 @@ from keras.src.utils.image_utils import array_to_img
 
 from braintumor_tf.augment.batches import BatchMemory, available_cores, for_each
 from braintumor_tf.augment.parameters import BLOCK, IDENTITY, Block, draw_block, order_of, single
-from braintumor_tf.augment.rendering import add_noise, expand, standardizes_by_pixel, transform, write_plain
+from braintumor_tf.augment.rendering import add_noise, expand, load, standardizes_by_pixel, transform, write_plain
 from braintumor_tf.augment.streams import quick_stream
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ReproducibleIterator:
     def _start(self, subset: str | None, seed: int | None) -> None:
         generator = self.image_data_generator
         seed = generator.seed if seed is None else seed
-        self.seed = int(np.random.randint(1 << 31)) if seed is None else int(seed)  # the one look at the global state
+        self.seed = int(np.random.randint(1 << 31)) if seed is None else int(seed)  # noqa: NPY002 - for set_random_seed
         self.clean = subset == "validation"
         self._epoch = 0
         self._blocks: collections.OrderedDict[tuple[int, int], Block] = collections.OrderedDict()
@@ -60,6 +60,7 @@ class ReproducibleIterator:
 
     @property
     def epoch(self) -> int:
+        """The current epoch, from 0."""
         return self._epoch
 
     @epoch.setter
@@ -121,8 +122,7 @@ class ReproducibleIterator:
         return self._make(self.order(epoch)[self.batch_size * index : self.batch_size * (index + 1)], epoch)
 
     def parameters(self, number: int, epoch: int | None = None) -> dict[str, Any]:
-        """Returns what an image gets in an epoch: the dictionary that the generator's `apply_transform` takes and
-        replays.
+        """Returns what an image gets in an epoch, as the generator's `apply_transform` takes and replays it.
 
         Args:
             number: of the image (its place in `filenames`, not in a batch).
@@ -179,7 +179,7 @@ class ReproducibleIterator:
             image = expand(source.astype(np.float32), self.data_format, channels)
             out[...] = generator.standardize(generator.apply_transform(image, self.parameters(number, epoch)))
             return
-        image = source.astype(np.float32)
+        image = load(source)
         if not self.clean:
             if self._draws_itself:
                 block, row = self._block(number, epoch)

@@ -76,16 +76,16 @@ def read_all(
 
     def read(number: int) -> str | None:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                pixels = load(paths[number])
-        except Exception as error:  # noqa: BLE001 - Pillow's decoders raise what they like
+            pixels = load(paths[number])
+        except Exception as error:  # Pillow's decoders raise what they like
             return " ".join(str(error).split()) or type(error).__name__
         if keep is not None:
             keep(number, pixels)
         return None
 
-    with ThreadPoolExecutor(threads) as pool:
+    # Pillow warns of oddities in files that it can read. Filters are no thread's own, so this one spans all threads.
+    with ThreadPoolExecutor(threads) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         reasons = list(progress(pool.map(read, range(len(paths))), "Reading images", len(paths)))
     return [(number, reason) for number, reason in enumerate(reasons) if reason is not None]
 

@@ -1,5 +1,4 @@
-"""The transform parameters of images: drawn for a block of images at once, from a seed, an epoch and the image's
-number."""
+"""The transform parameters of images, drawn for a block at once from a seed, an epoch and the images' numbers."""
 
 from __future__ import annotations
 
@@ -139,8 +138,11 @@ def is_set(shift_range: Any) -> bool:
 
 
 def _shifts(shift_range: Any, draw: np.ndarray, sign: np.ndarray, size: int) -> np.ndarray:
-    """Turns numbers in 0..1 into shifts in pixels: a list is chosen from, a whole number is a range of whole pixels
-    (both with a random sign), any other number is a range, as a share of the size if below 1."""
+    """Turns numbers in 0..1 into shifts in pixels.
+
+    A list is chosen from, a whole number is a range of whole pixels (both with a random sign), any other number is a
+    range, as a share of the size if below 1.
+    """
     if np.ndim(shift_range) or isinstance(shift_range, (int, np.integer)):
         choices = np.asarray(shift_range) if np.ndim(shift_range) else np.arange(shift_range)
         shifts = choices[(draw * len(choices)).astype(int)] * np.where(sign < 0.5, -1, 1)

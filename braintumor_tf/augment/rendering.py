@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from braintumor_tf.augment.batches import scratch
 from braintumor_tf.augment.noise.base import Record
 from braintumor_tf.augment.noise.base import render as render_noise
 from braintumor_tf.augment.parameters import Block
@@ -16,8 +17,19 @@ if TYPE_CHECKING:
     from braintumor_tf.augment.generator import ImageDataGenerator
 
 
+def load(source: np.ndarray) -> np.ndarray:
+    """Returns an image as float32 to work on; a grey one in memory that the next call in the same thread uses again."""
+    if source.ndim == 3:
+        return source.astype(np.float32)
+    image = scratch("source", source.shape)
+    np.copyto(image, source, casting="unsafe")
+    return image
+
+
 def transform(image: np.ndarray, generator: ImageDataGenerator, block: Block, row: int) -> np.ndarray:
     """Warps, flips, shifts the channels and changes the brightness of an image, in Keras's order.
+
+    A grey result may lie in memory that the next call in the same thread uses again.
 
     Args:
         image: float32, (height, width) or (height, width, channels).
@@ -27,7 +39,9 @@ def transform(image: np.ndarray, generator: ImageDataGenerator, block: Block, ro
     """
     columns = block.columns
     if block.moves[row]:
-        image = warp(image, block.matrices[row], generator.fill_mode, generator.cval, generator.interpolation_order)
+        out = scratch("warp", image.shape) if image.ndim == 2 else None
+        order = generator.interpolation_order
+        image = warp(image, block.matrices[row], generator.fill_mode, generator.cval, order, out)
     else:
         horizontal, vertical = columns.get("flip_horizontal"), columns.get("flip_vertical")
         image = flip(image, horizontal is not None and horizontal[row], vertical is not None and vertical[row])
@@ -39,8 +53,7 @@ def transform(image: np.ndarray, generator: ImageDataGenerator, block: Block, ro
 
 
 def add_noise(image: np.ndarray, record: Record | None, channels: int) -> np.ndarray:
-    """Adds the noise of a record to an image; a grey image becomes colour only if the record asks for noise per
-    channel.
+    """Adds the noise of a record to an image; grey becomes colour only if the record asks for noise per channel.
 
     Args:
         image: float32, (height, width) for grey, or (height, width, channels); may be changed in place.
@@ -105,7 +118,7 @@ def write(image: np.ndarray, data_format: str, out: np.ndarray) -> None:
 
 
 def expand(image: np.ndarray, data_format: str, channels: int) -> np.ndarray:
-    """Returns an image as the caller of `standardize` expects it: float32 with all channels, in the data format."""
+    """Returns an image as `standardize` expects it: float32 in memory of its own, with all channels, in the format."""
     if image.ndim == 2:
-        image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2RGB) if channels == 3 else image[..., None]
-    return np.ascontiguousarray(np.moveaxis(image, 2, 0) if data_format == "channels_first" else image)
+        image = np.repeat(image[..., None], channels, axis=2)
+    return np.array(np.moveaxis(image, 2, 0) if data_format == "channels_first" else image, order="C")

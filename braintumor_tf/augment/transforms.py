@@ -5,6 +5,8 @@ Images here are float32 of shape (height, width) or (height, width, channels).
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +16,7 @@ FILL_MODES = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "c
 coordinates."""
 
 _EPSILON = 1e-9
+_PADDING = 64  # pixels; beyond, copying a padded source costs more than it saves
 
 
 def affine_matrices(
@@ -69,7 +72,9 @@ def affine_matrices(
     return (matrices @ flips)[:, :2]
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, fill_mode: str, cval: float, order: int) -> np.ndarray:
+def warp(
+    image: np.ndarray, matrix: np.ndarray, fill_mode: str, cval: float, order: int, out: np.ndarray | None = None
+) -> np.ndarray:
     """Resamples an image by a matrix of `affine_matrices`.
 
     Args:
@@ -79,6 +84,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, fill_mode: str, cval: float, ord
             the border with `cval`; ``wrap`` has the period size - 1).
         cval: the value outside, for ``constant``.
         order: 0 nearest neighbour, 1 bilinear (both by OpenCV), 2 to 5 splines (by SciPy, slower).
+        out: float32 of the image's shape that may be used for the result; None makes one.
 
     Returns:
         float32 of the same shape. Where the matrix only flips, the values are the image's own.
@@ -90,16 +96,19 @@ def warp(image: np.ndarray, matrix: np.ndarray, fill_mode: str, cval: float, ord
         planes = [warp(image[..., index], matrix, fill_mode, cval, order) for index in range(image.shape[2])]
         return np.stack(planes, axis=2)
     image = np.ascontiguousarray(image)
-    outside = fill_mode in ("constant", "wrap") and not _stays_inside(matrix, height, width)
-    if outside and fill_mode == "wrap":
-        result = _warp_wrapped(image, matrix, order)
-    else:
-        flags = (cv2.INTER_LINEAR if order else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP
-        border = FILL_MODES.get(fill_mode, cv2.BORDER_REPLICATE)
-        result = cv2.warpAffine(image, matrix, (width, height), flags=flags, borderMode=border)
-    if outside and fill_mode == "constant":
-        mask = _outside(matrix, height, width)
-        result[mask] = cval
+    overshoot = _overshoot(matrix, height, width)
+    if fill_mode == "wrap" and overshoot > _EPSILON:
+        return _warp_wrapped(image, matrix, order).reshape(image.shape)
+    border = FILL_MODES.get(fill_mode, cv2.BORDER_REPLICATE)
+    source, matrix_of_source = image, matrix
+    if 0.5 < overshoot < min(_PADDING, height, width):  # a padded source spares OpenCV its slow way outside
+        pad = math.ceil(overshoot) + 1
+        source = cv2.copyMakeBorder(image, pad, pad, pad, pad, border)
+        matrix_of_source = matrix + np.array([[0, 0, pad], [0, 0, pad]])
+    flags = (cv2.INTER_LINEAR if order else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP
+    result = cv2.warpAffine(source, matrix_of_source, (width, height), dst=out, flags=flags, borderMode=border)
+    if fill_mode == "constant" and overshoot > _EPSILON:
+        result[_outside(matrix, height, width)] = cval
     return result.reshape(image.shape)
 
 
@@ -147,14 +156,12 @@ def _brighten_levels(image: np.ndarray, factor: float) -> np.ndarray:
     return cv2.LUT(image.astype(np.uint8), levels).reshape(image.shape)
 
 
-def _corners(matrix: np.ndarray, height: int, width: int) -> np.ndarray:
-    points = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]], dtype=float)
-    return points @ matrix.T
-
-
-def _stays_inside(matrix: np.ndarray, height: int, width: int) -> bool:
-    corners = _corners(matrix, height, width)
-    return bool((corners >= -_EPSILON).all() and (corners <= np.array([width - 1, height - 1]) + _EPSILON).all())
+def _overshoot(matrix: np.ndarray, height: int, width: int) -> float:
+    """Returns by how many pixels the source points leave the source at most; 0 or less if they do not."""
+    (a, b, c), (d, e, f) = matrix.tolist()
+    x, y = width - 1, height - 1
+    columns, rows = (c, c + a * x, c + b * y, c + a * x + b * y), (f, f + d * x, f + e * y, f + d * x + e * y)
+    return max(-min(columns), max(columns) - x, -min(rows), max(rows) - y)
 
 
 def _coordinates(matrix: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import abc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import Any, ClassVar
 
 import cv2
@@ -74,7 +75,8 @@ class Noise(abc.ABC):
     def render(image: np.ndarray, record: Record) -> np.ndarray:
         """Adds the noise to a float32 image of shape (height, width) or (height, width, channels) in 0..255.
 
-        The image may be changed in place. The result is float32 in 0..255.
+        The image must be C-contiguous and may be changed in place. The result is float32 in 0..255, in memory that the
+        next call in the same thread may use again.
         """
 
 
@@ -129,7 +131,7 @@ def replay(image: np.ndarray, record: Record | None) -> np.ndarray:
         noisy = render(work, record)
     if image.dtype == np.uint8:
         noisy = np.rint(noisy)
-    noisy = noisy.astype(image.dtype).reshape(image.shape[:2] + (3,) if alpha else image.shape)
+    noisy = noisy.astype(image.dtype).reshape((*image.shape[:2], 3) if alpha else image.shape)
     return np.concatenate([noisy, image[..., 3:]], axis=2) if alpha else noisy
 
 
@@ -159,14 +161,13 @@ def has_equal_channels(image: np.ndarray) -> bool:
 
 
 def check_range(noise: Noise, name: str, low: float, high: float) -> tuple[float, float]:
-    """Returns the range in a noise model's field `name` as two floats; a single number stands for a range of that
-    number.
+    """Returns the range in a noise model's field as two floats; a single number is a range of that number.
 
     Raises:
         NoiseError: it is no number or pair in order, or leaves low..high.
     """
     value = getattr(noise, name)
-    pair = (value, value) if np.isscalar(value) else value
+    pair = (value, value) if isinstance(value, Real) else () if isinstance(value, str) else value
     try:
         first, last = (float(end) for end in pair)
     except (TypeError, ValueError):

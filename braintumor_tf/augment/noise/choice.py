@@ -56,4 +56,5 @@ class RandomNoise(Noise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
+        """Refuses: the records that this model draws are those of other models."""
         raise NoiseError("RandomNoise draws the records of other models; apply those with replay()")

@@ -28,7 +28,7 @@ def _has_wide_lookup() -> bool:
         return False
 
 
-def standard_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def standard_normal(rng: np.random.Generator, shape: tuple[int, ...], out: np.ndarray | None = None) -> np.ndarray:
     """Draws independent standard normal numbers by inverting the distribution function at 16 random bits each.
 
     This takes a seventh of the time of ``rng.standard_normal``. What it gives up: a number is one of 65,536 quantiles,
@@ -39,6 +39,7 @@ def standard_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndar
     Args:
         rng: where the bits come from.
         shape: two or three sizes.
+        out: C-contiguous float32 of that shape to write to; None makes one.
 
     Returns:
         float32 of that shape.
@@ -46,24 +47,29 @@ def standard_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndar
     count = math.prod(shape)
     words = rng.integers(0, _LEVELS**4, (count + 3) // 4, dtype=np.uint64)
     bits = words.view(np.uint16)[:count].reshape(shape[0], -1)
-    values = cv2.LUT(bits, _quantiles()) if _has_wide_lookup() else _quantiles()[bits]
-    return values.reshape(shape)
+    flat = np.empty(bits.shape, np.float32) if out is None else out.reshape(bits.shape)
+    if _has_wide_lookup():
+        return cv2.LUT(bits, _quantiles(), dst=flat).reshape(shape)
+    return np.take(_quantiles(), bits, out=flat, mode="clip").reshape(shape)
 
 
-def pixel_noise(rng: np.random.Generator, image: np.ndarray, per_channel: bool | None) -> np.ndarray:
+def pixel_noise(
+    rng: np.random.Generator, image: np.ndarray, per_channel: bool | None, out: np.ndarray | None = None
+) -> np.ndarray:
     """Draws a normal number for each pixel of an image, or for each of its values where channels differ in noise.
 
     Args:
         rng: where the bits come from.
         image: shape (height, width) or (height, width, channels).
         per_channel: False gives all channels the same numbers.
+        out: C-contiguous float32 of the image's shape that may be used for the result; None makes one.
 
     Returns:
         float32 of the image's shape.
     """
     if image.ndim == 3 and per_channel is False:
         return np.repeat(standard_normal(rng, image.shape[:2])[..., None], image.shape[2], axis=2)
-    return standard_normal(rng, image.shape)
+    return standard_normal(rng, image.shape, out)
 
 
 def clip(image: np.ndarray) -> np.ndarray:

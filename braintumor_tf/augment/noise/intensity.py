@@ -9,6 +9,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
+from braintumor_tf.augment.batches import scratch
 from braintumor_tf.augment.noise.base import FieldNoise, Record
 from braintumor_tf.augment.noise.fields import clip, pixel_noise
 from braintumor_tf.augment.streams import quick_stream
@@ -38,7 +39,8 @@ class GaussianNoise(FieldNoise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
-        noise = pixel_noise(quick_stream(record["seed"], "field"), image, record["per_channel"])
+        """Adds the numbers; see `Noise.render`."""
+        noise = _draw(record, image)
         return clip(cv2.scaleAdd(noise, record["sigma"], image, dst=noise))
 
 
@@ -57,11 +59,13 @@ class SaltAndPepperNoise(FieldNoise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
+        """Blackens and whitens; see `Noise.render`."""
         rng = quick_stream(record["seed"], "field")
-        shared = image.ndim == 2 or record["per_channel"] is False
-        pixels = image.reshape(image.shape[0] * image.shape[1], -1) if shared else image.reshape(-1, 1)
+        shared = image.ndim == 3 and record["per_channel"] is False
+        pixels = image.reshape(-1, image.shape[2]) if shared else image.reshape(-1)
         places = _hits(rng, len(pixels), record["amount"])
-        pixels[places] = 255.0 * rng.integers(0, 2, (len(places), 1), dtype=np.uint8)
+        values = rng.integers(0, 2, len(places), dtype=np.uint8).astype(np.float32) * 255
+        pixels[places] = values[:, None] if shared else values
         return image
 
 
@@ -91,7 +95,8 @@ class SpeckleNoise(FieldNoise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
-        noise = pixel_noise(quick_stream(record["seed"], "field"), image, record["per_channel"])
+        """Multiplies; see `Noise.render`."""
+        noise = _draw(record, image)
         noise = cv2.multiply(noise, image, dst=noise, scale=record["sigma"])
         return clip(cv2.add(noise, image, dst=noise))
 
@@ -116,14 +121,18 @@ class RicianNoise(FieldNoise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
+        """Takes the magnitude; see `Noise.render`."""
         rng, sigma = quick_stream(record["seed"], "field"), record["sigma"]
-        real = pixel_noise(rng, image, record["per_channel"])
+        real = pixel_noise(rng, image, record["per_channel"], scratch("noise", image.shape))
         real = cv2.scaleAdd(real, sigma, image, dst=real)
-        imaginary = pixel_noise(rng, image, record["per_channel"])
+        imaginary = pixel_noise(rng, image, record["per_channel"], scratch("second noise", image.shape))
         imaginary *= np.float32(sigma)
-        return clip(_magnitude(real, imaginary))
+        real *= real  # not cv2.magnitude, whose last bit depends on where in memory the arrays lie
+        imaginary *= imaginary
+        real += imaginary
+        return clip(np.sqrt(real, out=real))
 
 
-def _magnitude(real: np.ndarray, imaginary: np.ndarray) -> np.ndarray:
-    flat = cv2.magnitude(real.reshape(len(real), -1), imaginary.reshape(len(real), -1))
-    return flat.reshape(real.shape)
+def _draw(record: Record, image: np.ndarray) -> np.ndarray:
+    rng = quick_stream(record["seed"], "field")
+    return pixel_noise(rng, image, record["per_channel"], scratch("noise", image.shape))

@@ -29,14 +29,14 @@ class GaussianBlur(Noise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
+        """Blurs; see `Noise.render`."""
         size = 2 * max(1, round(4 * record["sigma"])) + 1
         return clip(cv2.GaussianBlur(image, (size, size), record["sigma"], borderType=cv2.BORDER_REPLICATE))
 
 
 @dataclass(frozen=True)
 class MotionBlur(Noise):
-    """Smears the image along a line: a trail of half-Gaussian weight, as ImageMagick's motion blur (used by
-    ImageNet-C).
+    """Smears the image along a line with a half-Gaussian trail, as ImageMagick does for ImageNet-C.
 
     The pixel itself has weight 1 and what lies ``k`` pixels behind it ``exp(-k^2 / (2 sigma^2))``, normalised to sum 1.
 
@@ -62,6 +62,7 @@ class MotionBlur(Noise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
+        """Smears; see `Noise.render`."""
         kernel, anchor = _trail(record["sigma"], record["radius"], record["angle"])
         return clip(cv2.filter2D(image, -1, kernel, anchor=anchor, borderType=cv2.BORDER_REPLICATE))
 
@@ -115,9 +116,10 @@ class BiasField(Noise):
 
     @staticmethod
     def render(image: np.ndarray, record: Record) -> np.ndarray:
+        """Shades; see `Noise.render`."""
         basis = _monomials(image.shape[0], image.shape[1], record["order"])
         field = np.tensordot(np.asarray(record["coefficients"], np.float32), basis, axes=1)
-        field = cv2.exp(field)
+        field = np.exp(field)
         return clip(image * (field if image.ndim == 2 else field[..., None]))
 
 
