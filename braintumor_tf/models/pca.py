@@ -10,6 +10,7 @@ import numpy as np
 import skops.io
 from PIL import Image
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from braintumor_tf.datasets.reading import to_array
 from braintumor_tf.files import atomic_path
@@ -78,7 +79,9 @@ class PCALogisticRegression:
         pixels = self._pixels(images)
         components = min(self.components, len(pixels) - 1, pixels.shape[1])
         pipeline = pca_logistic_regression(components, self.regularisation, 0 if self.seed is None else self.seed)
-        self.pipeline = pipeline.set_params(logisticregression__class_weight=class_weight).fit(pixels, indices)
+        pipeline.set_params(logisticregression__class_weight=class_weight)
+        with threadpool_limits(1):  # products this small cost more in waiting threads than they take
+            self.pipeline = pipeline.fit(pixels, indices)
         return self
 
     def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:

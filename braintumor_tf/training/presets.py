@@ -55,10 +55,10 @@ class Preset:
 
 AUGMENTATION: Mapping[str, Any] = MappingProxyType(
     {
-        "rotation_range": 12,
-        "width_shift_range": 0.06,
-        "height_shift_range": 0.06,
-        "zoom_range": 0.1,
+        "rotation_range": 15,
+        "width_shift_range": 0.08,
+        "height_shift_range": 0.08,
+        "zoom_range": 0.15,
         "horizontal_flip": True,
         "fill_mode": "nearest",
     }
