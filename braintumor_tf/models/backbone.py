@@ -1,0 +1,112 @@
+"""The parts of a built or loaded model: its backbone, the blocks of that, its head; what transfer learning freezes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import keras
+
+from braintumor_tf.models.errors import ModelError
+from braintumor_tf.models.inputs import FitSize, SelectChannels
+from braintumor_tf.models.network import Seeds
+
+BATCH_NORMALISATION_MOMENTUM = 0.9
+"""Momentum of the running mean and variance in every backbone that is built here.
+
+Keras's own are 0.999 for MobileNetV2 and 0.99 for EfficientNet: such statistics remember thousands or hundreds of
+steps, so that after a short fine-tuning, prediction uses those of ImageNet with the weights of today. 0.9 follows
+within an epoch. A frozen backbone's statistics do not move, whatever the momentum, and predictions do not depend on
+it."""
+
+_HEAD = re.compile(r"(average_pooling|dropout|probabilities|head_\d+(_dropout)?)$")
+_BLOCK = re.compile(r"(block_?\d+[a-z]?|expanded_conv)_")
+
+
+def head_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers that close a model, from the pooling or the first dropout to the probabilities, in order."""
+    return [layer for layer in model.layers if _HEAD.match(layer.name)]
+
+
+def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers between the input contract and the head, in order; they are known by name, also after loading.
+
+    Args:
+        model: a network built by `braintumor_tf.models.build`, or loaded.
+
+    Example:
+        >>> for layer in backbone_layers(model):
+        ...     layer.trainable = False
+    """
+    door = (keras.layers.InputLayer, SelectChannels, FitSize)
+    return [layer for layer in model.layers if not isinstance(layer, door) and not _HEAD.match(layer.name)]
+
+
+def backbone_blocks(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
+    """Returns the backbone's layers by block, from the input to the head, such that the last can be trained alone.
+
+    Args:
+        model: a network built by `braintumor_tf.models.build`, or loaded.
+
+    Returns:
+        A name for each block, such as ``"block_16"`` (MobileNetV2, ViT, CNN) or ``"block7a"`` (EfficientNet), with its
+        layers. What precedes the first block is ``"stem"``, what follows the last is ``"top"``.
+    """
+    blocks: dict[str, list[keras.layers.Layer]] = {"stem": []}
+    layers = backbone_layers(model)
+    found = [_BLOCK.match(layer.name) for layer in layers]
+    last = max((index for index, match in enumerate(found) if match), default=-1)
+    current = "stem"
+    for index, (layer, match) in enumerate(zip(layers, found)):
+        current = match.group(1) if match else "top" if index > last >= 0 else current
+        blocks.setdefault(current, []).append(layer)
+    return {name: members for name, members in blocks.items() if members}
+
+
+def set_batch_normalisation_momentum(model: keras.Model, momentum: float = BATCH_NORMALISATION_MOMENTUM) -> int:
+    """Sets the momentum of every batch normalisation, before the model is compiled; it is kept when the model is saved.
+
+    Args:
+        model: any Keras model; it is changed in place.
+        momentum: share of the old statistics that one step keeps, from 0 to under 1.
+
+    Returns:
+        The number of layers that were set.
+
+    Raises:
+        ModelError: the momentum is out of range.
+    """
+    if not 0.0 <= momentum < 1.0:
+        raise ModelError(f"momentum {momentum!r} is not a share; give a number from 0 to under 1")
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in layers:
+        layer.momentum = momentum
+    return len(layers)
+
+
+def seed_layers(model: keras.Model, seeds: Seeds, kernels: bool = True) -> None:
+    """Makes the first weights and the dropout of a network of `keras.applications` repeatable.
+
+    Those networks take no seed; their kernels are drawn again here from their own initializers with one.
+
+    Args:
+        model: a freshly built network; it is changed in place.
+        seeds: gives the layers their seeds; where it gives None, nothing is changed.
+        kernels: False to leave the weights, because they come from a file.
+    """
+    for layer in model.layers:
+        initializer = getattr(layer, "depthwise_initializer", None) or getattr(layer, "kernel_initializer", None)
+        if kernels and initializer is not None:
+            seed = seeds()
+            if seed is not None:
+                seeded = type(initializer).from_config({**initializer.get_config(), "seed": seed})
+                layer.kernel.assign(seeded(layer.kernel.shape, layer.kernel.dtype))
+        if isinstance(layer, keras.layers.Dropout):
+            _seed_dropout(layer, seeds())
+
+
+def _seed_dropout(layer: Any, seed: int | None) -> None:
+    if seed is None or not layer.rate:
+        return
+    layer.seed = seed
+    layer.seed_generator.state.assign([seed, 0])

@@ -1,0 +1,183 @@
+"""The table of models: what each is called, what it expects, which function builds it, where its weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from braintumor_tf.models.weights import IMAGENET, RANDOM, WeightsFile
+
+NETWORK = "network"
+"""Kind of a Keras model: trained in epochs, kept as ``model.keras``."""
+
+PIPELINE = "pipeline"
+"""Kind of a scikit-learn pipeline: fitted in one go, kept as ``model.skops``."""
+
+FILES = MappingProxyType({NETWORK: "model.keras", PIPELINE: "model.skops"})
+"""The file of a run that holds a model of each kind."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One row of the table of models.
+
+    Attributes:
+        name: what `build` and the command line call it.
+        kind: ``"network"`` or ``"pipeline"``; it decides who trains the model and how it is stored.
+        builder: the function that builds it, as ``"module:function"``, imported when it is needed.
+        image_size: the default side in pixels that images are resized to.
+        channels: 1 for a model of grey images, 3 for RGB; images of either sort are accepted at the door.
+        preset: the name of its training preset (`braintumor_tf.training.presets`).
+        preprocessing: what the model does to an image before it learns from it, in words.
+        input_range: lowest and highest pixel value that are handed in.
+        weights: the words that `build`'s `weights` knows; a model with ``"imagenet"`` also takes a file.
+        licence: the licence of its code and weights.
+        options: further keyword arguments of the builder, such as a width multiplier.
+        pretrained: the files that ``weights="imagenet"`` means.
+    """
+
+    name: str
+    kind: str
+    builder: str
+    image_size: int
+    channels: int
+    preset: str
+    preprocessing: str
+    input_range: tuple[float, float] = (0.0, 255.0)
+    weights: tuple[str, ...] = (RANDOM,)
+    licence: str = "MIT"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    pretrained: tuple[WeightsFile, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The name of the model's file in a run directory."""
+        return FILES[self.kind]
+
+    def load_builder(self) -> Callable[..., Any]:
+        """Imports and returns the function that builds the model."""
+        return imported(self.builder)
+
+
+def imported(dotted: str) -> Callable[..., Any]:
+    """Imports and returns what ``"module:name"`` names."""
+    module, name = dotted.split(":")
+    return getattr(import_module(module), name)
+
+
+_GOOGLE = "https://storage.googleapis.com"
+
+EFFICIENTNETS = (
+    ("B0", 224, "50bc09e76180e00e4465e1a485ddc09d"),
+    ("B1", 240, "74c4e6b3e1f6a1eea24c589628592432"),
+    ("B2", 260, "111f8e2ac8aa800a7a99e3239f7bfb39"),
+    ("B3", 300, "af6d107764bb5b1abb91932881670226"),
+    ("B4", 380, "ebc24e6d6c33eaebbd558eafbeedf1ba"),
+    ("B5", 456, "38879255a25d3c92d5e44e04ae6cec6f"),
+    ("B6", 528, "9ecce42647a20130c1f39a5d4cb75743"),
+)
+"""Variant, side, and MD5 of the headless ImageNet weights, as Keras checks it (Tan and Le, 2019)."""
+
+MOBILENETS = (("MobileNetV2", 1.0), ("MobileNetV2-0.75", 0.75), ("MobileNetV2-0.5", 0.5), ("MobileNetV2-0.35", 0.35))
+"""Name and width multiplier (Sandler et al., 2018)."""
+
+MOBILENET_SIDES = (96, 128, 160, 192, 224)
+"""Sides that Keras has MobileNetV2 weights for."""
+
+VISION_TRANSFORMERS = (
+    ("ViT-Ti/16", {"width": 192, "depth": 12, "heads": 3}, "vit_tiny_patch16_224.augreg_in21k_ft_in1k"),
+    ("ViT-S/16", {"width": 384, "depth": 12, "heads": 6}, "vit_small_patch16_224.augreg_in21k_ft_in1k"),
+    ("ViT-B/16", {"width": 768, "depth": 12, "heads": 12}, "vit_base_patch16_224.augreg_in21k_ft_in1k"),
+)
+"""Name, size and timm checkpoint (Dosovitskiy et al., 2021; Steiner et al., 2022)."""
+
+
+def _efficientnet(variant: str, side: int, md5: str) -> ModelSpec:
+    file = f"efficientnet{variant.lower()}_notop.h5"
+    return ModelSpec(
+        name=f"EfficientNet{variant}",
+        kind=NETWORK,
+        builder="braintumor_tf.models.transfer:build_efficientnet",
+        image_size=side,
+        channels=3,
+        preset="scratch",
+        preprocessing="RGB, resized, pixels scaled to 0..1; with ImageNet weights normalised by ImageNet's colours",
+        weights=(RANDOM, IMAGENET),
+        licence="Apache-2.0",
+        options={"variant": variant},
+        pretrained=(WeightsFile(file, f"{_GOOGLE}/keras-applications/{file}", md5),),
+    )
+
+
+def _mobilenet(name: str, width: float) -> ModelSpec:
+    stem = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}"
+    files = {side: f"{stem}_{side}_no_top.h5" for side in MOBILENET_SIDES}
+    folder = f"{_GOOGLE}/tensorflow/keras-applications/mobilenet_v2"
+    return ModelSpec(
+        name=name,
+        kind=NETWORK,
+        builder="braintumor_tf.models.transfer:build_mobilenet_v2",
+        image_size=224,
+        channels=3,
+        preset="scratch",
+        preprocessing="RGB, resized, pixels scaled to -1..1",
+        weights=(RANDOM, IMAGENET),
+        licence="Apache-2.0",
+        options={"width": width},
+        pretrained=tuple(WeightsFile(file, f"{folder}/{file}", image_size=side) for side, file in files.items()),
+    )
+
+
+def _vision_transformer(name: str, size: Mapping[str, int], checkpoint: str) -> ModelSpec:
+    url = f"https://huggingface.co/timm/{checkpoint}/resolve/main/model.safetensors"
+    return ModelSpec(
+        name=name,
+        kind=NETWORK,
+        builder="braintumor_tf.models.vit:build_vit",
+        image_size=224,
+        channels=3,
+        preset="scratch",
+        preprocessing="RGB, resized, pixels scaled to -1..1, cut into patches of 16 x 16",
+        weights=(RANDOM, IMAGENET),
+        licence="MIT; timm's weights Apache-2.0",
+        options={**size, "patch": 16},
+        pretrained=(WeightsFile(f"{checkpoint}.safetensors", url),),
+    )
+
+
+_SCRATCH = (
+    ModelSpec(
+        name="CNN",
+        kind=NETWORK,
+        builder="braintumor_tf.models.cnn:build_cnn",
+        image_size=128,
+        channels=1,
+        preset="scratch",
+        preprocessing="grey, resized, pixels scaled to 0..1",
+    ),
+    ModelSpec(
+        name="PCA",
+        kind=PIPELINE,
+        builder="braintumor_tf.models.pca:build_pca",
+        image_size=64,
+        channels=1,
+        preset="pca",
+        preprocessing="grey, resized, pixels scaled to 0..1, less their mean over the training images",
+    ),
+)
+
+MODELS: Mapping[str, ModelSpec] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in (
+            *_SCRATCH,
+            *(_efficientnet(*row) for row in EFFICIENTNETS),
+            *(_mobilenet(*row) for row in MOBILENETS),
+            *(_vision_transformer(*row) for row in VISION_TRANSFORMERS),
+        )
+    }
+)
+"""Every model by name; a new model is a new row."""

@@ -1,0 +1,95 @@
+"""EfficientNet and MobileNetV2 of `keras.applications` as flat models with the input contract and a head of ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from braintumor_tf.models.backbone import seed_layers, set_batch_normalisation_momentum
+from braintumor_tf.models.errors import ModelError
+from braintumor_tf.models.inputs import image_door
+from braintumor_tf.models.network import Seeds, classification_head
+from braintumor_tf.models.weights import RANDOM
+
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+"""Standard deviations of ImageNet's red, green and blue, pixels scaled to 0..1."""
+
+
+def build_mobilenet_v2(
+    name: str,
+    classes: Sequence[str],
+    image_size: tuple[int, int],
+    weights: str,
+    dropout: float,
+    head: Sequence[int],
+    seed: int | None,
+    width: float = 1.0,
+) -> keras.Model:
+    """Builds MobileNetV2 of a width multiplier; `braintumor_tf.models.build` documents the other arguments."""
+    _, x = image_door(image_size, channels=3)
+    x = keras.layers.Rescaling(1.0 / 127.5, offset=-1.0, name="scale")(x)
+    backbone = keras.applications.MobileNetV2(input_tensor=x, alpha=width, include_top=False, weights=None)
+    return _finish(backbone, name, classes, weights, dropout, head, Seeds(seed))
+
+
+def build_efficientnet(
+    name: str,
+    classes: Sequence[str],
+    image_size: tuple[int, int],
+    weights: str,
+    dropout: float,
+    head: Sequence[int],
+    seed: int | None,
+    variant: str = "B0",
+) -> keras.Model:
+    """Builds an EfficientNet from its variant; `braintumor_tf.models.build` documents the other arguments.
+
+    Scaling and normalising are layers of Keras's own network. Its ImageNet weights were trained on images that are
+    divided by the square root of the deviation once more, which Keras only does for ``weights="imagenet"`` and not for
+    the same file by its path; here every file gets that layer, and random weights do not.
+    """
+    _, x = image_door(image_size, channels=3)
+    network = getattr(keras.applications, f"EfficientNet{variant}")
+    backbone = network(input_tensor=x, include_top=False, weights=None)
+    if weights != RANDOM:
+        backbone = keras.models.clone_model(backbone, call_function=_call_with_imagenet_scale)
+    return _finish(backbone, name, classes, weights, dropout, head, Seeds(seed))
+
+
+def _call_with_imagenet_scale(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    outputs = layer(*args, **kwargs)
+    if not isinstance(layer, keras.layers.Normalization):
+        return outputs
+    scale = [1.0 / math.sqrt(deviation) for deviation in IMAGENET_DEVIATION]
+    return keras.layers.Rescaling(scale, name="imagenet_scale")(outputs)
+
+
+def _finish(
+    backbone: keras.Model,
+    name: str,
+    classes: Sequence[str],
+    weights: str,
+    dropout: float,
+    head: Sequence[int],
+    seeds: Seeds,
+) -> keras.Model:
+    """Fills the backbone's weights and puts the head into the same graph."""
+    seed_layers(backbone, seeds, kernels=weights == RANDOM)
+    set_batch_normalisation_momentum(backbone)
+    if weights != RANDOM:
+        _load(backbone, name, weights)
+    probabilities = classification_head(backbone.output, classes, dropout, head, seeds)
+    return keras.Model(backbone.input, probabilities, name=name)
+
+
+def _load(backbone: keras.Model, name: str, path: str) -> None:
+    try:
+        backbone.load_weights(path)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise ModelError(
+            f"{path}: cannot be loaded into {name} ({reason}); give an .h5 file of Keras's {name} without its head"
+        ) from error
