@@ -102,6 +102,16 @@ def test_grey_channels_get_the_same_noise_unless_told_otherwise(model: type) -> 
     assert abs(np.corrcoef(difference[..., 0].ravel(), difference[..., 1].ravel())[0, 1]) < 0.3
 
 
+@each_field_model
+def test_the_seed_in_the_record_decides_the_noise(model: type) -> None:
+    image = smooth_image(2)
+    strength = {model.strength: 0.3 if model.highest == 1 or model is SpeckleNoise else 20}
+    rng = np.random.default_rng(0)
+    first, second = (model(**strength).sample(rng) for _ in range(2))
+    assert first["seed"] != second["seed"]
+    assert not np.array_equal(replay(image, first), replay(image, second))
+
+
 def test_per_channel_false_shares_the_noise_of_a_colour_image() -> None:
     colour = 100 + smooth_image(3) * 0.2
     difference = GaussianNoise(10, per_channel=False)(colour, np.random.default_rng(0)) - colour

@@ -91,6 +91,14 @@ def test_epochs_and_seeds_differ(folder: Path, expected: dict) -> None:
     assert len({tuple(order) for order in orders}) == 3 and all(sorted(order) == list(range(18)) for order in orders)
 
 
+def test_an_image_gets_other_numbers_in_each_epoch_and_than_its_neighbours(folder: Path) -> None:
+    flow = make(folder)
+    drawn = [flow.parameters(number, epoch) for epoch in range(3) for number in range(18)]
+    assert len({one["theta"] for one in drawn}) == len(drawn)
+    seeds = [one["noise"]["seed"] for one in drawn if one["noise"] and "seed" in one["noise"]]
+    assert len(set(seeds)) == len(seeds) > 15
+
+
 def test_an_image_s_numbers_do_not_depend_on_its_place_in_the_order(folder: Path) -> None:
     generator = ImageDataGenerator(**CHANGES)
     shuffled, plain = (
