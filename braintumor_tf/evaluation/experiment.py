@@ -13,7 +13,7 @@ from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
-from braintumor_tf.models import build, get_spec, resolve_classes
+from braintumor_tf.models import build, describe_weights, get_spec, resolve_classes
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, resolve_preset, trainer_of
 
@@ -24,7 +24,7 @@ def run_experiment(
     out: str | Path = "models/run",
     classes: Sequence[str] | None = None,
     image_size: int | tuple[int, int] | None = None,
-    weights: str = "random",
+    weights: str | Path = "random",
     dropout: float = 0.5,
     head: Sequence[int] = (),
     preset: str | Preset | None = None,
@@ -48,7 +48,8 @@ def run_experiment(
         out: the run directory.
         classes: class names in order; None for the four, or the two where the labels are ``tumor`` and ``no_tumor``.
         image_size: side, or ``(height, width)``; None for the model's own.
-        weights: first weights of a network.
+        weights: first weights of a network, as `braintumor_tf.models.build` takes them; which file they came from and
+            its hashes are written into the configuration as ``weights_used``.
         dropout: share of features dropped before the classification.
         head: units of dense layers before the classification.
         preset: training preset; None for the model's own.
@@ -77,13 +78,15 @@ def run_experiment(
     classes = classes_of(manifest) if classes is None else resolve_classes(classes)
     preset = resolve_preset(spec.preset if preset is None else preset, **settings)
     built = build(model, classes, image_size, weights, dropout, head, seed)
+    size = as_predictor(built).image_size
     train = trainer_of(spec)
     everything = {
         **(config or {}),
         "model": model,
         "classes": list(classes),
-        "image_size": list(as_predictor(built).image_size),
-        "weights": weights,
+        "image_size": list(size),
+        "weights": str(weights),
+        "weights_used": describe_weights(model, weights, size),
         "dropout": dropout,
         "head": list(head),
         "training": preset.as_dict(),

@@ -16,7 +16,6 @@ import pytest
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import BrainTumorError, ImageReadError, RunError
 from braintumor_tf.evaluation import EvaluationError, evaluate, load_run_model, predict, run_experiment
-from braintumor_tf.models import MODELS
 from braintumor_tf.runs import Run
 from tests.training.toy import SPLITS, toy_manifest
 
@@ -32,7 +31,7 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
     return toy_manifest(tmp_path_factory.mktemp("toy"))
 
 
-@pytest.fixture(scope="module", params=list(MODELS))
+@pytest.fixture(scope="module", params=list(SETTINGS))
 def run(request, manifest, tmp_path_factory) -> Run:
     out = tmp_path_factory.mktemp("runs") / request.param
     return run_experiment(
