@@ -1,16 +1,17 @@
-"""Executing one notebook: the kernel, what counts as a failure, and the page made from it."""
+"""Executing one notebook: the kernel, and what counts as a failure."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import nbformat
 import papermill
@@ -23,39 +24,34 @@ from papermill.execute import ERROR_MARKER_TAG
 
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.files import write_text
+from braintumor_tf.notebook_page import tidy_outputs, write_page
 from braintumor_tf.notebook_parameters import read_notebook
 from braintumor_tf.notebook_results import recorded_results
 
-OFFLINE_PAGE = """{% extends 'lab/index.html.j2' %}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block jupyter_widgets -%}{%- endblock -%}
-{%- block html_head_css -%}
-<style>
-main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
-.jp-InputPrompt, .jp-OutputPrompt { display: none; }
-.jp-RenderedHTMLCommon, .jp-OutputArea-output, .jp-InputArea-editor pre { overflow-x: auto; }
-.jp-OutputArea-output img { max-width: 100%; height: auto; }
-</style>
-{%- endblock -%}
-"""
-"""JupyterLab's page without the scripts that it would fetch from the network, in a column that also fits a phone."""
 
-_BADGE = re.compile(r"\[!\[[^\]]*\]\(https?://[^)]*\)\]\([^)]*\)")  # a badge is a picture on the network, with a link
+def _this_interpreter(log: IO[bytes]) -> type[AsyncKernelManager]:
+    """Makes the manager of a kernel that is this interpreter, whatever a kernel named ``python3`` here points to.
 
+    Args:
+        log: receives what the kernel's process writes to standard error past the notebook, as TensorFlow does.
+    """
 
-class _ThisInterpreter(AsyncKernelManager):
-    """Starts IPython in the interpreter that runs this, whatever a kernel named ``python3`` here points to."""
+    class ThisInterpreter(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            package = str(Path(__file__).resolve().parents[1])
+            environment = {
+                "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")])),
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                "PYTHONWARNINGS": "ignore:IProgress not found",  # of tqdm, without the widgets of Jupyter
+                "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),  # absent GPUs are errors to it
+            }
+            return KernelSpec(**get_kernel_dict(), env=environment)
 
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        package = str(Path(__file__).resolve().parents[1])
-        search_path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        environment = {"PYTHONPATH": search_path, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-        # Below this level it remarks on TCP at every start and on the interrupt at every end.
-        quiet = ["--log-level=CRITICAL"]
-        return KernelSpec(**get_kernel_dict(extra_arguments=quiet), env=environment)
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(**{"stderr": log, **options})
+
+    return ThisInterpreter
 
 
 def check_kernel(kernel: str | None) -> None:
@@ -111,7 +107,7 @@ def execute(
         working = Path(folder).resolve() / path.name
         nbformat.write(_with_kernel(read_notebook(path), kernel), str(working))
         failure = _run(working, parameters, timeout, kernel, bar)
-        notebook = read_notebook(working)
+        notebook = tidy_outputs(read_notebook(working))
     failure = failure or _silent_exit(notebook)
     recorded = failure is None and _modified(out / f"{path.stem}.json") != before
     if not recorded:
@@ -128,41 +124,26 @@ def execute(
     return page, recorded_results(out, path.stem) if recorded else {}
 
 
-def write_page(notebook: str | Path) -> Path:
-    """Writes an executed notebook as one HTML file beside it, which opens offline, and returns its path."""
-    from nbconvert import HTMLExporter
-
-    notebook = Path(notebook)
-    content = read_notebook(notebook)
-    for cell in content.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _BADGE.sub("", cell.source)
-    exporter = HTMLExporter(raw_template=OFFLINE_PAGE, embed_images=True)
-    page, _ = exporter.from_notebook_node(content, {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}})
-    return write_text(notebook.with_suffix(".html"), page)
-
-
 def _run(
     working: Path, parameters: Mapping[str, Any], timeout: float | None, kernel: str | None, bar: str | None
 ) -> str | None:
     """Executes a notebook in place; returns where and why it failed, None if papermill saw no failure."""
     in_place = str(working).replace("{", "{{").replace("}", "}}")  # papermill formats paths with the parameters
-    options = {} if kernel else {"kernel_manager_class": _ThisInterpreter}
-    logger = logging.getLogger("papermill")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # it logs what is raised here anyway, and doubts parameters that were checked
+    log = working.with_suffix(".log")
     try:
-        papermill.execute_notebook(
-            in_place,
-            in_place,
-            parameters=dict(parameters),
-            kernel_name=kernel or "python3",
-            language="python",
-            cwd=str(Path.cwd()),
-            execution_timeout=timeout,
-            progress_bar=False if bar is None else {"desc": bar, "leave": False, "file": sys.stderr},
-            **options,
-        )
+        with log.open("wb") as stream, _quiet(logging.getLogger("papermill")):
+            papermill.execute_notebook(
+                in_place,
+                in_place,
+                parameters=dict(parameters),
+                kernel_name=kernel or "python3",
+                language="python",
+                cwd=str(Path.cwd()),
+                execution_timeout=timeout,
+                coalesce_streams=True,  # else the page shows every state of a progress bar
+                progress_bar=False if bar is None else {"desc": bar, "leave": False, "file": sys.stderr},
+                **({} if kernel else {"kernel_manager_class": _this_interpreter(stream)}),
+            )
     except PapermillExecutionError as error:
         what = f"{error.ename}: {_one_line(error.evalue)}" if error.evalue else error.ename
         cells = _own_cells(read_notebook(working))
@@ -171,12 +152,27 @@ def _run(
     except CellTimeoutError:
         return f"{_last_started(working)}: took longer than the time-out of {timeout:g} s"
     except DeadKernelError:
-        return f"{_last_started(working)}: the kernel died, most often for want of memory"
+        return f"{_last_started(working)}: the kernel died, most often for want of memory{_last_words(log)}"
     except RuntimeError as error:  # jupyter_client: "Kernel died before replying to kernel_info"
-        return f"starting its kernel: {_one_line(error)}"
+        return f"starting its kernel: {_one_line(error)}{_last_words(log)}"
+    return None
+
+
+@contextlib.contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Silences papermill: it logs what is raised here anyway, and doubts parameters that have been checked."""
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
     finally:
         logger.setLevel(level)
-    return None
+
+
+def _last_words(log: Path) -> str:
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines if "IPKernelApp" not in line]  # remarks on TCP and on interrupts
+    return f" (its last words: {_one_line(lines[-1])})" if lines else ""
 
 
 def _silent_exit(notebook: nbformat.NotebookNode) -> str | None:

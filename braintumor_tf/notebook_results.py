@@ -1,4 +1,4 @@
-"""What every notebook calls: `begin` in its import cell, `record_results` in its last one."""
+"""What notebooks call: `begin` in the import cell, `run_folder` before training, `record_results` in the last cell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,22 @@ def recorded_results(out: str | Path, notebook: str) -> dict[str, Any]:
         return {}
     except ValueError as error:
         raise NotebookError(f"{path}: not JSON ({error}); run the notebook again") from error
+
+
+def run_folder(out: str | Path, name: str) -> Path:
+    """Returns the folder of a notebook's run, without what an earlier execution of the notebook left there.
+
+    A finished run is never written over (`Run.create`), but a notebook is meant to be executed again. Only a folder
+    that is a run is removed.
+
+    Args:
+        out: the notebook's ``OUT``.
+        name: of the run, beginning with the notebook's number.
+    """
+    folder = Path(out) / name
+    if (folder / "config.json").is_file():
+        shutil.rmtree(folder)
+    return folder
 
 
 def begin() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from braintumor_tf._version import __version__
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.notebook_parameters import check_parameters, declared_parameters, read_notebook
-from braintumor_tf.notebook_results import begin, environment_line, record_results, recorded_results
+from braintumor_tf.notebook_results import begin, environment_line, record_results, recorded_results, run_folder
 
 __all__ = [
     "NotebookResult",
@@ -24,6 +24,7 @@ __all__ = [
     "environment_line",
     "find_notebooks",
     "record_results",
+    "run_folder",
     "run_notebooks",
     "select_notebooks",
 ]

@@ -255,7 +255,7 @@ def test_resume_skips_only_what_is_finished_and_unchanged(tmp_path, out):
     [
         ("# why\n1 / 0", {}, r"cell 3 of 5 \(`# why`\): ZeroDivisionError: division by zero"),
         ("x = = 1", {}, r"cell 3 of 5 \(`x = = 1`\): SyntaxError"),
-        ("import os\nos._exit(1)", {}, r"cell 3 of 5 \(`import os`\): the kernel died"),
+        ("import os\nos.write(2, b'no room')\nos._exit(1)", {}, r"cell 3 of 5 \(`import os`\): the kernel died"),
         ("import time\ntime.sleep(60)", {"timeout": 1}, r"cell 3 of 5 \(`import time`\): .* time-out of 1 s"),
         ("import sys\nsys.exit(0)", {}, r"cell 3 of 5 \(`import sys`\): left early"),
         ("import sys\nsys.exit(3)", {}, r"cell 3 of 5 \(`import sys`\): SystemExit: 3"),
