@@ -76,6 +76,7 @@ def main() -> None:
     if not Path(options.data).is_dir():
         parser.error(f"{options.data}: no such folder")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TQDM_DISABLE", "1")
     setting = Setting(options.data, options.size, options.batch)
     rows = measure(setting, options.families, options.repeats)
     print_rows(rows, setting)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import threading
 import time
 import warnings
@@ -39,6 +41,7 @@ class Setting:
 def serve(family: str, setting: Setting, pipe: Any) -> None:
     """Runs in a child process: measures a row of a family whenever the parent asks."""
     warnings.simplefilter("ignore")
+    sys.stdout = io.StringIO()  # Keras announces every folder that it finds
     rows = FAMILIES[family](setting)
     base = _resident()
     pipe.send("ready")

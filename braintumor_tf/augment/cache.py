@@ -51,8 +51,8 @@ class ImageCache:
             self.disk_used += (array.nbytes + 63) // 64 * 64
             if self._file is None:
                 self._open()
-        self._write(np.ascontiguousarray(array), place)
-        self._places[number] = (place, array.dtype, array.shape)
+            self._write(np.ascontiguousarray(array), place)
+            self._places[number] = (place, array.dtype, array.shape)
 
     def freeze(self) -> None:
         """Ends writing: maps the file, if there is one, into memory."""
@@ -77,9 +77,9 @@ class ImageCache:
 
     def _write(self, array: np.ndarray, place: int) -> None:
         data = memoryview(array).cast("B")
+        os.lseek(self._file, place, os.SEEK_SET)
         while data:
-            written = os.pwrite(self._file, data, place)
-            data, place = data[written:], place + written
+            data = data[os.write(self._file, data) :]
 
 
 def _remove(path: str) -> None:

@@ -28,7 +28,13 @@ class FilesIterator(ReproducibleIterator):
         self._load = make_loader(self.color_mode, self.target_size, interpolation, keep_aspect_ratio, generator.grey)
         paths = list(self._filepaths)
         cache = _make_cache(generator.cache, len(paths))
-        failures = read_all(paths, self._load, None if cache is None else cache.put, available_cores())
+        try:
+            failures = read_all(paths, self._load, None if cache is None else cache.put, available_cores())
+        except OSError as error:  # from the cache: what a file's own error says is among the failures
+            raise DatasetError(
+                f"decoded images cannot be kept on disk: {error.strerror or error}; "
+                "make room, give a folder with room as cache=, or pass cache=False"
+            ) from error
         if failures and (generator.on_error == "raise" or len(failures) == len(paths)):
             refuse(paths, failures)
         if cache is not None:

@@ -70,7 +70,7 @@ class ReproducibleIterator:
 
     def __getitem__(self, idx: int) -> Any:
         if not -len(self) <= idx < len(self):
-            raise IndexError(f"batch {idx} of an iterator that has {len(self)}")
+            raise ValueError(f"batch {idx} of an iterator that has {len(self)}")
         self.total_batches_seen += 1
         return self.batch(idx % len(self))
 

@@ -86,7 +86,11 @@ def read_all(
     # Pillow warns of oddities in files that it can read. Filters are no thread's own, so this one spans all threads.
     with ThreadPoolExecutor(threads) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        reasons = list(progress(pool.map(read, range(len(paths))), "Reading images", len(paths)))
+        try:
+            reasons = list(progress(pool.map(read, range(len(paths))), "Reading images", len(paths)))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C or a full disk: leave the rest unread
+            raise
     return [(number, reason) for number, reason in enumerate(reasons) if reason is not None]
 
 

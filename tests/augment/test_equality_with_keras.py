@@ -112,7 +112,7 @@ def test_flips_alone_are_exact() -> None:
         {"data_format": "channels_first", "samplewise_center": True},
         {"data_format": "channels_first", "featurewise_std_normalization": True},
     ],
-    ids=str,
+    ids="+".join,
 )
 @pytest.mark.parametrize("grey", [False, True], ids=["colour", "grey"])
 def test_standardisation(arguments: dict[str, Any], grey: bool) -> None:

@@ -161,3 +161,14 @@ def test_cache_keeps_every_dtype_and_shape(tmp_path: Path) -> None:
         cache.freeze()
         for number, array in enumerate(arrays):
             assert cache.get(number).dtype == array.dtype and np.array_equal(cache.get(number), array)
+
+
+def test_a_full_disk_is_one_line(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("braintumor_tf.augment.cache.os.write", full)
+    with pytest.raises(DatasetError, match="No space left on device; make room"):
+        flow(folder, cache=tmp_path)
+    gc.collect()
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".images"]
