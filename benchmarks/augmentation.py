@@ -34,7 +34,7 @@ PACKAGES = (
     "tensorflow",
     "opencv-python-headless",
     "opencv-python",
-    "albumentationsx",
+    "albumentations",
     "scikit-image",
 )
 

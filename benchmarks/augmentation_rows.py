@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.pool import ThreadPool
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ TRANSFORMS: dict[str, Any] = {
     "fill_mode": "nearest",
     "rescale": 1 / 255,
 }
+QUEUE = 10
+"""Batches that wait at most, Keras's own `max_queue_size`."""
+
 RANDOM = np.random.default_rng(0)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
 
@@ -77,13 +82,16 @@ def _resident() -> int:
 
 
 def _batches(dataset: Any, workers: int, count: int) -> Iterator[Any]:
-    """Gives `count` batches of a PyDataset, made by `workers` threads as Keras does."""
+    """Gives `count` batches of a PyDataset, made by `workers` threads with a queue as Keras has it."""
     numbers = (number % len(dataset) for number in range(count))
     if workers == 1:
         yield from (dataset[number] for number in numbers)
         return
-    with ThreadPool(workers) as pool:
-        yield from pool.imap(dataset.__getitem__, numbers)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(dataset.__getitem__, number) for number in islice(numbers, QUEUE))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(dataset.__getitem__, number) for number in islice(numbers, 1))
 
 
 def _time(batches: Iterator[Any]) -> tuple[int, float]:
