@@ -91,7 +91,7 @@ def test_form(path):
     assert not [node for cell in cells for node in ast.walk(syntax(cell.source)) if isinstance(node, definitions)]
     assert all(not cell.outputs and cell.execution_count is None for cell in cells)
     assert notebook.cells[-1].id == cells[-1].id, "the last cell records results"
-    assert f'notebooks.record_results(OUT, "{path.stem}"' in cells[-1].source.replace("\n    ", "")
+    assert f'notebooks.record_results(OUT,"{path.stem}",' in re.sub(r"\s", "", cells[-1].source)
     assert notebook.metadata["kernelspec"]["name"] == "python3"
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
