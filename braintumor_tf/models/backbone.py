@@ -19,7 +19,7 @@ steps, so that after a short fine-tuning, prediction uses those of ImageNet with
 within an epoch. A frozen backbone's statistics do not move, whatever the momentum, and predictions do not depend on
 it."""
 
-_HEAD = re.compile(r"(average_pooling|dropout|probabilities|head_\d+(_dropout)?)$")
+_HEAD = re.compile(r"(average_pooling|class_token|dropout|probabilities|head_\d+(_dropout)?)$")
 _BLOCK = re.compile(r"(block_?\d+[a-z]?|expanded_conv)_")
 
 

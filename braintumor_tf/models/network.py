@@ -11,6 +11,7 @@ import numpy as np
 
 from braintumor_tf.models.errors import ModelError
 from braintumor_tf.models.inputs import FitSize, SelectChannels, check_images
+from braintumor_tf.models.tokens import AddPositions, ClassToken
 
 
 @keras.saving.register_keras_serializable(package="braintumor_tf")
@@ -33,6 +34,10 @@ class ClassProbabilities(keras.layers.Dense):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make this layer again."""
         return {**super().get_config(), "class_names": list(self.class_names)}
+
+
+OWN_LAYERS = (SelectChannels, FitSize, AddPositions, ClassToken, ClassProbabilities)
+"""Every layer that is not Keras's own; they are known wherever a model is loaded, whichever module built it."""
 
 
 class Seeds:
@@ -62,6 +67,14 @@ def classification_head(
         The probabilities, shape ``(batch, classes)``, float32.
     """
     x = keras.layers.GlobalAveragePooling2D(name="average_pooling")(features)
+    return classification_layers(x, classes, dropout, head, seeds)
+
+
+def classification_layers(
+    features: Any, classes: Sequence[str], dropout: float, head: Sequence[int], seeds: Seeds
+) -> Any:
+    """Closes a model whose features are pooled, shape ``(batch, features)``; else as `classification_head`."""
+    x = features
     for index, units in enumerate(head, start=1):
         x = keras.layers.Dropout(dropout, seed=seeds(), name=f"head_{index}_dropout")(x)
         kernel = keras.initializers.HeNormal(seed=seeds())
@@ -105,8 +118,9 @@ def load_network(path: str | Path) -> keras.Model:
     Raises:
         ModelError: the file is damaged, holds a lambda or an unknown layer, or was not built by this package.
     """
+    layers = {layer.__name__: layer for layer in OWN_LAYERS}
     try:
-        model = keras.saving.load_model(path, safe_mode=True, compile=False)
+        model = keras.saving.load_model(path, custom_objects=layers, safe_mode=True, compile=False)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{path}: not a Keras model that can be loaded safely ({reason})") from error

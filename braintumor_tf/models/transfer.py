@@ -82,7 +82,7 @@ def _finish(
     if weights != RANDOM:
         _load(backbone, name, weights)
     probabilities = classification_head(backbone.output, classes, dropout, head, seeds)
-    return keras.Model(backbone.input, probabilities, name=name)
+    return keras.Model(backbone.inputs[0], probabilities, name=name)
 
 
 def _load(backbone: keras.Model, name: str, path: str) -> None:

@@ -1,0 +1,175 @@
+"""The vision transformer in Keras layers, flat, its attention scores reachable (Dosovitskiy et al., 2021).
+
+The layout is that of timm and Keras-Hub: a patch projection, a class token, learned positions, blocks that normalise
+before attention and before the perceptron, and a last normalisation; the class token is classified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from braintumor_tf.models.errors import ModelError
+from braintumor_tf.models.inputs import FitSize, image_door
+from braintumor_tf.models.network import Seeds, classification_layers
+from braintumor_tf.models.tokens import DEVIATION, AddPositions, ClassToken
+from braintumor_tf.models.weights import RANDOM
+
+EPSILON = 1e-6
+"""Of every layer normalisation, as in the published checkpoints."""
+
+
+def build_vit(
+    name: str,
+    classes: Sequence[str],
+    image_size: tuple[int, int],
+    weights: str,
+    dropout: float,
+    head: Sequence[int],
+    seed: int | None,
+    width: int,
+    depth: int,
+    heads: int,
+    patch: int = 16,
+) -> keras.Model:
+    """Builds a vision transformer; `braintumor_tf.models.build` documents the first arguments.
+
+    `width` is the number of features of a token, `depth` that of blocks, `heads` that of attention heads in each block,
+    and `patch` the side of a patch in pixels, which the image's sides must be multiples of.
+
+    Raises:
+        ModelError: a side of the image is no multiple of the patch, or the checkpoint does not fit.
+    """
+    if image_size[0] % patch or image_size[1] % patch:
+        raise ModelError(f"{name} cuts images into patches of {patch}: image size {image_size} is no multiple of it")
+    seeds = Seeds(seed)
+    # === Input contract ===
+    images, x = image_door(image_size, channels=3)
+    x = keras.layers.Rescaling(1.0 / 127.5, offset=-1.0, name="scale")(x)
+    # === Tokens ===
+    kernel = keras.initializers.LecunNormal(seed=seeds())
+    x = keras.layers.Conv2D(width, patch, strides=patch, kernel_initializer=kernel, name="patches")(x)
+    x = AddPositions((image_size[0] // patch, image_size[1] // patch), seed=seeds(), name="positions")(x)
+    # === Blocks ===
+    for number in range(1, depth + 1):
+        x = _block(x, f"block_{number}", width, heads, seeds)
+    x = keras.layers.LayerNormalization(epsilon=EPSILON, name="normalization")(x)
+    # === Head ===
+    x = ClassToken(name="class_token")(x)
+    model = keras.Model(images, classification_layers(x, classes, dropout, head, seeds), name=name.replace("/", "-"))
+    if weights != RANDOM:
+        from braintumor_tf.models.checkpoints import load_vit_checkpoint  # knows this module's layers
+
+        load_vit_checkpoint(model, weights)
+    return model
+
+
+def _block(x: Any, name: str, width: int, heads: int, seeds: Seeds) -> Any:
+    normalised = keras.layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_attention_normalization")(x)
+    attention = keras.layers.MultiHeadAttention(
+        heads, width // heads, kernel_initializer=_small(seeds), seed=seeds(), name=f"{name}_attention"
+    )
+    attended, _ = attention(normalised, normalised, return_attention_scores=True)
+    _draw_apart(attention, seeds)
+    x = keras.layers.Add(name=f"{name}_attention_sum")([x, attended])
+    hidden = keras.layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_perceptron_normalization")(x)
+    hidden = keras.layers.Dense(
+        4 * width, activation="gelu", kernel_initializer=_small(seeds), name=f"{name}_perceptron_1"
+    )(hidden)
+    hidden = keras.layers.Dense(width, kernel_initializer=_small(seeds), name=f"{name}_perceptron_2")(hidden)
+    return keras.layers.Add(name=f"{name}_perceptron_sum")([x, hidden])
+
+
+def _small(seeds: Seeds) -> keras.initializers.Initializer:
+    return keras.initializers.TruncatedNormal(stddev=DEVIATION, seed=seeds())
+
+
+def _draw_apart(attention: keras.layers.MultiHeadAttention, seeds: Seeds) -> None:
+    """Gives query, key, value and output kernels different values: Keras hands one seed to all four."""
+    for weight in attention.weights:
+        if len(weight.shape) == 3:  # the kernels; biases have one or two axes
+            weight.assign(_small(seeds)(weight.shape, weight.dtype))
+
+
+def attention_model(model: keras.Model) -> keras.Model:
+    """Returns a model that answers with the attention scores of each block instead of probabilities.
+
+    Args:
+        model: a ViT built by `braintumor_tf.models.build`, or loaded.
+
+    Returns:
+        A model on the same layers and weights; its output is a list of one tensor a block, from the first to the last,
+        of shape ``(batch, heads, tokens, tokens)``. Each row adds up to 1; token 0 is the class token and the others
+        are the patches, row by row.
+
+    Raises:
+        ModelError: the model has no attention.
+
+    Example:
+        >>> scores = attention_model(build("ViT-Ti/16")).predict(images)
+        >>> scores[0].shape
+        (1, 3, 197, 197)
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.MultiHeadAttention)]
+    if not layers:
+        raise ModelError(f"model {model.name!r} has no attention; choose a ViT")
+    return keras.Model(model.inputs[0], [layer.output[1] for layer in layers], name=f"{model.name}_attention")
+
+
+def resize_positions(positions: np.ndarray, grid: Sequence[int], new_grid: Sequence[int]) -> np.ndarray:
+    """Interpolates learned positions to another grid of patches, bicubic with antialiasing, as timm does.
+
+    Args:
+        positions: shape ``(1, 1 + rows * columns, width)``; the first is the class token's and stays as it is.
+        grid: ``(rows, columns)`` that they were learned on.
+        new_grid: ``(rows, columns)`` to have.
+
+    Returns:
+        Positions, float32 of shape ``(1, 1 + new rows * new columns, width)``.
+    """
+    positions = np.asarray(positions, "float32")
+    if tuple(grid) == tuple(new_grid):
+        return positions
+    patches = positions[:, 1:].reshape(1, *grid, positions.shape[-1])
+    resized = ops.image.resize(patches, new_grid, interpolation="bicubic", antialias=True, data_format="channels_last")
+    resized = ops.convert_to_numpy(resized).reshape(1, -1, positions.shape[-1])
+    return np.concatenate([positions[:, :1], resized], axis=1)
+
+
+def resize_vit(model: keras.Model, image_size: int | Sequence[int]) -> keras.Model:
+    """Returns a copy of a trained ViT for another image size: the same weights, its positions interpolated.
+
+    Args:
+        model: a ViT built by `braintumor_tf.models.build`, or loaded; it is left as it is.
+        image_size: side, or ``(height, width)``, multiples of the patch.
+
+    Raises:
+        ModelError: the model is no ViT, or the size is no multiple of the patch.
+    """
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    old = next((layer for layer in model.layers if isinstance(layer, AddPositions)), None)
+    if old is None:
+        raise ModelError(f"model {model.name!r} has no positions to resize; choose a ViT")
+    patch = model.get_layer("patches").kernel_size
+    if size[0] % patch[0] or size[1] % patch[1]:
+        raise ModelError(f"image size {size} is no multiple of the patch {patch[0]} of {model.name}")
+    grid = (size[0] // patch[0], size[1] // patch[1])
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        changed = {"grid": grid} if layer is old else {}
+        if isinstance(layer, FitSize):
+            changed = {"height": size[0], "width": size[1]}
+        return type(layer).from_config({**layer.get_config(), **changed})
+
+    resized = keras.models.clone_model(model, clone_function=copy)
+    for new, layer in zip(resized.layers, model.layers):
+        if layer is old:
+            token, positions = layer.get_weights()
+            new.set_weights([token, resize_positions(positions, old.grid, grid)])
+        else:
+            new.set_weights(layer.get_weights())
+    return resized
