@@ -16,7 +16,14 @@ import pytest
 
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.notebook_parameters import check_parameters, declared_parameters
-from braintumor_tf.notebooks import find_notebooks, record_results, run_notebooks, select_notebooks
+from braintumor_tf.notebooks import (
+    begin,
+    find_notebooks,
+    record_results,
+    run_folder,
+    run_notebooks,
+    select_notebooks,
+)
 
 PROJECT = Path(__file__).resolve().parents[1]
 PARAMETERS = """DATASET: str = "synthetic"  # where the images come from
@@ -317,6 +324,28 @@ def test_record_results_refuses_what_is_not_finite_or_not_plain(tmp_path, value)
     with pytest.raises(NotebookError, match="cannot record accuracy"):
         record_results(tmp_path, "00_a", {"accuracy": value})
     assert not (tmp_path / "00_a.json").exists()
+
+
+def test_begin_leaves_the_notebooks_folder_of_a_checkout_and_no_other(tmp_path, monkeypatch, capsys):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    begin()
+    assert Path.cwd() == tmp_path / "notebooks"
+    (tmp_path / "braintumor_tf").mkdir()
+    (tmp_path / "braintumor_tf" / "__init__.py").touch()
+    begin()
+    assert Path.cwd() == tmp_path
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and f"Python {sys.version_info.major}." in lines[0] and "numpy" in lines[0]
+
+
+def test_run_folder_removes_an_earlier_run_and_nothing_else(tmp_path):
+    for name in ("run", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kept.txt").touch()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    assert not run_folder(tmp_path, "run").exists()
+    assert (run_folder(tmp_path, "other") / "kept.txt").exists()
 
 
 def test_importing_the_helpers_of_a_notebook_is_light():
