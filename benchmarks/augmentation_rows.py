@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import threading
@@ -51,6 +52,7 @@ def serve(family: str, setting: Setting, pipe: Any) -> None:
     base = _resident()
     pipe.send("ready")
     while (name := pipe.recv()) is not None:
+        gc.collect()  # Keras's iterators refer to themselves, so the last row's images may still be in memory
         with _PeakMemory() as peak:
             count, seconds = rows[name]()
         pipe.send((count / seconds, (peak.bytes - base) / 2**20))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from tqdm.auto import tqdm
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # without ipywidgets a notebook gets a plain bar; no need to say so in red
+    from tqdm.auto import tqdm
 
 Item = TypeVar("Item")
 

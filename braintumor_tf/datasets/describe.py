@@ -60,12 +60,13 @@ def describe(path: str | Path, data: bytes) -> Description:
     except ImageReadError as error:
         return Description(md5, error=error.reason)
     pixels = np.asarray(image)
-    shape = np.array(pixels.shape, dtype="<u4").tobytes()
+    pixel_hash = hashlib.blake2b(np.array(pixels.shape, dtype="<u4"), digest_size=16)
+    pixel_hash.update(pixels)
     return Description(
         md5=md5,
         width=image.width,
         height=image.height,
-        pixel_hash=hashlib.blake2b(shape + pixels.tobytes(), digest_size=16).hexdigest(),
+        pixel_hash=pixel_hash.hexdigest(),
         phash=str(imagehash.phash(image)),
         thumbnail=thumbnail(image).tobytes(),
     )

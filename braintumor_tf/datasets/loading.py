@@ -40,7 +40,8 @@ def load(
         settings = json.dumps(synthetic, sort_keys=True) if synthetic else ""
         code = hashlib.sha256(settings.encode()).hexdigest()[:8]
         folder = Path(data_dir) / (f"{SYNTHETIC}_{code}" if settings else SYNTHETIC)
-        return scan(write_synthetic(folder, **(synthetic or {})), source=SYNTHETIC, **options)
+        quiet = {"show_progress": options.get("show_progress", True)}
+        return scan(write_synthetic(folder, **{**quiet, **(synthetic or {})}), source=SYNTHETIC, **options)
     if Path(name).expanduser().exists():
         return scan(name, **options)
     known = {source.name: source for source in SOURCES}
