@@ -11,8 +11,18 @@ from typing import Any
 
 from braintumor_tf._version import __version__
 
-_STAGES = ("datasets", "leakage", "augment", "models", "training", "evaluation", "explain", "report", "notebooks",
-"runs")
+_STAGES = (
+    "datasets",
+    "leakage",
+    "augment",
+    "models",
+    "training",
+    "evaluation",
+    "explain",
+    "report",
+    "notebooks",
+    "runs",
+)
 
 _NAMES = {
     "datasets": ("fetch", "load", "read_image", "read_manifest", "scan", "to_binary", "verify", "write_synthetic"),
