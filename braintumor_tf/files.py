@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,18 @@ def write_csv(path: str | Path, frame: pd.DataFrame) -> Path:
 def to_json(value: Any) -> str:
     """Returns `value` as indented strict JSON (no NaN), accepting NumPy scalars, arrays and paths."""
     return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def comparable_json(value: Any) -> str:
+    """Returns `to_json` without the addresses of functions, so that settings can be compared between processes."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", to_json(value))
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Removes the temporary files of `atomic_path` that a killed process has left in a folder."""
+    for path in Path(folder).glob(".*"):
+        if re.fullmatch(r"\..+\.[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.manifest import read_manifest, write_manifest
 from braintumor_tf.errors import RunError
-from braintumor_tf.files import write_csv, write_json
+from braintumor_tf.files import comparable_json, remove_leftovers, write_csv, write_json
 
 PACKAGES = ("braintumor_tf", "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "scikit-image", "Pillow")
 """Packages whose versions a run records, where they are installed."""
@@ -28,7 +29,8 @@ class Run:
 
     Files: ``config.json``, ``manifest.csv``, ``history.csv``, ``model.keras`` (or the baseline's own format),
     ``predictions.csv``, ``metrics.json``, ``figures/*.png``, ``report.html``. ``metrics.json`` is written last of
-    what is scored, so a run that has one is finished.
+    what is scored, so a run that has one is finished; until then ``checkpoint/`` holds what an interrupted training
+    needs to go on.
 
     Args:
         path: the directory; it is made by `create`, and must exist for `open`.
@@ -60,6 +62,28 @@ class Run:
         return run
 
     @classmethod
+    def resume(cls, path: str | Path, config: Mapping[str, Any], manifest: pd.DataFrame) -> Run:
+        """Opens an interrupted or finished run with the same settings and images, or creates it if there is none.
+
+        Files that a killed process left half-written are removed.
+
+        Raises:
+            RunError: the run was started with other settings or images; the text names which.
+        """
+        if not all((Path(path) / name).is_file() for name in ("config.json", "manifest.csv")):
+            return cls.create(path, config, manifest)
+        run = cls.open(path)
+        wanted = {**config, "data_fingerprint": data_fingerprint(manifest)}
+        wanted, found = (json.loads(comparable_json(values)) for values in (wanted, run.config))
+        changed = sorted(key for key in {*wanted, *found} - {"environment"} if wanted.get(key) != found.get(key))
+        if changed:
+            raise RunError(
+                f"{path}: was started with another {', '.join(changed)}; resume with the same, or choose another name"
+            )
+        remove_leftovers(run.path)
+        return run
+
+    @classmethod
     def open(cls, path: str | Path) -> Run:
         """Opens an existing run.
 
@@ -87,6 +111,15 @@ class Run:
         folder = self.path / "figures"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of what an interrupted training needs to go on; a finished run has none."""
+        return self.path / "checkpoint"
+
+    def remove_checkpoint(self) -> None:
+        """Removes `checkpoint`, if it is there."""
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
 
     def file(self, name: str) -> Path:
         """The path of one of its files.
@@ -134,8 +167,9 @@ class Run:
         write_csv(self.path / "predictions.csv", predictions)
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Writes ``metrics.json``, which marks the run as finished."""
+        """Writes ``metrics.json``, which marks the run as finished, and removes the checkpoint."""
         write_json(self.path / "metrics.json", dict(metrics))
+        self.remove_checkpoint()
 
 
 def data_fingerprint(manifest: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 Importing this imports no Keras; predicting does so when it is asked for.
 """
 
-from braintumor_tf.evaluation.experiment import run_experiment
+from braintumor_tf.evaluation.experiment import resume_experiment, run_experiment
 from braintumor_tf.evaluation.predictions import EvaluationError, load_run_model, predict, predictions_frame
 from braintumor_tf.evaluation.scoring import error_kinds, evaluate
 from braintumor_tf.evaluation.tables import error_table, summary_table
@@ -16,6 +16,7 @@ __all__ = [
     "load_run_model",
     "predict",
     "predictions_frame",
+    "resume_experiment",
     "run_experiment",
     "summary_table",
 ]

@@ -1,4 +1,4 @@
-"""The whole road of one experiment: build, train, keep, reload, predict, score."""
+"""The whole road of one experiment: build, train, keep, reload, predict, score; and going on where it was killed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.augment.noise import describe
+from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
+from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
@@ -34,6 +35,7 @@ def run_experiment(
     resamples: int = 1000,
     config: Mapping[str, Any] | None = None,
     show_progress: bool = True,
+    resume: bool = False,
     **settings: Any,
 ) -> Run:
     """Trains one model on a split manifest and scores it, keeping everything in one run directory.
@@ -52,13 +54,16 @@ def run_experiment(
             its hashes are written into the configuration as ``weights_used``.
         dropout: share of features dropped before the classification.
         head: units of dense layers before the classification.
-        preset: training preset; None for the model's own.
+        preset: training preset; None for the model's own: ``transfer`` for pretrained weights, else ``scratch``.
         noise: a noise model of `braintumor_tf.augment.noise` for the training images.
         baselines: predictions tables of the dumb baselines on the same manifest, True to make them, False for none.
         seed: of first weights, order, augmentation, noise and resamples.
         resamples: of the intervals.
         config: what else to write into ``config.json``, such as data set and protocol.
         show_progress: whether to show bars.
+        resume: whether to go on where an earlier call with the same arguments was interrupted, killed even, in that
+            directory: training from its last finished epoch, with the same result as if nothing had happened. A
+            finished run is returned as it is; where there is none, one is started.
         settings: training settings that replace the preset's: epochs, batch_size, learning_rate, and so on.
 
     Returns:
@@ -76,10 +81,9 @@ def run_experiment(
 
     spec = get_spec(model)
     classes = classes_of(manifest) if classes is None else resolve_classes(classes)
-    preset = resolve_preset(spec.preset if preset is None else preset, **settings)
+    preset = resolve_preset(spec.preset_for(weights) if preset is None else preset, **settings)
     built = build(model, classes, image_size, weights, dropout, head, seed)
     size = as_predictor(built).image_size
-    train = trainer_of(spec)
     everything = {
         **(config or {}),
         "model": model,
@@ -91,17 +95,69 @@ def run_experiment(
         "head": list(head),
         "training": preset.as_dict(),
         "noise": None if noise is None else describe(noise),
+        "baselines": baselines is True or sorted(baselines or {}),
         "seed": seed,
         "resamples": resamples,
     }
-    run = Run.create(out, everything, manifest)
-    training = train(built, manifest, run=run, preset=preset, noise=noise, seed=seed, show_progress=show_progress)
+    run = (Run.resume if resume else Run.create)(out, everything, manifest)
+    if run.finished:
+        run.remove_checkpoint()
+        return run
+    manifest = run.manifest if resume else manifest
+    training = trainer_of(spec)(
+        built, manifest, run=run, preset=preset, noise=noise, seed=seed, show_progress=show_progress, resume=resume
+    )
     run.write_predictions(predict(load_run_model(run), manifest, show_progress=show_progress))
     if baselines is True:
         baselines = dumb_baselines(manifest, classes, seed)
     metrics = evaluate(run.predictions, manifest, classes, baselines or None, seed, resamples)
     run.write_metrics({**metrics, "training": training.summary()})
     return run
+
+
+_ARGUMENTS = ("model", "classes", "weights", "dropout", "head", "seed", "resamples")
+_DERIVED = ("image_size", "weights_used", "training", "noise", "baselines", "data_fingerprint", "environment")
+
+
+def resume_experiment(run: Run | str | Path, show_progress: bool = True) -> Run:
+    """Goes on with a run that was interrupted, from what its own ``config.json`` and ``manifest.csv`` say.
+
+    Args:
+        run: the run, or its directory.
+        show_progress: whether to show bars.
+
+    Returns:
+        The finished run; one that is finished already is returned as it is.
+
+    Raises:
+        RunError: there is no such run, or it was started with objects that its configuration cannot hold.
+
+    Example:
+        >>> resume_experiment("models/cnn_grouped").finished
+        True
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if run.finished:
+        return run
+    config = run.config
+    augmentation, baselines = config["training"]["augmentation"], config["baselines"]
+    if baselines not in (True, []) or any(str(value).startswith("<") for value in augmentation.values()):
+        raise RunError(
+            f"{run.path}: was started with a function or with ready baselines, which no file keeps; "
+            "call run_experiment again with the same arguments and resume=True"
+        )
+    return run_experiment(
+        run.manifest,
+        out=run.path,
+        image_size=tuple(config["image_size"]),
+        preset=Preset.from_dict(config["training"]),
+        noise=None if config["noise"] is None else from_description(config["noise"]),
+        baselines=baselines is True,
+        config={key: value for key, value in config.items() if key not in _ARGUMENTS + _DERIVED},
+        show_progress=show_progress,
+        resume=True,
+        **{key: config[key] for key in _ARGUMENTS},
+    )
 
 
 def classes_of(manifest: pd.DataFrame) -> tuple[str, ...]:

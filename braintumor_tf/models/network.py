@@ -125,7 +125,14 @@ def load_network(path: str | Path) -> keras.Model:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{path}: not a Keras model that can be loaded safely ({reason})") from error
     Network(model)
+    unfreeze(model)  # an epoch of a stage that froze the backbone may have been the best
     return model
+
+
+def unfreeze(model: keras.Model) -> None:
+    """Makes every layer of a flat model trainable; setting it on the model does not reach its layers."""
+    for layer in model.layers:
+        layer.trainable = True
 
 
 def as_predictor(model: Any) -> Any:

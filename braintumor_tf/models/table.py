@@ -37,6 +37,7 @@ class ModelSpec:
         licence: the licence of its code and weights.
         options: further keyword arguments of the builder, such as a width multiplier.
         pretrained: the files that ``weights="imagenet"`` means.
+        random_preset: the preset from random weights, where that is another one.
     """
 
     name: str
@@ -51,6 +52,11 @@ class ModelSpec:
     licence: str = "MIT"
     options: Mapping[str, Any] = field(default_factory=dict)
     pretrained: tuple[WeightsFile, ...] = ()
+    random_preset: str | None = None
+
+    def preset_for(self, weights: Any) -> str:
+        """Returns the preset for the weights that it starts from: from random ones there is nothing to transfer."""
+        return self.random_preset if weights == RANDOM and self.random_preset else self.preset
 
     @property
     def file(self) -> str:
@@ -103,7 +109,8 @@ def _efficientnet(variant: str, side: int, md5: str) -> ModelSpec:
         builder="braintumor_tf.models.transfer:build_efficientnet",
         image_size=side,
         channels=3,
-        preset="scratch",
+        preset="transfer",
+        random_preset="scratch",
         preprocessing="RGB, resized, pixels scaled to 0..1; with ImageNet weights normalised by ImageNet's colours",
         weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
@@ -122,7 +129,8 @@ def _mobilenet(name: str, width: float) -> ModelSpec:
         builder="braintumor_tf.models.transfer:build_mobilenet_v2",
         image_size=224,
         channels=3,
-        preset="scratch",
+        preset="transfer",
+        random_preset="scratch",
         preprocessing="RGB, resized, pixels scaled to -1..1",
         weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
@@ -139,7 +147,8 @@ def _vision_transformer(name: str, size: Mapping[str, int], checkpoint: str) -> 
         builder="braintumor_tf.models.vit:build_vit",
         image_size=224,
         channels=3,
-        preset="scratch",
+        preset="transfer",
+        random_preset="scratch",
         preprocessing="RGB, resized, pixels scaled to -1..1, cut into patches of 16 x 16",
         weights=(RANDOM, IMAGENET),
         licence="MIT; timm's weights Apache-2.0",

@@ -1,4 +1,4 @@
-"""Training: presets, fitting with the augmenting generator, and one trainer for each kind of model.
+"""Training: presets, fitting in stages with the augmenting generator, and one trainer for each kind of model.
 
 Importing this imports no Keras; the functions do so when they are first asked for.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from braintumor_tf.training.presets import METRICS, PRESETS, Preset, TrainingError, resolve_preset
+from braintumor_tf.training.presets import METRICS, PRESETS, Preset, Stage, TrainingError, resolve_preset
 from braintumor_tf.training.trainers import TRAINERS, trainer_of
 
 _LAZY = {"fit": "fitting", "Training": "fitting", "fit_pipeline": "pipeline", "keep_freed_memory": "memory"}
@@ -18,6 +18,7 @@ __all__ = [
     "PRESETS",
     "TRAINERS",
     "Preset",
+    "Stage",
     "Training",
     "TrainingError",
     "fit",

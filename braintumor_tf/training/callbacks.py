@@ -25,17 +25,22 @@ def save_network(model: keras.Model, path: str | Path) -> None:
 class HistoryWriter(keras.callbacks.Callback):
     """Collects one row an epoch and, where there is a run, rewrites its ``history.csv`` after each.
 
-    Columns: epoch (from 1), loss, accuracy, macro_f1, the same with ``val_``, learning_rate at the epoch's end,
-        seconds.
+    Columns: epoch (from 1, counted over all stages), stage, loss, accuracy, macro_f1, the same with ``val_``,
+        learning_rate at the epoch's end, seconds.
 
     Args:
         run: the run to write to, or None.
+
+    Attributes:
+        stage: the name of the stage that is running.
+        rows: one dictionary an epoch.
     """
 
     def __init__(self, run: Run | None):
         super().__init__()
         self.run = run
-        self.rows: list[dict[str, float]] = []
+        self.stage = ""
+        self.rows: list[dict[str, Any]] = []
         self._started = 0.0
 
     @property
@@ -52,24 +57,27 @@ class HistoryWriter(keras.callbacks.Callback):
         scores = {name: float(value) for name, value in (logs or {}).items()}
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = round(time.perf_counter() - self._started, 3)
-        self.rows.append({"epoch": epoch + 1, **scores, "learning_rate": rate, "seconds": seconds})
+        self.rows.append({"epoch": epoch + 1, "stage": self.stage, **scores, "learning_rate": rate, "seconds": seconds})
         if self.run is not None:
             self.run.write_history(self.history)
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the best epoch, in memory and as the run's ``model.keras``, and ends training early.
+    """Keeps the weights of the best epoch, in memory and as the run's ``model.keras``, and ends a stage early.
 
     Equal scores are told apart by the lower validation loss.
 
     Args:
         monitor: one of `METRICS`.
-        patience: epochs without a better one after which training ends; None for never.
+        patience: epochs without a better one after which a stage ends; None for never.
         path: the file to write at each better epoch, or None.
 
     Attributes:
         best_epoch: counted from 1, or None before the first.
         best_score: the monitored metric there.
+        best_rank: what epochs are compared by: the metric and the loss, larger is better.
+        best_weights: the model's weights there; empty before the first.
+        first_epoch: epochs before the stage that is running; patience starts there.
     """
 
     def __init__(self, monitor: str, patience: int | None, path: Path | None):
@@ -79,28 +87,45 @@ class KeepBest(keras.callbacks.Callback):
         self.path = path
         self.best_epoch: int | None = None
         self.best_score: float | None = None
-        self._best_rank = (-np.inf, -np.inf)
-        self._best_weights: list[np.ndarray] = []
+        self.best_rank = (-np.inf, -np.inf)
+        self.first_epoch = 0
+        self.best_weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the epoch if it is the best so far, and ends training if none was for long."""
+        """Keeps the epoch if it is the best so far, and ends the stage if none was for long."""
         logs = logs or {}
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             raise TrainingError(f"the loss of epoch {epoch + 1} is not finite; lower learning_rate or clip_norm")
         score = float(logs[self.monitor])
         rank = (score if METRICS[self.monitor] == "max" else -score, -float(logs["val_loss"]))
-        if rank > self._best_rank:
-            self._best_rank, self.best_epoch, self.best_score = rank, epoch + 1, score
-            self._best_weights = self.model.get_weights()
+        if rank > self.best_rank:
+            self.best_rank, self.best_epoch, self.best_score = rank, epoch + 1, score
+            self.best_weights = self.model.get_weights()
             if self.path is not None:
                 save_network(self.model, self.path)
-        elif self.patience is not None and epoch + 1 - self.best_epoch >= self.patience:
+        elif self.patience is not None and epoch + 1 - max(self.best_epoch, self.first_epoch) >= self.patience:
             self.model.stop_training = True
 
     def restore(self) -> None:
         """Gives the model the weights of the best epoch, if there was one."""
-        if self._best_weights:
-            self.model.set_weights(self._best_weights)
+        if self.best_weights:
+            self.model.set_weights(self.best_weights)
+
+
+class PinEpoch(keras.callbacks.Callback):
+    """Tells the batches which epoch begins, so that a resumed training draws what an uninterrupted one would.
+
+    Args:
+        batches: an iterator of `braintumor_tf.augment`.
+    """
+
+    def __init__(self, batches: Any):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the epoch, before the first batch is asked for."""
+        self.batches.epoch = epoch
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -111,13 +136,22 @@ class EpochProgress(keras.callbacks.Callback):
         steps: steps an epoch.
         monitor: the validation metric that is shown.
         show: False for silence.
+        done: epochs that were finished before.
     """
 
-    def __init__(self, epochs: int, steps: int, monitor: str, show: bool = True):
+    def __init__(self, epochs: int, steps: int, monitor: str, show: bool = True, done: int = 0):
         super().__init__()
         self.epochs = epochs
         self.monitor = monitor
-        self._bar = tqdm(total=epochs * steps, desc="Training", unit="step", delay=2.0, disable=not show, leave=False)
+        self._bar = tqdm(
+            desc="Training",
+            total=epochs * steps,
+            initial=done * steps,
+            unit="step",
+            delay=2.0,
+            disable=not show,
+            leave=False,
+        )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves on by a step."""

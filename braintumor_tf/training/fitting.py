@@ -1,4 +1,4 @@
-"""Fitting a network: one stage, split first, chosen on validation, never looking at test."""
+"""Fitting a network: in stages, split first, chosen on validation, never looking at test, resumed if it was killed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import keras
 import pandas as pd
 
 from braintumor_tf.models.inputs import check_images
-from braintumor_tf.models.network import Network
+from braintumor_tf.models.network import Network, unfreeze
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
-from braintumor_tf.training.callbacks import EpochProgress, HistoryWriter, KeepBest
+from braintumor_tf.training.callbacks import EpochProgress, HistoryWriter, KeepBest, PinEpoch
+from braintumor_tf.training.checkpoints import Checkpoint, restore_optimizer
 from braintumor_tf.training.memory import KeepFreedMemory
 from braintumor_tf.training.presets import Preset, resolve_preset
+from braintumor_tf.training.stages import compile_stage, set_trainable
 
 
 @dataclass(frozen=True)
@@ -55,32 +57,40 @@ def fit(
     noise: Any = None,
     seed: int = 0,
     show_progress: bool = True,
+    resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
 ) -> Training:
     """Trains a network on the training images of a manifest and keeps the epoch that is best on the validation images.
 
-    Adam, with a warm-up and then a cosine decay of the learning rate, on the cross-entropy. Augmentation and noise
-    touch the training images only; the test images are not read. After every epoch ``history.csv`` is rewritten, and
-    ``model.keras`` at every better one, so that an interruption (Ctrl-C is passed on) leaves the best model so far
-    on disk and in `model`.
+    The preset's stages follow each other, each from the best weights so far: Adam or AdamW, with a warm-up and then a
+    cosine decay of the learning rate, on the cross-entropy. Layers that a stage does not train are frozen, and with
+    them the running statistics of their batch normalisation. Augmentation and noise touch the training images only;
+    the test images are not read. After every epoch ``history.csv`` is rewritten, and ``model.keras`` at every better
+    one, so that an interruption (Ctrl-C is passed on) leaves the best model so far on disk and in `model`.
 
     Repeatable: on a CPU the same model seed (`build`), `seed`, images and settings give the same weights on the same
-    machine; no global random state is read or set. On a GPU, sums in another order give slightly different ones.
+    machine; no global random state is read or set. That holds too where training was killed and resumed. On a GPU,
+    sums in another order give slightly different ones.
 
     Args:
         model: a model built by `braintumor_tf.models.build`; it is compiled and trained in place.
         manifest: a manifest with the splits ``train`` and ``validation``.
-        run: where to write ``history.csv`` and ``model.keras``; None for nowhere.
+        run: where to write ``history.csv``, ``model.keras`` and, until the run is scored, ``checkpoint/``; None for
+            nowhere.
         preset: a name of `PRESETS` or a preset.
-        noise: a noise model of `braintumor_tf.augment.noise` for the training images, or None.
+        noise: a noise model for the training images, or None.
         seed: of order, augmentation and noise.
         show_progress: whether to show a bar.
-        callbacks: further Keras callbacks, called after those that keep history and best model.
-        settings: fields of `Preset` that replace the preset's: epochs, batch_size, learning_rate, and so on.
+        resume: whether to go on from the last finished epoch in the run's checkpoint, where there is one; `model` must
+            then be built as it was before, and everything else the same.
+        callbacks: further Keras callbacks; a stage is one call of Keras's `fit`.
+        settings: fields of `Preset` or of its stages that replace the preset's: epochs, batch_size, learning_rate, and
+            so on (`resolve_preset`).
 
     Raises:
-        TrainingError: a split is empty, a label or a setting is not known, or the loss is not finite.
+        TrainingError: a split is empty, a label or a setting is not known, the loss is not finite, or the checkpoint is
+            that of another training.
         ImageInputError: the first batch does not fit the model's input contract.
 
     Example:
@@ -94,56 +104,41 @@ def fit(
     validation = validation_batches(manifest, network, preset.batch_size)
     check_images(batches[0][0])
     weights = class_weights(split_rows(manifest, "train", network.classes), network.classes, preset.class_weights)
-    _compile(model, preset, steps=len(batches))
     history = HistoryWriter(run)
     best = KeepBest(preset.monitor, preset.patience, None if run is None else run.path / "model.keras")
-    bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress)
+    checkpoint = Checkpoint(run, {"training": preset.as_dict(), "seed": seed}, history, best)
+    if run is not None and not resume:
+        run.remove_checkpoint()
+    state = checkpoint.restore(model)
+    before = sum(row["seconds"] for row in history.rows)
+    bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress, checkpoint.position.epoch)
     started = time.perf_counter()
     try:
-        model.fit(
-            batches,
-            epochs=preset.epochs,
-            validation_data=validation,
-            class_weight=None if weights is None else dict(enumerate(weights.values())),
-            callbacks=[KeepFreedMemory(), history, best, bar, *callbacks],
-            shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global one
-            verbose=0,
-        )
+        while checkpoint.position.stage < len(preset.stages):
+            position = checkpoint.position
+            stage = preset.stages[position.stage]
+            history.stage, best.first_epoch = stage.name, position.first_epoch
+            checkpoint.last_epoch = position.first_epoch + stage.epochs
+            set_trainable(model, stage.trains)
+            compile_stage(model, preset, stage, steps=len(batches))
+            restore_optimizer(model, state)
+            model.fit(
+                batches,
+                initial_epoch=position.epoch,
+                epochs=checkpoint.last_epoch,
+                validation_data=validation,
+                class_weight=None if weights is None else dict(enumerate(weights.values())),
+                callbacks=[KeepFreedMemory(), PinEpoch(batches), history, best, *callbacks, checkpoint, bar],
+                shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global one
+                verbose=0,
+            )
+            state = []
+            best.restore()
     finally:
         bar.close()
         best.restore()
-    seconds = time.perf_counter() - started
+        unfreeze(model)
+    seconds = before + time.perf_counter() - started
     images = int((manifest["split"] == "train").sum()) * len(history.rows)
     chosen = {"epoch": best.best_epoch, "monitor": preset.monitor, "score": best.best_score}
     return Training(model, history.history, chosen, seconds, images / seconds)
-
-
-def learning_rate_schedule(preset: Preset, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate by step: a linear rise over the warm-up, then half a cosine to 0 at the last step."""
-    total = preset.epochs * steps
-    warmup = int(preset.warmup * total)
-    if not warmup:
-        return keras.optimizers.schedules.CosineDecay(preset.learning_rate, total)
-    return keras.optimizers.schedules.CosineDecay(
-        preset.learning_rate / 20, total - warmup, warmup_target=preset.learning_rate, warmup_steps=warmup
-    )
-
-
-def _compile(model: keras.Model, preset: Preset, steps: int) -> None:
-    clip = {} if preset.clip_norm is None else {"global_clipnorm": preset.clip_norm}
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate_schedule(preset, steps), **clip),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=preset.label_smoothing),
-        metrics=[
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-            keras.metrics.F1Score(average="macro", name="macro_f1"),
-        ],
-        jit_compile=_jit_compile(),
-    )
-
-
-def _jit_compile() -> bool | str:
-    """XLA pays on accelerators and for JAX; TensorFlow on a CPU spends a minute compiling and gains nothing."""
-    if keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu"):
-        return False
-    return "auto"

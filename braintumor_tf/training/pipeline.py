@@ -27,6 +27,7 @@ def fit_pipeline(
     noise: Any = None,
     seed: int = 0,
     show_progress: bool = True,
+    resume: bool = False,
     **settings: Any,
 ) -> Training:
     """Fits the pipeline on the training images for each of `STRENGTHS` and keeps the best on the validation images.
@@ -40,6 +41,7 @@ def fit_pipeline(
         noise: a noise model for the training images, or None.
         seed: of the noise.
         show_progress: has no effect; it takes seconds.
+        resume: has no effect; it is fitted anew.
         settings: fields of `Preset` that replace the preset's.
 
     Raises:

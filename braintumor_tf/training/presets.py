@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -19,28 +19,51 @@ class TrainingError(BrainTumorError):
     """Training cannot start or go on as asked: no training images, unknown settings, a loss that is not finite."""
 
 
+ALL, HEAD = "all", "head"
+"""What a stage can train beside a number of blocks: the whole network, or the layers after the backbone alone."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of a training, with layers, an optimizer and a learning rate of its own.
+
+    Attributes:
+        name: what ``history.csv`` calls it.
+        epochs: passes over the training images.
+        learning_rate: the highest learning rate, reached after the warm-up; it then falls to 0 on half a cosine.
+        warmup: share of the stage's steps in which the learning rate rises from a twentieth of its highest value.
+        trains: ``"all"``, ``"head"``, or how many of the backbone's last blocks are trained with the head (blocks as
+            `braintumor_tf.models.backbone.backbone_blocks` counts them). All other layers are frozen: neither their
+            weights nor the statistics of their batch normalisation move.
+    """
+
+    name: str = "training"
+    epochs: int = 30
+    learning_rate: float = 2e-3
+    warmup: float = 0.07
+    trains: str | int = ALL
+
+
 @dataclass(frozen=True)
 class Preset:
     """Every setting of a training.
 
     Attributes:
-        epochs: passes over the training images.
+        stages: what is trained, one after the other; each stage starts from the best weights so far.
         batch_size: images a step.
-        learning_rate: the highest learning rate, reached after the warm-up; it then falls to 0 on half a cosine.
-        warmup: share of all steps in which the learning rate rises from a twentieth of its highest value.
+        weight_decay: of AdamW, for kernels only (not for biases and normalisation); 0 is Adam.
         label_smoothing: share of the target probability that is spread over all classes.
         clip_norm: gradients are scaled down so that their global norm is at most this; None for as they are.
         class_weights: ``"balanced"`` to weigh classes by their rarity, a weight for each class name, or None for all
             alike.
         monitor: the validation metric that the best epoch is chosen by, one of `METRICS`.
-        patience: epochs without a better one after which training ends early; None for never.
+        patience: epochs without a better one after which a stage ends early; None for never.
         augmentation: arguments of `braintumor_tf.augment.ImageDataGenerator`, for training images only.
     """
 
-    epochs: int = 30
+    stages: tuple[Stage, ...] = (Stage(),)
     batch_size: int = 32
-    learning_rate: float = 2e-3
-    warmup: float = 0.07
+    weight_decay: float = 0.0
     label_smoothing: float = 0.05
     clip_norm: float | None = 1.0
     class_weights: str | Mapping[str, float] | None = None
@@ -48,9 +71,19 @@ class Preset:
     patience: int | None = 12
     augmentation: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as a plain dictionary for ``config.json``."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preset:
+        """Returns the preset that `as_dict` described."""
+        return cls(**{**values, "stages": tuple(Stage(**stage) for stage in values["stages"])})
 
 
 AUGMENTATION: Mapping[str, Any] = MappingProxyType(
@@ -68,12 +101,29 @@ AUGMENTATION: Mapping[str, Any] = MappingProxyType(
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "scratch": Preset(augmentation=dict(AUGMENTATION)),
-        "smoke": Preset(epochs=2, batch_size=16, patience=None, augmentation={"horizontal_flip": True}),
-        "pca": Preset(epochs=1, class_weights=None, patience=None, label_smoothing=0.0, warmup=0.0),
+        "transfer": Preset(
+            stages=(
+                Stage("head", epochs=3, learning_rate=2e-3, warmup=0.0, trains=HEAD),
+                Stage("fine_tuning", epochs=15, learning_rate=5e-4, warmup=0.1, trains=ALL),
+            ),
+            weight_decay=0.01,
+            patience=8,
+            augmentation=dict(AUGMENTATION),
+        ),
+        "smoke": Preset((Stage(epochs=2),), batch_size=16, patience=None, augmentation={"horizontal_flip": True}),
+        "pca": Preset(stages=(Stage(epochs=1, warmup=0.0),), class_weights=None, patience=None, label_smoothing=0.0),
     }
 )
-"""Every preset by name: ``scratch`` for a network from random weights, ``smoke`` to see that the road is open,
-``pca`` for the pipeline, which reads the class weights, the monitor and no more."""
+"""Every preset by name: ``scratch`` for a network from random weights, ``transfer`` for pretrained ones, ``smoke`` to
+see that the road is open, ``pca`` for the pipeline, which reads the class weights, the monitor and no more.
+
+``transfer`` first fits the head on the frozen backbone, because the large gradients of a random head would spoil
+pretrained features; then the whole network at a lower rate. Batch normalisation keeps ImageNet's statistics in the
+first stage; in the second they follow the new images with the momentum of 0.9 that models are built with
+(`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
+
+_OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains")
+_NONE_HAS_A_MEANING = ("clip_norm", "class_weights", "patience")
 
 
 def resolve_preset(preset: str | Preset, **settings: Any) -> Preset:
@@ -81,40 +131,62 @@ def resolve_preset(preset: str | Preset, **settings: Any) -> Preset:
 
     Args:
         preset: a name of `PRESETS`, or a preset.
-        settings: fields of `Preset` to change; None in place of a number leaves the preset's own, except where None has
-            a meaning (`clip_norm`, `class_weights`, `patience`).
+        settings: fields of `Preset` to change, or ``epochs``, ``learning_rate``, ``warmup`` and ``trains`` of its
+            stages: a single value is the last stage's, a list has one value for each stage. None leaves the preset's
+            own, except where None has a meaning (`clip_norm`, `class_weights`, `patience`).
 
     Raises:
         TrainingError: the preset or a setting is not known, or a value is out of range.
+
+    Example:
+        >>> [stage.epochs for stage in resolve_preset("transfer", epochs=5).stages]
+        [3, 5]
     """
     if isinstance(preset, str):
         if preset not in PRESETS:
             raise TrainingError(f"{preset!r} is no preset; choose one of {', '.join(PRESETS)}")
         preset = PRESETS[preset]
-    known = {entry.name for entry in fields(Preset)}
+    known = {entry.name for entry in fields(Preset)} | set(_OF_A_STAGE)
     unknown = sorted(set(settings) - known)
     if unknown:
         raise TrainingError(f"{', '.join(unknown)}: no such training setting; there are {', '.join(sorted(known))}")
-    optional = {"clip_norm", "class_weights", "patience"}
-    result = replace(preset, **{key: value for key, value in settings.items() if value is not None or key in optional})
+    given = {key: value for key, value in settings.items() if value is not None or key in _NONE_HAS_A_MEANING}
+    stages = tuple(given.pop("stages", preset.stages))
+    for name in _OF_A_STAGE:
+        if name in given:
+            stages = _change_stages(stages, name, given.pop(name))
+    result = replace(preset, stages=stages, **given)
     _check(result)
     return result
 
 
+def _change_stages(stages: tuple[Stage, ...], name: str, value: Any) -> tuple[Stage, ...]:
+    alone = isinstance(value, str) or not isinstance(value, Sequence)
+    values = [*(getattr(stage, name) for stage in stages[:-1]), value] if alone else list(value)
+    if len(values) != len(stages):
+        raise TrainingError(f"{name} has {len(values)} values; give one for each of {len(stages)} stages, or one alone")
+    return tuple(replace(stage, **{name: entry}) for stage, entry in zip(stages, values))
+
+
 def _check(preset: Preset) -> None:
-    wrong = [
-        f"{name} must be {rule}, not {getattr(preset, name)!r}"
-        for name, rule, fine in (
-            ("epochs", "at least 1", preset.epochs >= 1),
-            ("batch_size", "at least 1", preset.batch_size >= 1),
-            ("learning_rate", "above 0", preset.learning_rate > 0),
-            ("warmup", "a share from 0 to under 1", 0 <= preset.warmup < 1),
-            ("label_smoothing", "a share from 0 to under 1", 0 <= preset.label_smoothing < 1),
-            ("clip_norm", "above 0 or None", preset.clip_norm is None or preset.clip_norm > 0),
-            ("monitor", f"one of {', '.join(METRICS)}", preset.monitor in METRICS),
-            ("patience", "at least 1 or None", preset.patience is None or preset.patience >= 1),
-        )
-        if not fine
+    rules = [
+        ("stages", "at least one", preset.stages, bool(preset.stages)),
+        ("batch_size", "at least 1", preset.batch_size, preset.batch_size >= 1),
+        ("weight_decay", "at least 0", preset.weight_decay, preset.weight_decay >= 0),
+        ("label_smoothing", "a share from 0 to under 1", preset.label_smoothing, 0 <= preset.label_smoothing < 1),
+        ("clip_norm", "above 0 or None", preset.clip_norm, preset.clip_norm is None or preset.clip_norm > 0),
+        ("monitor", f"one of {', '.join(METRICS)}", preset.monitor, preset.monitor in METRICS),
+        ("patience", "at least 1 or None", preset.patience, preset.patience is None or preset.patience >= 1),
     ]
+    for stage in preset.stages:
+        trains = stage.trains
+        blocks = isinstance(trains, int) and trains >= 1
+        rules += [
+            ("epochs", "at least 1", stage.epochs, stage.epochs >= 1),
+            ("learning_rate", "above 0", stage.learning_rate, stage.learning_rate > 0),
+            ("warmup", "a share from 0 to under 1", stage.warmup, 0 <= stage.warmup < 1),
+            ("trains", "'all', 'head' or a number of blocks", trains, trains in (ALL, HEAD) or blocks),
+        ]
+    wrong = [f"{name} must be {rule}, not {value!r}" for name, rule, value, fine in rules if not fine]
     if wrong:
         raise TrainingError("; ".join(wrong))

@@ -14,7 +14,7 @@ TRAINERS: Mapping[str, str] = MappingProxyType(
         PIPELINE: "braintumor_tf.training.pipeline:fit_pipeline",
     }
 )
-"""The trainer of each kind of model: (model, manifest, run, preset, noise, seed, show_progress, **settings)."""
+"""The trainer of each kind of model: (model, manifest, run, preset, noise, seed, show_progress, resume, **settings)."""
 
 
 def trainer_of(spec: ModelSpec) -> Callable:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from braintumor_tf.augment.noise import GaussianNoise
-from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.files import to_json
 from braintumor_tf.models import load_model
-from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
 from braintumor_tf.models.network import as_predictor
 from braintumor_tf.runs import Run
-from braintumor_tf.training import TrainingError, fit, resolve_preset
+from braintumor_tf.training import Preset, TrainingError, fit, resolve_preset
 from braintumor_tf.training.batches import class_weights, training_batches, validation_batches
-from braintumor_tf.training.fitting import learning_rate_schedule
 from braintumor_tf.training.presets import METRICS, PRESETS
-from tests.training.toy import toy_manifest
+from braintumor_tf.training.stages import learning_rate_schedule
+from tests.training.toy import small_cnn, toy_manifest
 
 QUICK = {"preset": "smoke", "show_progress": False, "augmentation": {}}
 
@@ -25,11 +26,6 @@ QUICK = {"preset": "smoke", "show_progress": False, "augmentation": {}}
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> pd.DataFrame:
     return toy_manifest(tmp_path_factory.mktemp("toy"))
-
-
-def _small(seed: int = 0) -> keras.Model:
-    blocks = (ConvolutionBlock(8), ConvolutionBlock(8))
-    return build_cnn("CNN", CLASSES, (32, 32), "random", 0.5, (), seed, blocks)
 
 
 class _Interrupt(keras.callbacks.Callback):
@@ -41,7 +37,7 @@ class _Interrupt(keras.callbacks.Callback):
 def test_same_seeds_give_the_same_weights_and_another_seed_others(manifest):
     augmented = {**QUICK, "augmentation": PRESETS["scratch"].augmentation, "epochs": 1, "noise": GaussianNoise()}
     before = np.random.get_state()[1].copy()  # noqa: NPY002 (the global state must not move)
-    one, same, other = (fit(_small(0), manifest, seed=seed, **augmented).model.get_weights() for seed in (3, 3, 4))
+    one, same, other = (fit(small_cnn(0), manifest, seed=seed, **augmented).model.get_weights() for seed in (3, 3, 4))
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
     assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
@@ -49,7 +45,7 @@ def test_same_seeds_give_the_same_weights_and_another_seed_others(manifest):
 
 def test_an_interrupted_fit_keeps_its_history_and_its_best_model(manifest, tmp_path):
     run = Run.create(tmp_path / "run", {}, manifest)
-    model = _small()
+    model = small_cnn()
     with pytest.raises(KeyboardInterrupt):
         fit(model, manifest, run=run, callbacks=[_Interrupt()], **{**QUICK, "epochs": 6})
     assert list(run.history["epoch"]) == [1, 2]
@@ -58,6 +54,7 @@ def test_an_interrupted_fit_keeps_its_history_and_its_best_model(manifest, tmp_p
     kept = as_predictor(load_model(run.file("model.keras"))).predict_images(images)
     np.testing.assert_allclose(kept, as_predictor(model).predict_images(images), atol=1e-6)
     assert not run.finished and sorted(path.name for path in run.path.iterdir()) == [
+        "checkpoint",
         "config.json",
         "history.csv",
         "manifest.csv",
@@ -68,7 +65,7 @@ def test_an_interrupted_fit_keeps_its_history_and_its_best_model(manifest, tmp_p
 def test_training_ends_early_without_a_better_epoch_and_never_opens_a_test_image(manifest):
     gone = manifest.assign(path=manifest["path"].where(manifest["split"] != "test", "/nowhere.png"))
     training = fit(
-        _small(), gone, **{**QUICK, "epochs": 9, "learning_rate": 1e-12, "patience": 1}, monitor="val_accuracy"
+        small_cnn(), gone, **{**QUICK, "epochs": 9, "learning_rate": 1e-12, "patience": 1}, monitor="val_accuracy"
     )
     assert len(training.history) < 9 and training.best["epoch"] < 9
     best = training.history.loc[training.history["epoch"] == training.best["epoch"], "val_accuracy"].item()
@@ -77,11 +74,11 @@ def test_training_ends_early_without_a_better_epoch_and_never_opens_a_test_image
 
 def test_a_loss_that_is_not_finite_stops_with_a_word(manifest):
     with pytest.raises(TrainingError, match="not finite"):
-        fit(_small(), manifest, **{**QUICK, "learning_rate": 1e38, "clip_norm": None, "epochs": 3})
+        fit(small_cnn(), manifest, **{**QUICK, "learning_rate": 1e38, "clip_norm": None, "epochs": 3})
 
 
 def test_augmentation_and_noise_touch_the_training_images_only(manifest):
-    predictor = as_predictor(_small())
+    predictor = as_predictor(small_cnn())
     noisy = training_batches(manifest, predictor, 8, {"rotation_range": 30}, GaussianNoise(), seed=0)
     plain = training_batches(manifest, predictor, 8, {}, None, seed=0)
     assert len(noisy) == 12 and not np.array_equal(noisy[0][0], plain[0][0])
@@ -96,7 +93,7 @@ def test_augmentation_and_noise_touch_the_training_images_only(manifest):
 
 def test_images_scaled_twice_are_refused_at_the_door(manifest):
     with pytest.raises(ValueError, match="0-1"):
-        fit(_small(), manifest, **{**QUICK, "augmentation": {"rescale": 1 / 255}})
+        fit(small_cnn(), manifest, **{**QUICK, "augmentation": {"rescale": 1 / 255}})
 
 
 @pytest.mark.parametrize(
@@ -109,7 +106,7 @@ def test_images_scaled_twice_are_refused_at_the_door(manifest):
 )
 def test_a_manifest_that_does_not_fit_is_named(manifest, change, words):
     with pytest.raises(TrainingError, match=words):
-        fit(_small(), manifest.assign(**change), **QUICK)
+        fit(small_cnn(), manifest.assign(**change), **QUICK)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +118,11 @@ def test_a_manifest_that_does_not_fit_is_named(manifest, change, words):
         ({"monitor": "test_accuracy"}, "val_macro_f1"),
         ({"warmup": 1.5}, "warmup"),
         ({"patience": 0}, "patience"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+        ({"trains": 0}, "trains"),
+        ({"trains": "tail"}, "'head'"),
+        ({"epochs": [1, 2, 3]}, "3 values"),
+        ({"stages": ()}, "stages"),
     ],
 )
 def test_wrong_settings_are_named(settings, words):
@@ -131,13 +133,14 @@ def test_wrong_settings_are_named(settings, words):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_in_range_and_augments_only_by_known_arguments(name, manifest):
     preset = resolve_preset(name)
-    assert preset.monitor in METRICS and set(preset.as_dict()) >= {"epochs", "learning_rate", "augmentation"}
-    training_batches(manifest, as_predictor(_small()), preset.batch_size, preset.augmentation)
+    assert preset.monitor in METRICS and set(preset.as_dict()) >= {"stages", "batch_size", "augmentation"}
+    assert Preset.from_dict(json.loads(to_json(preset.as_dict()))).epochs == preset.epochs
+    training_batches(manifest, as_predictor(small_cnn()), preset.batch_size, preset.augmentation)
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
-    preset = resolve_preset("scratch", epochs=10, warmup=0.1, learning_rate=0.01)
-    rates = [float(learning_rate_schedule(preset, steps=20)(step)) for step in range(0, 201, 5)]
+    stage = resolve_preset("scratch", epochs=10, warmup=0.1, learning_rate=0.01).stages[0]
+    rates = [float(learning_rate_schedule(stage, steps=20)(step)) for step in range(0, 201, 5)]
     peak = int(np.argmax(rates))
     assert peak == 4 and rates[peak] == pytest.approx(0.01, rel=1e-3)
     assert rates[0] == pytest.approx(0.0005) and rates[-1] == pytest.approx(0, abs=1e-8)

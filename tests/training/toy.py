@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,3 +40,11 @@ def toy_manifest(folder: Path, classes: tuple[str, ...] = CLASSES, seed: int = 0
                 )
     columns = ["path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def small_cnn(seed: int = 0) -> Any:
+    """Returns a network of two blocks for images of 32 x 32, which is built and traced in a second."""
+    from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
+
+    blocks = (ConvolutionBlock(8), ConvolutionBlock(8))
+    return build_cnn("CNN", CLASSES, (32, 32), "random", 0.5, (), seed, blocks)

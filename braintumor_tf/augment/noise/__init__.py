@@ -1,6 +1,6 @@
 """Noise models for MR images on the scale 0..255."""
 
-from braintumor_tf.augment.noise.base import Noise, NoiseError, Record, describe, replay
+from braintumor_tf.augment.noise.base import Noise, NoiseError, Record, describe, from_description, replay
 from braintumor_tf.augment.noise.choice import RandomNoise
 from braintumor_tf.augment.noise.intensity import GaussianNoise, RicianNoise, SaltAndPepperNoise, SpeckleNoise
 from braintumor_tf.augment.noise.presets import PRESETS, SEVERITIES, Preset, noise_at
@@ -22,6 +22,7 @@ __all__ = [
     "SaltAndPepperNoise",
     "SpeckleNoise",
     "describe",
+    "from_description",
     "noise_at",
     "replay",
 ]

@@ -188,6 +188,25 @@ def describe(noise: Noise) -> Record:
     return values
 
 
+def from_description(description: Record) -> Noise:
+    """Returns the noise model that `describe` described.
+
+    Raises:
+        NoiseError: there is no such model, or its settings do not fit.
+    """
+    settings = dict(description)
+    model = _TYPES.get(settings.pop("noise", ""))
+    if model is None or not set(settings) <= {entry.name for entry in fields(model)}:
+        raise NoiseError(f"{description!r} describes no noise model; use what describe() returned")
+    plain: Callable[[Any], Any] = lambda item: from_description(item) if isinstance(item, dict) else item  # noqa: E731
+    return model(
+        **{
+            name: tuple(plain(item) for item in value) if isinstance(value, list) else plain(value)
+            for name, value in settings.items()
+        }
+    )
+
+
 def _check_image(image: np.ndarray) -> None:
     shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
     if not shaped or not image.size:

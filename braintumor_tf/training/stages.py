@@ -1,0 +1,85 @@
+"""One stage of a training: which layers move, by which optimizer, at which learning rate."""
+
+from __future__ import annotations
+
+import keras
+
+from braintumor_tf.models.backbone import backbone_blocks, backbone_layers
+from braintumor_tf.models.network import unfreeze
+from braintumor_tf.training.presets import ALL, HEAD, Preset, Stage, TrainingError
+
+_NOT_DECAYED = ("bias", "gamma", "beta", "positions", "token")
+"""Parts of the names of weights that weight decay leaves alone."""
+
+
+def set_trainable(model: keras.Model, trains: str | int) -> None:
+    """Freezes what a stage does not train, and nothing else; the head is always trained.
+
+    A frozen batch normalisation uses and keeps its running statistics, also while the rest is trained.
+
+    Args:
+        model: a model built by `braintumor_tf.models.build`; it must be compiled afterwards.
+        trains: as in `Stage`.
+
+    Raises:
+        TrainingError: the backbone has fewer blocks.
+    """
+    blocks = backbone_blocks(model)
+    wanted = {HEAD: 0, ALL: len(blocks)}.get(trains, trains)
+    if wanted > len(blocks):
+        raise TrainingError(
+            f"{model.name} has {len(blocks)} blocks, so not the last {wanted} can be trained; take 'all'"
+        )
+    unfreeze(model)
+    for layer in backbone_layers(model):
+        layer.trainable = False
+    for name in list(blocks)[len(blocks) - wanted :]:
+        for layer in blocks[name]:
+            layer.trainable = True
+
+
+def learning_rate_schedule(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns a stage's learning rate by step: a linear rise over the warm-up, then half a cosine to 0 at the last."""
+    total = stage.epochs * steps
+    warmup = int(stage.warmup * total)
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(stage.learning_rate, total)
+    return keras.optimizers.schedules.CosineDecay(
+        stage.learning_rate / 20, total - warmup, warmup_target=stage.learning_rate, warmup_steps=warmup
+    )
+
+
+def _optimizer(preset: Preset, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
+    settings = {"learning_rate": learning_rate_schedule(stage, steps), "global_clipnorm": preset.clip_norm}
+    if not preset.weight_decay:
+        return keras.optimizers.Adam(**settings)
+    optimizer = keras.optimizers.AdamW(weight_decay=preset.weight_decay, **settings)
+    optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
+    return optimizer
+
+
+def compile_stage(model: keras.Model, preset: Preset, stage: Stage, steps: int) -> None:
+    """Compiles a model for a stage: a fresh optimizer, the loss, the metrics.
+
+    Args:
+        model: the model, its layers frozen already as the stage wants it.
+        preset: the settings that stages share.
+        stage: the stage.
+        steps: an epoch.
+    """
+    model.compile(
+        optimizer=_optimizer(preset, stage, steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=preset.label_smoothing),
+        metrics=[
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
+            keras.metrics.F1Score(average="macro", name="macro_f1"),
+        ],
+        jit_compile=_jit_compile(),
+    )
+
+
+def _jit_compile() -> bool | str:
+    """XLA pays on accelerators and for JAX; TensorFlow on a CPU spends a minute compiling and gains nothing."""
+    if keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu"):
+        return False
+    return "auto"
