@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from braintumor_tf._version import __version__
+from braintumor_tf.commands import models
 from braintumor_tf.errors import BrainTumorError
 
 LEAK_EXIT_CODE = 3
@@ -33,18 +34,19 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="braintumor-tf")
 def main() -> None:
-    r"""Honest classification of brain MRI slices. Research use only, never diagnosis.
+    """Honest classification of brain MRI slices. Research use only, never diagnosis.
 
     \b
     Start with
       braintumor-tf audit FOLDER       can a score on this folder be believed?
       braintumor-tf run                the required notebooks on synthetic data
+      braintumor-tf train --model CNN --dataset FOLDER   a run with its report
     """
 
 
 @main.group()
 def datasets() -> None:
-    r"""Lists, fetches and verifies the declared data sets.
+    """Lists, fetches and verifies the declared data sets.
 
     \b
     Example: braintumor-tf datasets list
@@ -54,7 +56,7 @@ def datasets() -> None:
 @datasets.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def datasets_list(as_json: bool) -> None:
-    r"""Shows the declared data sets: classes, counts, licence, known faults.
+    """Shows the declared data sets: classes, counts, licence, known faults.
 
     \b
     Example: braintumor-tf datasets list
@@ -73,7 +75,7 @@ def datasets_list(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
 def datasets_fetch(name: str, data_dir: str) -> None:
-    r"""Downloads a declared data set to DATA_DIR/NAME and prints its folder.
+    """Downloads a declared data set to DATA_DIR/NAME and prints its folder.
 
     \b
     Example: braintumor-tf datasets fetch navoneel
@@ -88,7 +90,7 @@ def datasets_fetch(name: str, data_dir: str) -> None:
 @click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
-    r"""Recognises a data set by its content and says what differs. Exits with 1 if it is not complete and unchanged.
+    """Recognises a data set by its content and says what differs. Exits with 1 if it is not complete and unchanged.
 
     \b
     Example: braintumor-tf datasets verify Downloads/archive
@@ -121,7 +123,7 @@ def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
 def audit(
     folder: str, against: tuple[str, ...], as_json: bool, html: str | None, fail_on: str | None, **options: Any
 ) -> None:
-    r"""Audits a labelled image folder: duplicates, twins across splits, label conflicts, bad files, overlaps.
+    """Audits a labelled image folder: duplicates, twins across splits, label conflicts, bad files, overlaps.
 
     \b
     Example: braintumor-tf audit data/sartaj --against data/navoneel --html audit.html
@@ -162,7 +164,7 @@ def audit(
 def run(
     notebooks: tuple[str, ...], dataset: str, out: str, parameters: tuple[tuple[str, str], ...], **options: Any
 ) -> None:
-    r"""Runs numbered notebooks with papermill, by default the required ones (0x), and prints the reports they wrote.
+    """Runs numbered notebooks with papermill, by default the required ones (0x), and prints the reports they wrote.
 
     NOTEBOOK is a name (00_quickstart), a number (00), a group (1x) or a path.
 
@@ -176,6 +178,10 @@ def run(
         click.echo(f"{result.name}: {result.html}")
         if result.results.get("report"):
             click.echo(f"report: {Path(result.results['report']).resolve()}")
+
+
+for command in (models.train, models.evaluate, models.predict):
+    main.add_command(command)
 
 
 def _print_json(value: Any) -> None:

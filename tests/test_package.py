@@ -43,6 +43,7 @@ def test_every_command_has_help_with_an_example(path, command):
     result = CliRunner().invoke(main, [*path, "--help"])
     assert result.exit_code == 0
     assert "Example: braintumor-tf" in result.output or "Start with" in result.output
+    assert "\\b" not in result.output
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Commands of ``braintumor-tf`` that `braintumor_tf.cli` puts together."""

@@ -1,0 +1,188 @@
+"""The commands that train a model and ask a trained one: ``train``, ``evaluate``, ``predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+DATA_DIR = click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
+
+
+@click.command()
+@click.option("--model", help="CNN, PCA, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
+@click.option("--dataset", help="synthetic, the name of a source, a folder or a CSV.")
+@click.option(
+    "--protocol",
+    default="grouped",
+    show_default=True,
+    type=click.Choice(["grouped", "random", "official", "external"]),
+    help="How images are split.",
+)
+@click.option("--external", metavar="DATASET", help="The data set to test on, for the protocol external.")
+@click.option("--binary", is_flag=True, help="Tumour or not, whatever the type.")
+@click.option("--preset", help="Training preset; by default the model's own.")
+@click.option("--noise", help="Noise for the training images: gaussian, salt_and_pepper, speckle, rician and so on.")
+@click.option("--severity", default=1, show_default=True, type=click.IntRange(1, 5), help="How strong the noise is.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage.")
+@click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
+@click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
+@click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Score the dumb baselines beside.")
+@click.option("--out", metavar="DIR", help="The run's directory; by default models/MODEL_DATASET_PROTOCOL_SEED.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted, with its own settings.")
+@DATA_DIR
+def train(resume: str | None, **options: Any) -> None:
+    """Trains and scores a model, and prints the path of the report.
+
+    \b
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol grouped --epochs 20
+    Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
+    """
+    _check_train(resume, options)
+    from braintumor_tf.evaluation import resume_experiment
+    from braintumor_tf.report import write_report
+
+    run = resume_experiment(resume) if resume else _start(**options)
+    report = write_report(run)
+    _say_scores(run.metrics, run.predictions, run.manifest, run.config)
+    click.echo(f"report: {report.resolve()}")
+
+
+@click.command()
+@click.argument("run")
+@click.option("--dataset", help="Another data set to score on; by default the run's own test images.")
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="Score the dumb baselines beside.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
+@DATA_DIR
+def evaluate(run: str, dataset: str | None, baselines: bool, as_json: bool, data_dir: str) -> None:
+    """Predicts and scores once more with the model of RUN, on its test images or on another data set.
+
+    Images of another data set that have a near-duplicate among the run's training or validation images are left out.
+
+    \b
+    Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --dataset data/navoneel
+    """
+    from braintumor_tf.runs import Run
+
+    opened = Run.open(run)
+    from braintumor_tf.datasets import load
+    from braintumor_tf.evaluation import evaluate_run
+
+    external = None if dataset is None else load(dataset, data_dir).manifest
+    found = evaluate_run(opened, external, baselines)
+    overlap = int((found.manifest["split"] == "overlap").sum())
+    if as_json:
+        _print_json({"run": run, "dataset": dataset, "overlap": overlap, **found.metrics})
+        return
+    if dataset is not None:
+        click.echo(f"{overlap} images of {dataset} have a near-duplicate in training or validation and are left out.")
+    config = {**opened.config, **({} if dataset is None else {"protocol": "external", "dataset": dataset})}
+    _say_scores(found.metrics, found.predictions, found.manifest, config)
+
+
+@click.command()
+@click.argument("run")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def predict(run: str, images: tuple[str, ...], as_json: bool) -> None:
+    """Names the class of each IMAGE and the probability of every class. Exits with 1 if one cannot be read.
+
+    Research use only, never diagnosis.
+
+    \b
+    Example: braintumor-tf predict models/CNN_sartaj_grouped_0 slice_1.png slice_2.jpg
+    """
+    from braintumor_tf.evaluation import predict_files
+
+    table, errors = predict_files(run, images)
+    found = [
+        {
+            "path": row["path"],
+            "predicted": row["predicted"],
+            "probabilities": {name[2:]: value for name, value in row.items() if name.startswith("p_")},
+        }
+        for row in table.to_dict("records")
+    ]
+    if as_json:
+        _print_json([*found, *({"path": error.path, "error": error.reason} for error in errors)])
+    else:
+        for row in found:
+            shares = ", ".join(f"{name} {value:.3f}" for name, value in row["probabilities"].items())
+            click.echo(f"{row['path']}: {row['predicted']} ({shares})")
+    for error in errors:
+        click.echo(f"braintumor-tf: {error}", err=True)
+    if errors:
+        raise SystemExit(1)
+
+
+def _check_train(resume: str | None, options: dict[str, Any]) -> None:
+    context = click.get_current_context()
+    given = [name for name in options if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if resume and given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise click.UsageError(f"--resume goes on with the run's own settings; leave out {names}")
+    if not resume and not (options["model"] and options["dataset"]):
+        raise click.UsageError("give --model and --dataset, or --resume RUN")
+
+
+def _start(
+    model: str,
+    dataset: str,
+    protocol: str,
+    external: str | None,
+    binary: bool,
+    noise: str | None,
+    severity: int,
+    out: str | None,
+    data_dir: str,
+    **options: Any,
+) -> Any:
+    """Loads, groups and splits the data set, and runs the experiment."""
+    from braintumor_tf.augment.noise import noise_at
+    from braintumor_tf.datasets import load, to_binary
+    from braintumor_tf.leakage import group, split
+    from braintumor_tf.models import get_spec
+    from braintumor_tf.training import resolve_preset
+
+    spec, seed = get_spec(model), options["seed"]
+    resolve_preset(options["preset"] or spec.preset_for(options["weights"]), epochs=options["epochs"])
+    model_of_noise = None if noise is None else noise_at(noise, severity)
+    scans = [load(name, data_dir) for name in (dataset, external) if name is not None]
+    manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
+    manifest = split(
+        manifest if others else group(manifest), protocol, seed=seed, external=others[0] if others else None
+    )
+    from braintumor_tf.evaluation import run_experiment
+
+    name = "_".join([model, Path(dataset).stem, protocol, str(seed)]).replace("/", "-")
+    return run_experiment(
+        manifest,
+        model,
+        out or Path("models") / name,
+        noise=model_of_noise,
+        config={
+            "dataset": dataset,
+            "protocol": protocol,
+            **({"external": external} if external else {}),
+            "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
+        },
+        **options,
+    )
+
+
+def _say_scores(metrics: Any, predictions: Any, manifest: Any, config: Any) -> None:
+    from braintumor_tf.report.verdict import run_verdict
+
+    verdict = run_verdict(metrics, predictions, manifest, config)
+    for sentence in verdict.sentences:
+        click.echo(sentence)
+    for warning in verdict.warnings:
+        click.echo(f"Caution: {warning}")
+
+
+def _print_json(value: Any) -> None:
+    from braintumor_tf.files import to_json
+
+    click.echo(to_json(value))
