@@ -31,6 +31,7 @@ _NAMES = {
     "models": ("build",),
     "training": ("fit",),
     "evaluation": ("evaluate", "predict", "run_experiment"),
+    "explain": ("attention_maps", "convolution_layers", "layer_activations"),
     "report": ("write_report",),
     "runs": ("Run",),
 }

@@ -1,0 +1,117 @@
+"""Images of any size, mode and number for explaining, read a few at a time, and maps in their coordinates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.explain.methods import ExplanationError
+from braintumor_tf.models.errors import ImageInputError
+
+
+class GivenImages:
+    """What a caller gave to be explained, as float32 images in 0..255; files are read when their turn comes.
+
+    Args:
+        images: an array ``(images, height, width)`` or ``(images, height, width, 1 | 3)``, one image
+            ``(height, width)`` or ``(height, width, 1 | 3)``, a path, or a sequence of single images and paths whose
+            sizes and channels may differ. An array of three axes is one image if its last axis is 1 or 3.
+        grey: whether files are read as grey images.
+
+    Raises:
+        ExplanationError: there is no image.
+        ImageInputError: an array does not fit the input contract of every model (`check_images`).
+    """
+
+    def __init__(self, images: Any, grey: bool):
+        self._grey = grey
+        self._checked = False
+        if isinstance(images, (str, Path)):
+            images = [images]
+        if isinstance(images, np.ndarray) and images.dtype != object:
+            images = _with_four_axes(images)
+            _check(images)
+            self._checked = True
+        self._images = images if isinstance(images, np.ndarray) else list(images)
+        if not len(self._images):
+            raise ExplanationError("there is no image to explain; give at least one")
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def read(self, start: int, count: int) -> list[np.ndarray]:
+        """Returns up to `count` images from `start` on, each float32 of shape ``(height, width, 1 | 3)``."""
+        last = min(start + count, len(self))
+        return [self._read_one(number) for number in range(start, last)]
+
+    def _read_one(self, number: int) -> np.ndarray:
+        image = self._images[number]
+        if isinstance(image, (str, Path)):
+            pixels = read_image(image, grey=self._grey)
+            return pixels.reshape(*pixels.shape[:2], -1).astype(np.float32)
+        pixels = np.asarray(image)
+        if not self._checked:
+            if pixels.ndim not in (2, 3) or pixels.dtype == object:
+                raise ImageInputError(
+                    f"image {number} has shape {pixels.shape}; give (height, width) or (height, width, 1 or 3)"
+                )
+            pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+            try:
+                _check(pixels[None])
+            except ImageInputError as error:
+                raise ImageInputError(f"image {number}: {error}") from None
+        return pixels.astype(np.float32)
+
+
+def in_image_coordinates(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Lays a coarse map over the image that it belongs to.
+
+    Models here squash an image to their own size (`FitSize` keeps no aspect ratio and adds no border), so each axis of
+    the map is stretched by itself: cell ``i`` of ``n`` covers the rows from ``i / n`` to ``(i + 1) / n`` of the image's
+    height, and values between the middles of cells are interpolated linearly.
+
+    Args:
+        coarse: shape ``(rows, columns)``.
+        shape: of the image, ``(height, width, ...)``.
+
+    Returns:
+        float32 of shape ``(height, width)``.
+    """
+    size = (shape[1], shape[0])
+    return np.asarray(Image.fromarray(coarse.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+
+
+def scaled(heat: np.ndarray, floor: float = 0.0) -> np.ndarray:
+    """Divides a map by its highest value, so that it ranges up to 1; a map without a value above `floor` becomes 0.
+
+    Args:
+        heat: shape ``(height, width)``; negative values count as 0.
+        floor: the highest value that is nothing but rounding.
+
+    Raises:
+        ExplanationError: the map holds NaN or infinity.
+    """
+    highest = float(heat.max())
+    if not np.isfinite(heat).all():
+        raise ExplanationError("the explanation holds NaN or infinity; check the model's weights and its prediction")
+    if highest <= max(floor, 0.0):
+        return np.zeros(heat.shape, np.float32)
+    return (np.maximum(heat, 0.0) / highest).astype(np.float32)
+
+
+def _with_four_axes(images: np.ndarray) -> np.ndarray:
+    if images.ndim == 2:
+        return images[None, ..., None]
+    if images.ndim == 3:
+        return images[None] if images.shape[-1] in (1, 3) else images[..., None]
+    return images
+
+
+def _check(images: np.ndarray) -> None:
+    from braintumor_tf.models.inputs import check_images  # imports Keras
+
+    check_images(images)
