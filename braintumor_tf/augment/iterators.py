@@ -111,15 +111,17 @@ class ReproducibleIterator:
                 self._orders[epoch] = order_of(self.seed, epoch, self.n, self.shuffle)
             return self._orders[epoch]
 
-    def batch(self, index: int, epoch: int | None = None) -> Any:
+    def batch(self, index: int, epoch: int | None = None, part: slice | None = None) -> Any:
         """Returns one batch: the same for the same arguments, whatever was asked for before.
 
         Args:
             index: which batch, from 0.
             epoch: which epoch; None for the current one.
+            part: which of its images; None for all.
         """
         epoch = self.epoch if epoch is None else epoch
-        return self._make(self.order(epoch)[self.batch_size * index : self.batch_size * (index + 1)], epoch)
+        numbers = self.order(epoch)[self.batch_size * index : self.batch_size * (index + 1)]
+        return self._make(numbers if part is None else numbers[part], epoch)
 
     def parameters(self, number: int, epoch: int | None = None) -> dict[str, Any]:
         """Returns what an image gets in an epoch, as the generator's `apply_transform` takes and replays it.

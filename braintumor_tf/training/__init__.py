@@ -8,13 +8,23 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from braintumor_tf.training.presets import METRICS, PRESETS, Preset, Stage, TrainingError, resolve_preset
+from braintumor_tf.training.presets import METRICS, PRECISIONS, PRESETS, Preset, Stage, TrainingError, resolve_preset
 from braintumor_tf.training.trainers import TRAINERS, trainer_of
 
-_LAZY = {"fit": "fitting", "Training": "fitting", "fit_pipeline": "pipeline", "keep_freed_memory": "memory"}
+_LAZY = {
+    "fit": "fitting",
+    "Training": "fitting",
+    "fit_pipeline": "pipeline",
+    "keep_freed_memory": "memory",
+    "on_devices": "distribution",
+    "join_processes": "distribution",
+    "in_precision": "precision",
+    "resolve_precision": "precision",
+}
 
 __all__ = [
     "METRICS",
+    "PRECISIONS",
     "PRESETS",
     "TRAINERS",
     "Preset",
@@ -23,7 +33,11 @@ __all__ = [
     "TrainingError",
     "fit",
     "fit_pipeline",
+    "in_precision",
+    "join_processes",
     "keep_freed_memory",
+    "on_devices",
+    "resolve_precision",
     "resolve_preset",
     "trainer_of",
 ]

@@ -13,12 +13,13 @@ from tqdm.auto import tqdm
 
 from braintumor_tf.files import atomic_path
 from braintumor_tf.runs import Run
+from braintumor_tf.training.mirrored import synchronised
 from braintumor_tf.training.presets import METRICS, TrainingError
 
 
 def save_network(model: keras.Model, path: str | Path) -> None:
     """Writes a model to a ``.keras`` file atomically, without its optimizer, which would treble the file."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, synchronised(model, False):
         keras.Model(model.input, model.output, name=model.name).save(temporary)
 
 

@@ -47,15 +47,24 @@ class Checkpoint(keras.callbacks.Callback):
         settings: what must be the same when training goes on.
         history: the history so far.
         best: the best epoch so far; its weights are in the run's ``model.keras``.
+        writes: whether this process is the one that writes.
 
     Attributes:
         position: where training is.
         last_epoch: the number of epochs after which the running stage is over, if it does not end early.
     """
 
-    def __init__(self, run: Run | None, settings: Mapping[str, Any], history: HistoryWriter, best: KeepBest):
+    def __init__(
+        self,
+        run: Run | None,
+        settings: Mapping[str, Any],
+        history: HistoryWriter,
+        best: KeepBest,
+        writes: bool = True,
+    ):
         super().__init__()
         self.run = run
+        self.writes = writes
         self.settings = json.loads(comparable_json(dict(settings)))
         self.history = history
         self.best = best
@@ -68,7 +77,7 @@ class Checkpoint(keras.callbacks.Callback):
         over = self.model.stop_training or epoch + 1 >= self.last_epoch
         if over:
             self.position = Position(self.position.stage + 1, epoch + 1, epoch + 1)
-        if self.run is None:
+        if self.run is None or not self.writes:
             return
         arrays = {
             "weight": self.best.best_weights if over else self.model.get_weights(),

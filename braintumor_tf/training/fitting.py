@@ -12,11 +12,19 @@ import pandas as pd
 
 from braintumor_tf.models.inputs import check_images
 from braintumor_tf.models.network import Network, unfreeze
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, data_fingerprint
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.callbacks import EpochProgress, HistoryWriter, KeepBest, PinEpoch
 from braintumor_tf.training.checkpoints import Checkpoint, restore_optimizer
+from braintumor_tf.training.distribution import (
+    check_agreement,
+    check_devices,
+    is_first_process,
+    part_of_this_process,
+)
 from braintumor_tf.training.memory import KeepFreedMemory
+from braintumor_tf.training.mirrored import synchronised
+from braintumor_tf.training.precision import check_precision
 from braintumor_tf.training.presets import Preset, resolve_preset
 from braintumor_tf.training.stages import compile_stage, set_trainable
 
@@ -71,7 +79,7 @@ def fit(
 
     Repeatable: on a CPU the same model seed (`build`), `seed`, images and settings give the same weights on the same
     machine; no global random state is read or set. That holds too where training was killed and resumed. On a GPU,
-    sums in another order give slightly different ones.
+    sums in another order give slightly different ones. Several devices train as one (`on_devices`).
 
     Args:
         model: a model built by `braintumor_tf.models.build`; it is compiled and trained in place.
@@ -89,8 +97,8 @@ def fit(
             so on (`resolve_preset`).
 
     Raises:
-        TrainingError: a split is empty, a label or a setting is not known, the loss is not finite, or the checkpoint is
-            that of another training.
+        TrainingError: a split is empty, a label or a setting is not known, the loss is not finite, the model was built
+            on other devices or in another precision, or the checkpoint is that of another training.
         ImageInputError: the first batch does not fit the model's input contract.
 
     Example:
@@ -100,18 +108,22 @@ def fit(
     """
     preset = resolve_preset(preset, **settings)
     network = Network(model)
+    check_devices(model)
+    check_precision(model, preset.precision)
     batches = training_batches(manifest, network, preset.batch_size, preset.augmentation, noise, seed)
     validation = validation_batches(manifest, network, preset.batch_size)
     check_images(batches[0][0])
     weights = class_weights(split_rows(manifest, "train", network.classes), network.classes, preset.class_weights)
-    history = HistoryWriter(run)
-    best = KeepBest(preset.monitor, preset.patience, None if run is None else run.path / "model.keras")
-    checkpoint = Checkpoint(run, {"training": preset.as_dict(), "seed": seed}, history, best)
-    if run is not None and not resume:
+    first = is_first_process()
+    history = HistoryWriter(run if first else None)
+    best = KeepBest(preset.monitor, preset.patience, run.path / "model.keras" if run and first else None)
+    checkpoint = Checkpoint(run, {"training": preset.as_dict(), "seed": seed}, history, best, writes=first)
+    if run is not None and first and not resume:
         run.remove_checkpoint()
-    state = checkpoint.restore(model)
+    state = checkpoint.restore(model) if resume else []
+    check_agreement(lambda: str([checkpoint.settings, checkpoint.position, data_fingerprint(manifest)]), "training")
     before = sum(row["seconds"] for row in history.rows)
-    bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress, checkpoint.position.epoch)
+    bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress and first, checkpoint.position.epoch)
     started = time.perf_counter()
     try:
         while checkpoint.position.stage < len(preset.stages):
@@ -122,16 +134,17 @@ def fit(
             set_trainable(model, stage.trains)
             compile_stage(model, preset, stage, steps=len(batches))
             restore_optimizer(model, state)
-            model.fit(
-                batches,
-                initial_epoch=position.epoch,
-                epochs=checkpoint.last_epoch,
-                validation_data=validation,
-                class_weight=None if weights is None else dict(enumerate(weights.values())),
-                callbacks=[KeepFreedMemory(), PinEpoch(batches), history, best, *callbacks, checkpoint, bar],
-                shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global one
-                verbose=0,
-            )
+            with synchronised(model):
+                model.fit(
+                    part_of_this_process(batches),
+                    initial_epoch=position.epoch,
+                    epochs=checkpoint.last_epoch,
+                    validation_data=validation,
+                    class_weight=None if weights is None else dict(enumerate(weights.values())),
+                    callbacks=[KeepFreedMemory(), PinEpoch(batches), history, best, *callbacks, checkpoint, bar],
+                    shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global
+                    verbose=0,
+                )
             state = []
             best.restore()
     finally:

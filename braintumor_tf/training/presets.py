@@ -19,6 +19,10 @@ class TrainingError(BrainTumorError):
     """Training cannot start or go on as asked: no training images, unknown settings, a loss that is not finite."""
 
 
+AUTO = "auto"
+PRECISIONS = (AUTO, "float32", "mixed_float16", "mixed_bfloat16")
+"""What a network can compute in; `braintumor_tf.training.resolve_precision` says what ``"auto"`` means."""
+
 ALL, HEAD = "all", "head"
 """What a stage can train beside a number of blocks: the whole network, or the layers after the backbone alone."""
 
@@ -59,6 +63,7 @@ class Preset:
         monitor: the validation metric that the best epoch is chosen by, one of `METRICS`.
         patience: epochs without a better one after which a stage ends early; None for never.
         augmentation: arguments of `braintumor_tf.augment.ImageDataGenerator`, for training images only.
+        precision: one of `PRECISIONS`; it has to be the model's (`braintumor_tf.training.in_precision`), or ``"auto"``.
     """
 
     stages: tuple[Stage, ...] = (Stage(),)
@@ -70,6 +75,7 @@ class Preset:
     monitor: str = "val_macro_f1"
     patience: int | None = 12
     augmentation: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = AUTO
 
     @property
     def epochs(self) -> int:
@@ -176,6 +182,7 @@ def _check(preset: Preset) -> None:
         ("label_smoothing", "a share from 0 to under 1", preset.label_smoothing, 0 <= preset.label_smoothing < 1),
         ("clip_norm", "above 0 or None", preset.clip_norm, preset.clip_norm is None or preset.clip_norm > 0),
         ("monitor", f"one of {', '.join(METRICS)}", preset.monitor, preset.monitor in METRICS),
+        ("precision", f"one of {', '.join(PRECISIONS)}", preset.precision, preset.precision in PRECISIONS),
         ("patience", "at least 1 or None", preset.patience, preset.patience is None or preset.patience >= 1),
     ]
     for stage in preset.stages:

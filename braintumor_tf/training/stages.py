@@ -6,6 +6,7 @@ import keras
 
 from braintumor_tf.models.backbone import backbone_blocks, backbone_layers
 from braintumor_tf.models.network import unfreeze
+from braintumor_tf.training.mirrored import cross_entropy, over_replicas
 from braintumor_tf.training.presets import ALL, HEAD, Preset, Stage, TrainingError
 
 _NOT_DECAYED = ("bias", "gamma", "beta", "positions", "token")
@@ -52,8 +53,8 @@ def learning_rate_schedule(stage: Stage, steps: int) -> keras.optimizers.schedul
 def _optimizer(preset: Preset, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
     settings = {"learning_rate": learning_rate_schedule(stage, steps), "global_clipnorm": preset.clip_norm}
     if not preset.weight_decay:
-        return keras.optimizers.Adam(**settings)
-    optimizer = keras.optimizers.AdamW(weight_decay=preset.weight_decay, **settings)
+        return over_replicas(keras.optimizers.Adam)(**settings)
+    optimizer = over_replicas(keras.optimizers.AdamW)(weight_decay=preset.weight_decay, **settings)
     optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
     return optimizer
 
@@ -67,9 +68,12 @@ def compile_stage(model: keras.Model, preset: Preset, stage: Stage, steps: int) 
         stage: the stage.
         steps: an epoch.
     """
+    optimizer = _optimizer(preset, stage, steps)
+    if model.dtype_policy.name == "mixed_float16":
+        optimizer = over_replicas(keras.optimizers.LossScaleOptimizer)(optimizer)
     model.compile(
-        optimizer=_optimizer(preset, stage, steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=preset.label_smoothing),
+        optimizer=optimizer,
+        loss=cross_entropy(preset.label_smoothing),
         metrics=[
             keras.metrics.CategoricalAccuracy(name="accuracy"),
             keras.metrics.F1Score(average="macro", name="macro_f1"),
