@@ -158,6 +158,12 @@ class Run:
         """The scores, each with its interval."""
         return json.loads(self.file("metrics.json").read_text(encoding="utf-8"))
 
+    @property
+    def explanations(self) -> dict[str, Any] | None:
+        """What `explain.check_explanations` found, or None where it has not been asked."""
+        path = self.path / "explanations.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
     def write_history(self, history: pd.DataFrame) -> None:
         """Writes ``history.csv``."""
         write_csv(self.path / "history.csv", history)
@@ -165,6 +171,10 @@ class Run:
     def write_predictions(self, predictions: pd.DataFrame) -> None:
         """Writes ``predictions.csv``."""
         write_csv(self.path / "predictions.csv", predictions)
+
+    def write_explanations(self, found: Mapping[str, Any]) -> None:
+        """Writes ``explanations.json``."""
+        write_json(self.path / "explanations.json", dict(found))
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes ``metrics.json``, which marks the run as finished, and removes the checkpoint."""

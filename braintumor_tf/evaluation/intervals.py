@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -60,3 +60,38 @@ def score(value: float, resampled: np.ndarray | None) -> dict[str, float | None]
             tail = (1.0 - CONFIDENCE) / 2.0
             low, high = (float(end) for end in np.quantile(defined, [tail, 1.0 - tail]))
     return {"value": float(value), "low": low, "high": high}
+
+
+def mean_draws(
+    values: np.ndarray, groups: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns means over the images, and the means of each resample, the same groups drawn for every column.
+
+    Args:
+        values: one column for each thing measured, finite, shape ``(images, columns)``.
+        groups: as for `group_weights`.
+        resamples: how many times to draw.
+        seed: of the draws.
+
+    Returns:
+        Shape ``(columns,)``, and ``(resamples, columns)`` or None where there are fewer than two groups.
+    """
+    values = np.asarray(values, float)
+    draws = [
+        (weights @ values) / weights.sum(axis=1, keepdims=True) for weights in group_weights(groups, resamples, seed)
+    ]
+    return values.mean(axis=0), np.concatenate(draws) if draws and groups.max() > 0 else None
+
+
+def mean_scores(
+    columns: Mapping[str, np.ndarray], groups: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> dict[str, dict[str, float | None]]:
+    """Returns the mean of each column of values as a score with its interval.
+
+    Example:
+        >>> mean_scores({"hit": np.array([1.0, 0.0, 1.0])}, group_numbers(["a", "a", "b"]))["hit"]["value"]
+        0.6666666666666666
+    """
+    means, draws = mean_draws(np.column_stack(list(columns.values())), groups, resamples, seed)
+    found = [None] * len(columns) if draws is None else draws.T
+    return {name: score(mean, drawn) for name, mean, drawn in zip(columns, means, found)}

@@ -16,8 +16,17 @@ from braintumor_tf.explain.methods import METHODS, ExplanationError, Method
 _LAZY = {
     "explain": "heat_maps",
     "attention_maps": "attention",
+    "check_explanations": "trust",
     "convolution_layers": "activations",
+    "energy_inside": "localisation",
+    "find_masks": "masks",
+    "head_mask": "masks",
     "layer_activations": "activations",
+    "localisation_table": "localisation",
+    "masking_check": "masking",
+    "outside_check": "masking",
+    "pointing_game": "localisation",
+    "randomisation_check": "randomisation",
 }
 
 __all__ = ["METHODS", "ExplanationError", "Method", *_LAZY]
