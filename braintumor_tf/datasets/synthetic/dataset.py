@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import os
-import shutil
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES, NO_TUMOR
 from braintumor_tf.datasets.synthetic.acquisition import NORMAL_AXIS, PLANES, Size, encode_jpeg, resize
+from braintumor_tf.datasets.synthetic.folders import complete_or_nothing, holds_anything
 from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME, VERSION, check_reusable, to_record
 from braintumor_tf.datasets.synthetic.patients import Patient, draw_slice, sample_patient
 from braintumor_tf.datasets.synthetic.plan import Copy, PlannedImage, plan_images
@@ -82,11 +79,11 @@ def write_synthetic(
     parameters |= {"seed": seed, "image_size": size, "shortcut": shortcut, "byte_copies": byte_copies}
     parameters |= {"reencoded_copies": reencoded_copies, "label_conflicts": label_conflicts}
     _check(parameters)
-    if _holds_anything(folder):
+    if holds_anything(folder):
         check_reusable(folder, parameters)
         return folder
     plan = plan_images(patients_per_class, slices_per_patient, seed, byte_copies, reencoded_copies, label_conflicts)
-    with _complete_or_nothing(folder) as draft:
+    with complete_or_nothing(folder) as draft:
         images, copies = _write_images(draft, plan, parameters, workers, show_progress)
         write_json(draft / FILE_NAME, to_record(parameters, images, copies))
     check_reusable(folder, parameters)
@@ -113,31 +110,6 @@ def _check(parameters: dict[str, Any]) -> None:
         raise DatasetError(f"image_size must be None, a side, or (low, high), in 32 to 2048 pixels, not {size!r}")
     if not 0 <= parameters["shortcut"] <= 1:
         raise DatasetError(f"shortcut must be in 0 to 1, not {parameters['shortcut']!r}")
-
-
-def _holds_anything(folder: Path) -> bool:
-    if folder.exists() and not folder.is_dir():
-        raise DatasetError(f"{folder}: is a file; choose another folder")
-    return folder.is_dir() and any(folder.iterdir())
-
-
-@contextlib.contextmanager
-def _complete_or_nothing(folder: Path) -> Iterator[Path]:
-    """Gives a hidden folder beside `folder`; it takes that name when the block ends well, and is removed otherwise."""
-    folder = folder.absolute()
-    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    draft.mkdir(parents=True)
-    try:
-        yield draft
-        try:
-            if folder.is_dir():
-                folder.rmdir()
-            draft.rename(folder)
-        except OSError:
-            if not _holds_anything(folder):  # else another process was quicker; the caller looks at what it made
-                raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write_images(
