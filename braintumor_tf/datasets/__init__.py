@@ -1,18 +1,26 @@
 """Where images come from: declared sources, download, synthetic slices, reading one image, the manifest."""
 
 from braintumor_tf.datasets.fetch import fetch
-from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, NO_TUMOR, TUMOR, to_binary
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES, NO_TUMOR, TUMOR, to_binary
 from braintumor_tf.datasets.loading import load
 from braintumor_tf.datasets.manifest import COLUMNS, Scan, read_manifest, scan, thumbnails, write_manifest
+from braintumor_tf.datasets.modality import modality_manifest
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.datasets.sources import SOURCES, Source, get_source
-from braintumor_tf.datasets.synthetic import read_ground_truth, render_slice, write_synthetic
+from braintumor_tf.datasets.synthetic import (
+    read_ground_truth,
+    render_patch,
+    render_slice,
+    write_synthetic,
+    write_synthetic_tissue,
+)
 from braintumor_tf.datasets.verify import Verification, verify
 
 __all__ = [
     "BINARY_CLASSES",
     "CLASSES",
     "COLUMNS",
+    "MODALITIES",
     "NO_TUMOR",
     "SOURCES",
     "TUMOR",
@@ -22,9 +30,11 @@ __all__ = [
     "fetch",
     "get_source",
     "load",
+    "modality_manifest",
     "read_ground_truth",
     "read_image",
     "read_manifest",
+    "render_patch",
     "render_slice",
     "scan",
     "thumbnails",
@@ -32,4 +42,5 @@ __all__ = [
     "verify",
     "write_manifest",
     "write_synthetic",
+    "write_synthetic_tissue",
 ]

@@ -14,6 +14,10 @@ CLASSES = ("glioma", "meningioma", NO_TUMOR, "pituitary")
 BINARY_CLASSES = (NO_TUMOR, TUMOR)
 """The two-class task, in the order of every probability column."""
 
+MRI, HISTOPATHOLOGY = "mri", "histopathology"
+MODALITIES = (HISTOPATHOLOGY, MRI)
+"""The task that tells MRI slices from histopathology patches, in the order of every probability column."""
+
 _LABELS = {
     "glioma": ("glioma", "glioma_tumor", "glioma_tumour", "gliomas", "gl"),
     "meningioma": ("meningioma", "meningioma_tumor", "meningioma_tumour", "meningiomas", "me"),

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.augment.noise import describe, from_description
-from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
@@ -161,9 +161,9 @@ def resume_experiment(run: Run | str | Path, show_progress: bool = True) -> Run:
 
 
 def classes_of(manifest: pd.DataFrame) -> tuple[str, ...]:
-    """Returns the class names of a manifest in order: the two or four of this package where they fit, else sorted."""
+    """Returns the class names of a manifest in order: those of a task of this package where they fit, else sorted."""
     labels = set(manifest["label"])
-    for known in (BINARY_CLASSES, CLASSES):
+    for known in (BINARY_CLASSES, CLASSES, MODALITIES):
         if labels <= set(known):
             return known
     return resolve_classes(sorted(labels))

@@ -4,6 +4,7 @@ from braintumor_tf.leakage.audit import audit, class_table, format_audit, label_
 from braintumor_tf.leakage.baselines import BASELINES, baselines, leak_curve, pca_logistic_regression
 from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_pairs, twins
 from braintumor_tf.leakage.neighbours import hamming_pairs, to_bits
+from braintumor_tf.leakage.sharing import check_split
 from braintumor_tf.leakage.splits import OVERLAP, PROTOCOLS, SPLITS, split
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "SPLITS",
     "audit",
     "baselines",
+    "check_split",
     "class_table",
     "format_audit",
     "group",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.datasets.labels import MODALITIES
 from braintumor_tf.report.scores import (
     baseline_score,
     baseline_title,
@@ -21,6 +22,12 @@ from braintumor_tf.report.selection import scored_images, twin_mask
 
 FEW_GROUPS = 30
 """Below this many independent groups in the test set, an interval is too wide to rank models by."""
+
+_NOTHING_OF_TUMOURS = "The model has not been shown to have learned anything about tumours."
+_NOTHING_OF_PICTURES = (
+    "To tell these two kinds of picture apart takes no knowledge of what they show; the score says that the task is "
+    "easy, and nothing about tumours."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,9 +133,10 @@ def _warn_baseline(metrics: Mapping[str, Any]) -> str:
         if reached:
             key, value = reached[0]
             where = "above" if high is not None and value > high else "inside"
+            modality = set(metrics.get("classes_order") or ()) == set(MODALITIES)
             return (
                 f"A dumb baseline does as well: {baseline_title(key)} reaches {title} {number(value, 2)}, {where} the "
-                "model's interval. The model has not been shown to have learned anything about tumours."
+                f"model's interval. {_NOTHING_OF_PICTURES if modality else _NOTHING_OF_TUMOURS}"
             )
     return ""
 
@@ -170,7 +178,14 @@ def _warn_size(groups: int) -> str:
 
 
 def _warn_synthetic(config: Mapping[str, Any], manifest: pd.DataFrame) -> str:
-    if setting(config, "dataset") == "synthetic" or set(manifest["source"].astype(str)) == {"synthetic"}:
+    sources = set(manifest["source"].astype(str))
+    drawn = {name for name in sources if name.startswith("synthetic")}
+    if drawn and drawn < sources:
+        return (
+            f"Some images are synthetic ({', '.join(sorted(drawn))}) and some are not, so a model may tell drawn "
+            "from real pictures instead of what was asked."
+        )
+    if drawn or setting(config, "dataset") == "synthetic":
         return "The images are synthetic. These scores show that the pipeline works, and nothing about real patients."
     return ""
 

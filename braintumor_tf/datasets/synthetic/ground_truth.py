@@ -24,11 +24,12 @@ class GroundTruth:
     """What is known about a synthetic data set.
 
     Attributes:
-        parameters: the arguments of `write_synthetic` that decide its content.
+        parameters: the arguments of `write_synthetic` or `write_synthetic_tissue` that decide its content.
         images: one row an image, copies included: path (relative, with slashes), split, label (of the folder),
             true_label (of the patient), patient, plane, slice, position_mm, height, width, bytes, mask (relative path
             or None), box (``[left, top, right, bottom]`` in pixels, right and bottom exclusive, or None), copy_of
-            (relative path or None).
+            (relative path or None). Tissue has no plane, slice and position, but true_patient, since a copy may be
+            filed under another patient.
         copies: one row a planted copy: kind (``byte_copy``, ``reencoded_copy``, ``label_conflict``), copy, original,
             same_bytes, across_splits.
     """
