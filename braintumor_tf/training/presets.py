@@ -104,17 +104,29 @@ AUGMENTATION: Mapping[str, Any] = MappingProxyType(
 )
 """Small changes of pose that a slice could really have; a head is nearly symmetric, so it may be mirrored."""
 
+STRONG_AUGMENTATION: Mapping[str, Any] = MappingProxyType(
+    {
+        **AUGMENTATION,
+        "rotation_range": 20,
+        "width_shift_range": 0.1,
+        "height_shift_range": 0.1,
+        "zoom_range": 0.2,
+        "brightness_range": (0.8, 1.2),
+    }
+)
+"""Larger changes, of brightness too, for pretrained networks, which otherwise know the training images by heart."""
+
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "scratch": Preset(augmentation=dict(AUGMENTATION)),
         "transfer": Preset(
             stages=(
-                Stage("head", epochs=3, learning_rate=2e-3, warmup=0.0, trains=HEAD),
-                Stage("fine_tuning", epochs=15, learning_rate=5e-4, warmup=0.1, trains=ALL),
+                Stage("head", epochs=2, learning_rate=2e-3, warmup=0.0, trains=HEAD),
+                Stage("fine_tuning", epochs=20, learning_rate=1e-3, warmup=0.1, trains=ALL),
             ),
-            weight_decay=0.01,
-            patience=8,
-            augmentation=dict(AUGMENTATION),
+            weight_decay=0.05,
+            label_smoothing=0.1,
+            augmentation=dict(STRONG_AUGMENTATION),
         ),
         "smoke": Preset((Stage(epochs=2),), batch_size=16, patience=None, augmentation={"horizontal_flip": True}),
         "pca": Preset(stages=(Stage(epochs=1, warmup=0.0),), class_weights=None, patience=None, label_smoothing=0.0),
@@ -125,7 +137,7 @@ see that the road is open, ``pca`` for the pipeline, which reads the class weigh
 
 ``transfer`` first fits the head on the frozen backbone, because the large gradients of a random head would spoil
 pretrained features; then the whole network at a lower rate. Batch normalisation keeps ImageNet's statistics in the
-first stage; in the second they follow the new images with the momentum of 0.9 that models are built with
+first stage; in the second they follow the new images with the momentum that models are built with
 (`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
 
 _OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains")
