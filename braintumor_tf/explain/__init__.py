@@ -18,6 +18,8 @@ _LAZY = {
     "attention_maps": "attention",
     "check_explanations": "trust",
     "convolution_layers": "activations",
+    "draw_activations": "activation_pictures",
+    "draw_architecture": "architecture",
     "energy_inside": "localisation",
     "find_masks": "masks",
     "head_mask": "masks",
