@@ -1,4 +1,4 @@
-"""What is asked of a finished run later: its scores once more, those on another data set, the class of an image."""
+"""What is asked of finished runs later: their scores once more, those on another data set, the class of an image."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ import pandas as pd
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.errors import ImageReadError
-from braintumor_tf.evaluation.predictions import EvaluationError, load_run_model, predict
+from braintumor_tf.evaluation.combining import combine
+from braintumor_tf.evaluation.cross_validation import baselines_of_folds, predict_folds
+from braintumor_tf.evaluation.ensembles import VALIDATION, common_manifest, open_members, weigh
+from braintumor_tf.evaluation.errors import EvaluationError
+from braintumor_tf.evaluation.members import Ensemble, has_folds
+from braintumor_tf.evaluation.predictions import open_predictor, predict
 from braintumor_tf.evaluation.scoring import evaluate
+from braintumor_tf.evaluation.views import choose_views, predict_views
 from braintumor_tf.leakage import OVERLAP, group
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.progress import progress
@@ -23,23 +29,32 @@ from braintumor_tf.runs import Run
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's model scored once more.
+    """A run's model, or the ensemble of several, scored once more.
 
     Attributes:
         metrics: as `evaluate` returns them.
         predictions: the predictions that were scored.
         manifest: the run's images, or its training and validation images and those of the other data set.
+        weights: of the runs in the order given.
     """
 
     metrics: dict[str, Any]
     predictions: pd.DataFrame
     manifest: pd.DataFrame
+    weights: tuple[float, ...] = (1.0,)
 
 
 def evaluate_run(
-    run: Run | str | Path, external: pd.DataFrame | None = None, baselines: bool = True, show_progress: bool = True
+    run: Run | str | Path,
+    external: pd.DataFrame | None = None,
+    baselines: bool = True,
+    show_progress: bool = True,
+    views: int = 1,
 ) -> Evaluation:
     """Predicts and scores with the model of a run, on its own test images or on another data set; nothing is written.
+
+    Each image of a k-fold run is predicted by the model of the fold that had not seen it; another data set by the
+    ensemble of all folds.
 
     Args:
         run: the run, or its directory.
@@ -48,9 +63,11 @@ def evaluate_run(
             where the run tells only tumour or not.
         baselines: whether to score the dumb baselines on the same images.
         show_progress: whether to show bars.
+        views: how many views of each image are predicted, as for `predict`.
 
     Raises:
-        EvaluationError: the data set has other classes than the run, or nothing of it is left to score.
+        EvaluationError: the data set has other classes than the run, nothing of it is left to score, or there are not
+            that many views.
         RunError: there is no such run, or it has no model.
 
     Example:
@@ -59,37 +76,114 @@ def evaluate_run(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     config, manifest = run.config, run.manifest
-    classes = tuple(config["classes"])
-    if external is not None:
-        manifest = _beside(manifest, _same_classes(external, classes), show_progress)
-    predictions = predict(load_run_model(run), manifest, splits=("test",), show_progress=show_progress)
-    beside = dumb_baselines(manifest, classes, config["seed"]) if baselines else None
-    metrics = evaluate(predictions, manifest, classes, beside, config["seed"], config["resamples"])
+    if has_folds(config) and external is None:
+        predictions = predict_folds(run, views, show_progress)
+        beside = baselines_of_folds(run) if baselines else None
+    else:
+        if has_folds(config):
+            manifest = manifest.assign(split="train")  # every image has trained all folds but one
+        if external is not None:
+            manifest = _beside(manifest, _same_classes(external, config["classes"]), show_progress)
+        predictions = predict(run, manifest, ("test",), show_progress=show_progress, views=views)
+        beside = dumb_baselines(manifest, config["classes"], config["seed"]) if baselines else None
+    metrics = evaluate(predictions, manifest, config["classes"], beside, config["seed"], config["resamples"])
     return Evaluation(metrics, predictions, manifest)
 
 
+def evaluate_runs(
+    runs: Sequence[Run | str | Path],
+    external: pd.DataFrame | None = None,
+    weights: str | Sequence[float] = VALIDATION,
+    baselines: bool = True,
+    show_progress: bool = True,
+    views: int = 1,
+) -> Evaluation:
+    """Predicts and scores with several runs as one ensemble; nothing is written (`run_ensemble` keeps one).
+
+    Args:
+        runs: finished runs on the same split, or their directories; a single one is scored as by `evaluate_run`.
+        external: as for `evaluate_run`.
+        weights: ``"validation"``, ``"equal"``, or one number for each run.
+        baselines: as for `evaluate_run`.
+        show_progress: whether to show bars.
+        views: as for `predict`; with more than one, the validation images are predicted with them too.
+
+    Raises:
+        EvaluationError: as for `run_ensemble` and `evaluate_run`.
+        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
+
+    Example:
+        >>> evaluate_runs(["models/cnn_0", "models/cnn_1"], views=4).weights
+        (0.55, 0.45)
+    """
+    if len(runs) == 1:
+        return evaluate_run(runs[0], external, baselines, show_progress, views)
+    runs = open_members(runs)
+    config, manifest = runs[0].config, common_manifest(runs)
+    validation = None
+    if views > 1 and weights == VALIDATION:
+        validation = [
+            predict(run, run.manifest, ("validation",), show_progress=show_progress, views=views) for run in runs
+        ]
+    shares = weigh(runs, weights, validation)
+    if external is not None:
+        manifest = _beside(manifest, _same_classes(external, config["classes"]), show_progress)
+    tables = [
+        predict(
+            run, run.manifest if external is None else manifest, ("test",), show_progress=show_progress, views=views
+        )
+        for run in runs
+    ]
+    predictions = combine(tables, shares)
+    beside = dumb_baselines(manifest, config["classes"], config["seed"]) if baselines else None
+    metrics = evaluate(predictions, manifest, config["classes"], beside, config["seed"], config["resamples"])
+    return Evaluation(metrics, predictions, manifest, tuple(float(share) for share in shares))
+
+
 def predict_files(
-    run: Run | str | Path, paths: Iterable[str | Path], batch_size: int = 64, show_progress: bool = True
+    run: Run | str | Path,
+    paths: Iterable[str | Path],
+    batch_size: int = 64,
+    show_progress: bool = True,
+    views: int = 1,
 ) -> tuple[pd.DataFrame, list[ImageReadError]]:
     """Predicts single image files.
 
     Args:
-        run: the run whose model is asked, or its directory.
+        run: the run whose model is asked, or its directory; a k-fold run or an ensemble answers with all its members.
         paths: image files.
         batch_size: images that are read and predicted at once.
         show_progress: whether to show a bar.
+        views: how many views of each image are predicted, as for `predict`.
 
     Returns:
         One row a readable image in the order given: path, predicted, and ``p_<class>`` for each class; and an error for
         each unreadable one.
 
     Raises:
+        EvaluationError: there are not that many views.
         RunError: there is no such run, or it has no model.
-    """
-    from braintumor_tf.models.network import as_predictor  # imports Keras
 
-    predictor = as_predictor(load_run_model(run if isinstance(run, Run) else Run.open(run)))
+    Example:
+        >>> table, errors = predict_files("models/cnn", ["slice_1.png"])
+        >>> table["predicted"][0]
+        'glioma'
+    """
+    predictor, mirrored = open_predictor(run)
     paths = [str(path) for path in paths]
+    if not isinstance(predictor, Ensemble):
+        return _predict_paths(predictor, paths, batch_size, show_progress, views, bool(mirrored))
+    found = [
+        _predict_paths(member, paths, batch_size, show_progress, views, own)
+        for member, own in zip(predictor.members, predictor.mirrored)
+    ]
+    return combine([table for table, _ in found], predictor.weights), found[0][1]
+
+
+def _predict_paths(
+    predictor: Any, paths: Sequence[str], batch_size: int, show_progress: bool, views: int, mirrored: bool
+) -> tuple[pd.DataFrame, list[ImageReadError]]:
+    poses = choose_views(views, mirrored)
     starts = range(0, len(paths), batch_size)
     tables, errors = [], []
     for start in progress(starts, "Predicting", len(starts), show_progress):
@@ -103,8 +197,10 @@ def predict_files(
             readable.append(path)
             images.append(image.reshape(*predictor.image_size, predictor.channels))
         if images:
-            tables.append(_table(readable, predictor.classes, predictor.predict_images(np.stack(images), batch_size)))
-    return pd.concat(tables or [_table([], predictor.classes, np.empty((0, len(predictor.classes))))]), errors
+            found = predict_views(predictor, np.stack(images), poses, batch_size)
+            tables.append(_table(readable, predictor.classes, found))
+    empty = _table([], predictor.classes, np.empty((0, len(predictor.classes))))
+    return pd.concat(tables or [empty], ignore_index=True), errors
 
 
 def _table(paths: Sequence[str], classes: Sequence[str], probabilities: np.ndarray) -> pd.DataFrame:
@@ -113,7 +209,7 @@ def _table(paths: Sequence[str], classes: Sequence[str], probabilities: np.ndarr
     return pd.DataFrame({"path": list(paths), "predicted": predicted, **columns})
 
 
-def _same_classes(external: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+def _same_classes(external: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     if set(classes) == set(BINARY_CLASSES):
         external = to_binary(external)
     strange = sorted(set(external["label"]) - set(classes))

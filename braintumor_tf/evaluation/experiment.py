@@ -11,6 +11,7 @@ import pandas as pd
 from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
 from braintumor_tf.errors import RunError
+from braintumor_tf.evaluation.members import has_folds
 from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
@@ -123,7 +124,7 @@ def resume_experiment(run: Run | str | Path, show_progress: bool = True) -> Run:
     """Goes on with a run that was interrupted, from what its own ``config.json`` and ``manifest.csv`` say.
 
     Args:
-        run: the run, or its directory.
+        run: the run, or its directory; a k-fold run goes on with all its folds.
         show_progress: whether to show bars.
 
     Returns:
@@ -140,6 +141,12 @@ def resume_experiment(run: Run | str | Path, show_progress: bool = True) -> Run:
     if run.finished:
         return run
     config = run.config
+    if has_folds(config):
+        from braintumor_tf.evaluation.cross_validation import resume_folds  # which is made of experiments
+
+        return resume_folds(run, show_progress)
+    if "fold" in config:
+        raise RunError(f"{run.path}: is a fold of a k-fold run; resume the whole, {run.path.parent}")
     augmentation, baselines = config["training"]["augmentation"], config["baselines"]
     if baselines not in (True, []) or any(str(value).startswith("<") for value in augmentation.values()):
         raise RunError(

@@ -12,16 +12,15 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.reading import read_image
-from braintumor_tf.errors import BrainTumorError
+from braintumor_tf.evaluation.combining import combine
+from braintumor_tf.evaluation.errors import EvaluationError
+from braintumor_tf.evaluation.members import Ensemble, members_of, model_file
+from braintumor_tf.evaluation.views import choose_views, mirrors, predict_views
 from braintumor_tf.models import load_model
 from braintumor_tf.progress import progress
 from braintumor_tf.runs import Run
 
 _BATCHES_AT_ONCE = 4
-
-
-class EvaluationError(BrainTumorError):
-    """Predictions cannot be made or scored as asked: no images, other classes, probabilities that are none."""
 
 
 def predict(
@@ -31,38 +30,61 @@ def predict(
     batch_size: int = 64,
     workers: int | None = None,
     show_progress: bool = True,
+    views: int = 1,
+    mirrored: bool | None = None,
 ) -> pd.DataFrame:
     """Lets a model predict the images of a manifest.
 
     Images are read by threads a few batches ahead, in the model's size and channels, so memory does not grow with the
-    number of images.
+    number of images. The members of an ensemble, and of a k-fold run, predict one after the other, each at its own
+    size.
 
     Args:
-        model: a model of `braintumor_tf.models`, a run, or a run's directory.
+        model: a model of `braintumor_tf.models`, an `Ensemble`, a run, or a run's directory.
         manifest: a manifest.
         splits: which of its splits; None for all of its images.
         batch_size: images that the model takes at once.
         workers: threads that read images; None for one a core.
         show_progress: whether to show a bar.
+        views: how many of `braintumor_tf.evaluation.VIEWS` of each image to predict; their mean is the answer. 1 is the
+            image as it is.
+        mirrored: whether mirrored views are among them; None for where a run's training mirrored, and not for a model
+            without a run.
 
     Returns:
         One row an image in the manifest's order: path, label, split, group, predicted, and ``p_<class>`` for each
         class, which add up to 1.
 
     Raises:
-        EvaluationError: no image is in those splits, or the model answered with something else than probabilities.
+        EvaluationError: no image is in those splits, there are not that many views, or the model answered with
+            something else than probabilities.
         ImageReadError: an image cannot be read.
         RunError: the run has no model.
+
+    Example:
+        >>> predict("models/cnn", manifest, splits=("test",), views=4)["predicted"][0]
+        'glioma'
     """
-    predictor = _predictor(model)
     rows = manifest if splits is None else manifest[manifest["split"].isin(list(splits))]
     if rows.empty:
         wanted = "in the manifest" if splits is None else f"in the splits {', '.join(splits)}"
         raise EvaluationError(f"no image is {wanted}; split the manifest first (leakage.split)")
+    predictor, mirrored = open_predictor(model, mirrored)
+    if isinstance(predictor, Ensemble):
+        members = zip(predictor.members, predictor.mirrored)
+        tables = [
+            predict(
+                member, rows, None, batch_size, workers, show_progress, views, own if mirrored is None else mirrored
+            )
+            for member, own in members
+        ]
+        return combine(tables, predictor.weights)
+    poses = choose_views(views, bool(mirrored))
     chunks = _read_ahead(rows["path"].tolist(), predictor, batch_size * _BATCHES_AT_ONCE, workers)
     total = -(-len(rows) // (batch_size * _BATCHES_AT_ONCE))
     found = [
-        predictor.predict_images(images, batch_size) for images in progress(chunks, "Predicting", total, show_progress)
+        predict_views(predictor, images, poses, batch_size)
+        for images in progress(chunks, "Predicting", total, show_progress)
     ]
     return predictions_frame(rows, predictor.classes, np.concatenate(found))
 
@@ -88,26 +110,36 @@ def predictions_frame(rows: pd.DataFrame, classes: Sequence[str], probabilities:
     return pd.concat([frame, columns], axis=1)
 
 
-def _predictor(model: Any) -> Any:
+def open_predictor(model: Any, mirrored: bool | None = None) -> tuple[Any, bool | None]:
+    """Returns a model, or that of a run, ready to predict, and whether it may be shown mirrored views.
+
+    Args:
+        model: a model, an `Ensemble`, a run, or a run's directory.
+        mirrored: None to take it from the run's training; it stays None for a model without a run and for an ensemble,
+            each member of which knows it for itself.
+    """
     if isinstance(model, (str, Path)):
         model = Run.open(model)
     if isinstance(model, Run):
-        model = load_run_model(model)
+        run, model = model, load_run_model(model)
+        if mirrored is None and not isinstance(model, Ensemble):
+            mirrored = mirrors(run.config)
     from braintumor_tf.models.network import as_predictor  # imports Keras
 
-    return as_predictor(model)
+    return as_predictor(model), mirrored
 
 
 def load_run_model(run: Run) -> Any:
-    """Loads the model that a run has kept, whichever kind it is.
+    """Loads the model that a run has kept, whichever kind it is; that of a k-fold run is the `Ensemble` of its folds.
 
     Raises:
         RunError: it has none.
     """
-    from braintumor_tf.models.spec import FILES
-
-    names = [name for name in FILES.values() if (run.path / name).is_file()]
-    return load_model(run.file(names[0] if names else next(iter(FILES.values()))))
+    members = members_of(run)
+    if not members:
+        return load_model(model_file(run))
+    models = [load_run_model(member) for member, _ in members]
+    return Ensemble(models, [weight for _, weight in members], [mirrors(member.config) for member, _ in members])
 
 
 def _read_ahead(paths: list[str], predictor: Any, size: int, workers: int | None) -> Iterator[np.ndarray]:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.evaluation import metrics as formulas
+from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.intervals import CONFIDENCE, group_numbers, group_weights, score
-from braintumor_tf.evaluation.predictions import EvaluationError
 
 Values = dict[str, np.ndarray]
 

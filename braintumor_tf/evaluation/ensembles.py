@@ -1,0 +1,158 @@
+"""Ensembles: the mean of what several models say of the same images, weighted by what they said of validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from braintumor_tf.errors import RunError
+from braintumor_tf.evaluation.combining import combine, validation_weights
+from braintumor_tf.evaluation.errors import EvaluationError
+from braintumor_tf.evaluation.members import keep_members, members_of, normalised_weights, refuse_other_classes
+from braintumor_tf.evaluation.scoring import evaluate
+from braintumor_tf.leakage.baselines import baselines as dumb_baselines
+from braintumor_tf.runs import Run, data_fingerprint
+
+VALIDATION, EQUAL = "validation", "equal"
+"""How an ensemble can be weighted beside a list of numbers."""
+
+
+def run_ensemble(
+    runs: Sequence[Run | str | Path],
+    out: str | Path,
+    weights: str | Sequence[float] = VALIDATION,
+    baselines: bool = True,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Run:
+    """Makes an ensemble of finished runs and scores it on their common test images.
+
+    The result is a run without a model of its own: ``ensemble.json`` names its members, and it predicts with them. Its
+    predictions are the mean of those that the members have kept, so nothing is predicted anew.
+
+    Args:
+        runs: finished runs, or their directories, on the same split.
+        out: the run directory of the ensemble.
+        weights: ``"validation"`` for `validation_weights`, ``"equal"``, or one number for each run.
+        baselines: whether to score the dumb baselines on the same images.
+        seed: of the baselines and the resamples.
+        resamples: of the intervals.
+
+    Returns:
+        The finished run; its metrics hold the scores of each member under ``members``.
+
+    Raises:
+        EvaluationError: classes or test images differ, a test image or a near-duplicate of it is in the training or
+            validation images of a member that was split otherwise, or the weights are none.
+        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
+
+    Example:
+        >>> run_ensemble(["models/cnn_0", "models/cnn_1"], "models/cnn_pair").metrics["macro_f1"]["value"]
+        0.92
+    """
+    runs = open_members(runs)
+    first = runs[0].config
+    shares = weigh(runs, weights)
+    manifest = common_manifest(runs)
+    config = {
+        **{
+            key: first[key]
+            for key in ("dataset", "protocol")
+            if all(run.config.get(key) == first.get(key) for run in runs)
+        },
+        "model": f"ensemble of {', '.join(dict.fromkeys(str(run.config['model']) for run in runs))}",
+        "classes": first["classes"],
+        "members": [run.name for run in runs],
+        "weights": weights if isinstance(weights, str) else list(weights),
+        "baselines": baselines,
+        "seed": seed,
+        "resamples": resamples,
+    }
+    out = Run.create(out, config, manifest)
+    keep_members(out, runs, shares)
+    kept = [run.predictions for run in runs]
+    together = combine([table[table["split"] == "test"] for table in kept], shares)
+    out.write_predictions(together)
+    beside = dumb_baselines(manifest, first["classes"], seed) if baselines else None
+    metrics = evaluate(together, manifest, first["classes"], beside, seed, resamples)
+    out.write_metrics({**metrics, "members": member_scores(runs, shares)})
+    return out
+
+
+def open_members(runs: Sequence[Run | str | Path]) -> list[Run]:
+    """Opens the members of an ensemble to be, and refuses those that are none or whose test images others have seen.
+
+    Raises:
+        EvaluationError: classes differ, or a test image is known to another member.
+        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
+    """
+    opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
+    normalised_weights(None, len(opened))
+    for run in opened:
+        if not run.finished:
+            raise RunError(f"{run.path}: is not finished; finish it with train --resume {run.path}")
+        if members_of(run):
+            raise RunError(f"{run.path}: is an ensemble itself (of folds or of runs); give single runs")
+        refuse_other_classes(opened[0].config["classes"], run.config["classes"])
+    refuse_leaks(opened)
+    return opened
+
+
+def weigh(runs: Sequence[Run], weights: str | Sequence[float], validation: Sequence[pd.DataFrame] | None = None) -> Any:
+    """Returns the weights of runs, as `run_ensemble` takes them, from kept or given validation predictions."""
+    if not isinstance(weights, str):
+        return normalised_weights(weights, len(runs))
+    if weights not in (VALIDATION, EQUAL):
+        raise EvaluationError(f"weights={weights!r}: give {VALIDATION!r}, {EQUAL!r} or one number for each run")
+    if weights == EQUAL:
+        return normalised_weights(None, len(runs))
+    if validation is None:
+        tables = [run.predictions for run in runs]
+        validation = [table[table["split"] == "validation"] for table in tables]
+    return validation_weights(validation)
+
+
+def refuse_leaks(runs: Sequence[Run]) -> None:
+    """Raises EvaluationError if one run has learned from or been chosen on what another one is tested on.
+
+    Runs on one and the same split are let through: what leaks inside it is the split's own, and scored as twins.
+    """
+    manifests = [run.manifest for run in runs]
+    prints = [(data_fingerprint(each), set(zip(each["md5"], each["group"]))) for each in manifests]
+    for index, tested in enumerate(manifests):
+        group_of = dict(zip(tested["md5"], tested["group"]))
+        test = tested[tested["split"] == "test"]
+        for other, learned in enumerate(manifests):
+            if prints[other] == prints[index]:
+                continue
+            seen = learned[learned["split"].isin(["train", "validation"])]
+            groups = (set(seen["md5"].map(group_of).dropna()) | set(seen["group"])) - {""}
+            known = test[test["md5"].isin(seen["md5"]) | test["group"].isin(groups)]
+            if len(known):
+                raise EvaluationError(
+                    f"{len(known)} test images of {runs[index].path} (such as {known['path'].iloc[0]}) or "
+                    f"near-duplicates of them are in the training or validation images of {runs[other].path}; "
+                    "only runs on the same split make an ensemble"
+                )
+
+
+def common_manifest(runs: Sequence[Run]) -> pd.DataFrame:
+    """Returns the first run's manifest, in which an image that any run was trained or chosen on has that split."""
+    manifest = runs[0].manifest
+    for run in runs[1:]:
+        other = run.manifest.drop_duplicates("path").set_index("path")["split"]
+        theirs = manifest["path"].map(other)
+        for split in ("validation", "train"):
+            manifest["split"] = manifest["split"].mask(theirs == split, split)
+    return manifest
+
+
+def member_scores(runs: Sequence[Run], weights: Sequence[float]) -> list[dict[str, Any]]:
+    """Returns for each member its name, its weight, and the scores that it has alone."""
+    return [
+        {"run": run.name, "weight": float(weight), **{name: run.metrics[name] for name in ("accuracy", "macro_f1")}}
+        for run, weight in zip(runs, weights)
+    ]

@@ -1,0 +1,128 @@
+"""Views of an image at test time: fixed, centred, the first one the image itself, and their mean a prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from braintumor_tf.augment import ImageDataGenerator
+from braintumor_tf.evaluation import VIEWS, EvaluationError, load_run_model, predict, predict_files, run_experiment
+from braintumor_tf.evaluation.views import choose_views, mirrors, predict_views, show
+from tests.training.toy import toy_manifest
+
+CLASSES = ("glioma", "no_tumor")
+
+
+class MeanPixels:
+    """A model whose answer is what it was shown: the mean of the left half against that of the right half."""
+
+    classes, image_size, channels = CLASSES, (32, 32), 1
+
+    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        half = images.shape[2] // 2
+        sides = np.stack([images[:, :, :half].mean((1, 2, 3)), images[:, :, half:].mean((1, 2, 3))], axis=1)
+        return sides / sides.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (5, 32, 32, 1), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> dict:
+    """The same PCA model, once trained on mirrored images too, and once not."""
+    manifest = toy_manifest(tmp_path_factory.mktemp("toy"))
+    folder = tmp_path_factory.mktemp("runs")
+    return {
+        flip: run_experiment(
+            manifest, "PCA", folder / str(flip), image_size=24, augmentation={"horizontal_flip": flip},
+            baselines=False, resamples=20, show_progress=False,
+        )
+        for flip in (False, True)
+    }  # fmt: skip
+
+
+def test_views_are_data_and_the_first_is_the_image_itself(images):
+    assert VIEWS[0] == {} and len({str(view) for view in VIEWS}) == len(VIEWS)
+    assert show(images, VIEWS[0]) is images
+    assert not any("flip_horizontal" in view for view in choose_views(5, mirrored=False))
+    assert choose_views(len(VIEWS), mirrored=True) == VIEWS
+    for view in VIEWS[1:]:
+        shown = show(images, view)
+        assert shown.shape == images.shape and shown.dtype == np.float32
+        assert shown.min() >= 0 and shown.max() <= 255 and not np.array_equal(shown, images)
+        np.testing.assert_array_equal(shown, show(images, view))
+
+
+@pytest.mark.parametrize("count", [0, -1, 6, 9])
+def test_a_number_of_views_that_there_is_not_is_refused(count):
+    with pytest.raises(EvaluationError, match=f"views={count}: there are 1 to 5 views without the mirrored"):
+        choose_views(count, mirrored=False)
+
+
+def test_mirroring_reverses_columns_and_nothing_else(images):
+    np.testing.assert_array_equal(show(images, {"flip_horizontal": True}), images[:, :, ::-1])
+
+
+def test_a_view_is_what_the_training_generator_shows_for_the_same_parameters(images):
+    generator = ImageDataGenerator(fill_mode="nearest")
+    for view in VIEWS[1:]:
+        expected = generator.apply_transform(images[0].astype(np.float32), dict(view))
+        np.testing.assert_allclose(show(images, view)[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (30, 60), (61, 33)])
+def test_views_move_about_the_centre(shape):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    centre = (np.array(shape) - 1) / 2
+    blob = 255 * np.exp(-((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2) / 20)
+    for view in VIEWS:
+        shown = show(blob[None, :, :, None], view)[0, :, :, 0]
+        found = [(shown * axis).sum() / shown.sum() for axis in (rows, columns)]
+        np.testing.assert_allclose(found, centre, atol=0.05)
+
+
+def test_the_mean_over_an_image_and_its_mirror_knows_no_side(images):
+    model, both = MeanPixels(), choose_views(2, mirrored=True)
+    mean = predict_views(model, images, both, 2)
+    np.testing.assert_allclose(mean, 0.5, atol=1e-6)
+    alone = predict_views(model, images, choose_views(1, mirrored=True), 2)
+    np.testing.assert_array_equal(alone, model.predict_images(images))
+    assert np.abs(alone - 0.5).max() > 1e-3
+
+
+def test_one_view_is_the_prediction_of_always_and_more_are_another(runs):
+    run = runs[True]
+    manifest = run.manifest
+    plain = predict(run, manifest, show_progress=False)
+    one, many = (predict(run, manifest, show_progress=False, views=views) for views in (1, 8))
+    assert one.equals(plain)
+    chances = [name for name in plain if name.startswith("p_")]
+    assert not np.allclose(many[chances], plain[chances], atol=1e-4)
+    np.testing.assert_allclose(many[chances].sum(axis=1), 1)
+    again = predict(run, manifest, show_progress=False, views=8, batch_size=7, workers=1)
+    pd.testing.assert_frame_equal(many, again, atol=1e-5)
+
+
+def test_mirrored_views_are_for_models_that_learned_from_mirrored_images(runs):
+    assert mirrors(runs[True].config) and not mirrors(runs[False].config)
+    with pytest.raises(EvaluationError, match="1 to 5 views"):
+        predict(runs[False], runs[False].manifest, views=6, show_progress=False)
+    manifest = runs[True].manifest
+    model = load_run_model(runs[True])
+    with pytest.raises(EvaluationError, match="1 to 5 views"):
+        predict(model, manifest, views=6, show_progress=False)
+    asked = predict(model, manifest, views=6, mirrored=True, show_progress=False)
+    assert asked.equals(predict(runs[True], manifest, views=6, show_progress=False))
+
+
+def test_single_files_are_shown_in_the_same_views(runs):
+    run = runs[True]
+    rows = run.manifest.query("split == 'test'")
+    table, errors = predict_files(run, rows["path"], batch_size=5, show_progress=False, views=4)
+    expected = predict(run, rows, show_progress=False, views=4)
+    chances = [name for name in expected if name.startswith("p_")]
+    assert not errors and list(table["path"]) == list(expected["path"])
+    np.testing.assert_allclose(table[chances], expected[chances], atol=1e-5)
