@@ -7,6 +7,7 @@ import weakref
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -14,7 +15,7 @@ from PIL import Image
 import braintumor_tf
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import RunError
-from braintumor_tf.explain import METHODS, ExplanationError, explain
+from braintumor_tf.explain import METHODS, ExplanationError, explain, layer_activations, subject
 from braintumor_tf.explain.compiled import compile_gradients
 from braintumor_tf.explain.grad_cam import grad_cam_plus_plus_weights
 from braintumor_tf.explain.images import in_image_coordinates
@@ -161,6 +162,10 @@ def test_images_of_different_sizes_modes_and_sources_are_explained_as_alone(netw
     for one, image in zip(found, mixed):
         np.testing.assert_allclose(explain(network, [image])[0], one, atol=1e-4)
     np.testing.assert_array_equal(explain(network, tmp_path / "grey.png"), explain(network, IMAGES[0]))
+    paths = np.array([str(tmp_path / "grey.png")])
+    palette = Image.fromarray(IMAGES[0]).convert("P")
+    for same in (paths, pd.Series(paths), palette, [palette]):
+        np.testing.assert_array_equal(explain(network, same), explain(network, IMAGES[0]))
 
 
 @pytest.mark.parametrize(
@@ -249,15 +254,25 @@ def test_images_of_many_sizes_need_one_compiled_function_which_goes_with_the_mod
     for name in ("scale", "features"):
         explain(model, PIXELS, layer=name)
     assert len(_COMPILED[model]) == 2
+    explain(model, PIXELS, method="occlusion", patch=0.5)
+    layer_activations(model, PIXELS)
     alive = weakref.ref(model)
     del model
     gc.collect()
     assert alive() is None
 
 
+def test_only_so_many_compiled_functions_are_kept(network, monkeypatch):
+    monkeypatch.setattr(subject, "KEPT_FUNCTIONS", 2)
+    for layer in network.layers[3:8]:
+        explain(network, IMAGES[:1], layer=layer.name)
+    assert list(_COMPILED[network]) == [("gradients", layer.name) for layer in network.layers[6:8]]
+
+
 def test_the_random_map_is_repeatable_and_the_methods_say_that_it_is_a_reference(network):
     one = explain(network, IMAGES, method="random")
     np.testing.assert_array_equal(explain(network, IMAGES[1:], method="random"), one[1:])
+    assert np.abs(one[0] - one[1]).max() > 0.3
     assert np.abs(explain(network, IMAGES, method="random", seed=1) - one).max() > 0.3
     assert [name for name, method in METHODS.items() if method.reference] == ["random"]
 
