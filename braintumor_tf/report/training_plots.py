@@ -30,10 +30,11 @@ def training_curves(
 ) -> Figure:
     """Curves of loss and scores over the epochs, for training and validation images.
 
-    A dotted line marks the epoch with the lowest validation loss.
+    A dotted line marks the epoch with the lowest validation loss; where training had stages, all but the last are
+    shaded and named.
 
     Args:
-        history: one row an epoch; `epoch` and any of the columns named by `PANELS`, with and without ``val_``.
+        history: one row an epoch; `epoch`, `stage` and any of the columns named by `PANELS`, with and without ``val_``.
         panels: which of `PANELS` to draw; None draws all that the history has.
         title: the figure's title, in the message shown where there is nothing to draw.
     """
@@ -63,6 +64,7 @@ def _panel(chart: Axes, history: pd.DataFrame, epochs: pd.Series, name: str) -> 
     if _has(history, "val_loss"):
         best = epochs[history["val_loss"].idxmin()]
         chart.axvline(best, color=MUTED, linestyle=":", linewidth=1.2, label="lowest validation loss")
+    _shade_stages(chart, history, epochs)
     if name in ("accuracy", "macro_f1"):
         chart.set_ylim(top=1.0)
     if name == "learning_rate":
@@ -71,6 +73,23 @@ def _panel(chart: Axes, history: pd.DataFrame, epochs: pd.Series, name: str) -> 
         chart.yaxis.set_major_formatter("{x:.2g}")
     chart.xaxis.get_major_locator().set_params(integer=True)
     chart.set(title=PANELS[name], xlabel="epoch", ylabel="")
+
+
+def _shade_stages(chart: Axes, history: pd.DataFrame, epochs: pd.Series) -> None:
+    """Lays a grey ground under every stage but the last."""
+    if not _has(history, "stage"):
+        return
+    stages = history["stage"].astype(str)
+    for place, stage in enumerate(stages.unique()[:-1]):
+        own = epochs[stages == stage]
+        chart.axvspan(
+            own.min() - 0.5,
+            own.max() + 0.5,
+            color=MUTED,
+            alpha=(0.16, 0.08)[place % 2],
+            linewidth=0,
+            label=f"stage “{stage.replace('_', ' ')}”",
+        )
 
 
 def _has(history: pd.DataFrame, column: str) -> bool:

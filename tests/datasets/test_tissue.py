@@ -21,6 +21,7 @@ from braintumor_tf.datasets import (
     write_synthetic_tissue,
 )
 from braintumor_tf.datasets.synthetic import tissue, tissue_dataset
+from braintumor_tf.datasets.synthetic.nuclei import place_nuclei
 from braintumor_tf.errors import DatasetError
 
 SMALL = {"patients": 6, "patches_per_patient": 6, "show_progress": False}
@@ -114,6 +115,31 @@ def test_carcinoma_has_more_nuclei():
     """Nuclei take up haematoxylin, which alone takes much of the red light away."""
     red = {label: [render_patch(label, s, image_size=64)[..., 0].mean() for s in range(12)] for label in tissue.TISSUES}
     assert np.mean(red["idc"]) < np.mean(red["no_idc"]) - 25
+
+
+def test_nuclei_keep_their_distance_and_those_of_carcinoma_are_larger_and_more_varied():
+    everywhere, sizes = np.ones((300, 300)), {}
+    for malignant in (False, True):
+        found = place_nuclei(300, 6, 0.45, everywhere, everywhere > 0, 0.0, malignant, np.random.default_rng(0))
+        radius = (found.long + found.short) / 2
+        gaps = np.hypot(*(places[:, None] - places[None] for places in (found.rows, found.columns)))
+        gaps[np.diag_indices(len(found))] = np.inf
+        assert len(found) > 100 and (gaps > 0.9 * (radius[:, None] + radius[None])).all()
+        sizes[malignant] = radius
+        inside, stain = found.painted(300)
+        assert inside.shape == (300, 300) and 0 <= inside.min() and inside.max() <= 1
+        assert (stain[inside > 0.5] > 0.4).all()
+    assert sizes[True].mean() > 1.1 * sizes[False].mean()
+    assert sizes[True].std() > 1.5 * sizes[False].std()
+
+
+def test_nuclei_between_fibres_are_few_and_lie_along_them():
+    stroma, room = np.zeros((300, 300)), np.ones((300, 300), bool)
+    room[:, 150:] = False
+    found = place_nuclei(300, 6, 0.45, stroma, room, 0.7, False, np.random.default_rng(0))
+    assert 5 < len(found) < 100 and (found.columns < 150).all()
+    assert abs(np.median(found.angle) - 0.7) < 0.15
+    assert np.median(found.long / found.short) > 2
 
 
 def test_folder_is_laid_out_as_the_public_set(scan, images):

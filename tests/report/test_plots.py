@@ -113,6 +113,16 @@ def test_training_curves_tolerate_missing_columns(missing):
     assert ("Accuracy" in titles) == ("val_accuracy" not in missing or "accuracy" not in missing)
 
 
+def test_training_curves_shade_every_stage_but_the_last():
+    history = make_history()
+    stages = ["head"] * 2 + ["fine_tuning"] * (len(history) - 2)
+    axes = plots.training_curves(history.assign(stage=stages), ["loss"]).axes[0]
+    spans = {patch.get_label(): patch for patch in axes.patches}
+    assert list(spans) == ["stage “head”"]
+    assert (spans["stage “head”"].get_x(), spans["stage “head”"].get_width()) == (0.5, 2.0)
+    assert not plots.training_curves(history.assign(stage="training"), ["loss"]).axes[0].patches
+
+
 def test_training_curves_mark_the_lowest_validation_loss():
     history = make_history()
     figure = plots.training_curves(history, ["loss"])
