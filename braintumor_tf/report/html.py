@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from braintumor_tf.files import write_text
 from braintumor_tf.report import plots
+from braintumor_tf.report.members_section import members_section
 from braintumor_tf.report.pages import embed_file, embed_image, embed_thumbnail, render
 from braintumor_tf.report.scores import CLASS_SCORES, as_score, number, ranked_baselines, score
 from braintumor_tf.report.sections import (
@@ -40,6 +41,7 @@ MAX_TILES = 48
 
 CONTENTS = (
     ("scores", "Scores"),
+    ("members", "Members"),
     ("baselines", "Baselines"),
     ("twins", "Twins"),
     ("classes", "Classes"),
@@ -162,7 +164,9 @@ def _context(
 ) -> dict[str, Any]:
     tested = scored_images(predictions, metrics)
     twins = twin_mask(tested, manifest)
-    tumour = tumour_counts(metrics, tested)
+    tumour, members = tumour_counts(metrics, tested), members_section(metrics)
+    absent = {link for link, found in (("tumour", tumour), ("members", members)) if not found}
+    names = {"members": members["title"]} if members else {}
     protocol = setting(config, "protocol")
     unreadable = setting(config, "unreadable")
     return {
@@ -170,7 +174,7 @@ def _context(
         "subtitle": f"Run “{name}”, {len(manifest):,} images, protocol “{protocol or 'not recorded'}”",
         "made": datetime.date.today().isoformat(),
         "verdict": run_verdict(metrics, predictions, manifest, config),
-        "contents": [item for item in CONTENTS if tumour or item[0] != "tumour"],
+        "contents": [(link, names.get(link, name)) for link, name in CONTENTS if link not in absent],
         "tiles": _tiles(metrics, twins),
         "scores": score_rows(metrics),
         "resamples": _resamples(metrics),
@@ -179,6 +183,7 @@ def _context(
         "classes": class_rows(metrics),
         "class_columns": list(CLASS_SCORES.values()),
         "tumour": tumour,
+        "members": members,
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),
         "unreadable": unreadable_rows(unreadable)[:200],

@@ -1,0 +1,272 @@
+"""Ensembles: the mean of predictions, weights from validation, and what must not be put together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from braintumor_tf.datasets.describe import content_hash
+from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.errors import RunError
+from braintumor_tf.evaluation import (
+    Ensemble,
+    EvaluationError,
+    combine,
+    evaluate_run,
+    evaluate_runs,
+    load_run_model,
+    predict,
+    predict_files,
+    run_ensemble,
+    run_experiment,
+    validation_weights,
+)
+from braintumor_tf.files import write_csv
+from braintumor_tf.report import write_report
+from braintumor_tf.runs import Run
+from tests.training.toy import toy_manifest
+
+CHANCES = [f"p_{name}" for name in CLASSES]
+SETTINGS = {
+    "CNN": {"epochs": 3, "image_size": 32, "batch_size": 24, "augmentation": {}, "learning_rate": 3e-3},
+    "PCA": {"image_size": 24, "augmentation": {"horizontal_flip": True}},
+}
+
+
+def table(seed: int, strength: float = 0.0, images: int = 60, split: str = "validation") -> pd.DataFrame:
+    """Made-up predictions, the nearer the truth the larger `strength`."""
+    generator = np.random.default_rng(seed)
+    truth = np.arange(images) % len(CLASSES)
+    logits = generator.normal(size=(images, len(CLASSES)))
+    logits[np.arange(images), truth] += strength
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    frame = pd.DataFrame(
+        {
+            "path": [f"{index}.png" for index in range(images)],
+            "label": [CLASSES[place] for place in truth],
+            "split": split,
+            "group": [f"g{index // 2}" for index in range(images)],
+            "predicted": [CLASSES[place] for place in chances.argmax(axis=1)],
+        }
+    )
+    return frame.assign(**dict(zip(CHANCES, chances.T)))
+
+
+def log_loss(frame: pd.DataFrame) -> float:
+    return float(np.mean([-np.log(row[f"p_{row['label']}"]) for row in frame.to_dict("records")]))
+
+
+def hashed(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Gives the toy images the content hashes of their files, by which thumbnails are found."""
+    return manifest.assign(md5=[content_hash(Path(path).read_bytes()) for path in manifest["path"]])
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory) -> pd.DataFrame:
+    return hashed(toy_manifest(tmp_path_factory.mktemp("toy")))
+
+
+@pytest.fixture(scope="module")
+def members(manifest, tmp_path_factory) -> list[Run]:
+    folder = tmp_path_factory.mktemp("members")
+    return [
+        run_experiment(
+            manifest, model, folder / model, baselines=False, resamples=20, show_progress=False,
+            config={"dataset": "toy", "protocol": "grouped"}, **SETTINGS[model],
+        )
+        for model in SETTINGS
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ensemble(members, tmp_path_factory) -> Run:
+    return run_ensemble(members, tmp_path_factory.mktemp("ensembles") / "pair", resamples=20)
+
+
+@pytest.mark.parametrize("weights", [None, (1, 1, 1), (0.2, 0.5, 0.3), (0, 0, 7)])
+def test_an_ensemble_of_identical_members_is_the_member(weights):
+    one = table(0)
+    together = combine([one, one.copy(), one.copy()], weights)
+    pd.testing.assert_frame_equal(together, one, rtol=1e-12, atol=1e-15)
+
+
+def test_the_mean_is_the_mean_and_the_order_of_members_and_rows_changes_nothing():
+    tables, weights = [table(seed, 1.0) for seed in range(3)], np.array([0.5, 0.2, 0.3])
+    together = combine(tables, weights)
+    expected = sum(weight * one[CHANCES].to_numpy() for weight, one in zip(weights, tables))
+    np.testing.assert_allclose(together[CHANCES], expected, atol=1e-12)
+    assert list(together["predicted"]) == [CLASSES[place] for place in expected.argmax(axis=1)]
+    for order in ([2, 0, 1], [1, 2, 0]):
+        shuffled = [tables[place].sample(frac=1, random_state=place) for place in order]
+        again = combine(shuffled, weights[order]).set_index("path").loc[together["path"]].reset_index()
+        pd.testing.assert_frame_equal(again, together, rtol=1e-12)
+
+
+def test_weights_are_shares_and_none_is_better_on_validation():
+    tables = [table(0, 2.0), table(1, 1.0), table(2, -1.0)]
+    weights = validation_weights(tables)
+    assert weights.min() >= 0 and weights.sum() == pytest.approx(1, abs=1e-12)
+    assert weights[0] > weights[1] > weights[2]
+    best = log_loss(combine(tables, weights))
+    generator = np.random.default_rng(3)
+    others = [
+        *np.eye(3),
+        np.ones(3),
+        *generator.dirichlet(np.ones(3), 200),
+        *generator.dirichlet(100 * weights + 1, 50),
+    ]
+    assert all(best <= log_loss(combine(tables, other)) + 1e-9 for other in others)
+
+
+def test_weights_follow_their_members_and_identical_members_share_alike():
+    tables = [table(0, 2.0), table(1, 1.5), table(2, 0.5)]
+    weights = validation_weights(tables)
+    np.testing.assert_allclose(
+        validation_weights([tables[place] for place in (2, 0, 1)]), weights[[2, 0, 1]], atol=1e-4
+    )
+    np.testing.assert_allclose(validation_weights([tables[0]] * 4), 0.25)
+    np.testing.assert_allclose(validation_weights([tables[0]]), 1)
+
+
+def test_a_member_that_is_sure_and_wrong_gets_no_weight():
+    good, bad = table(0, 3.0), table(1)
+    bad[CHANCES] = 0.0
+    for row, label in enumerate(bad["label"]):
+        bad.loc[row, f"p_{CLASSES[(CLASSES.index(label) + 1) % 4]}"] = 1.0
+    np.testing.assert_allclose(validation_weights([bad, good]), [0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda one: one.iloc[1:], "other images"),
+        (lambda one: one.assign(path="x" + one["path"]), "other images"),
+        (lambda one: one.rename(columns={"p_glioma": "p_other"}), "other classes"),
+        (lambda one: one.drop(columns="p_glioma"), "other classes"),
+        (lambda one: one.assign(label=one["label"].iloc[::-1].to_numpy()), r"0\.png has the label"),
+        (lambda one: one.assign(split="test"), r"0\.png has the split"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(change, message):
+    for joined in (combine, validation_weights):
+        with pytest.raises(EvaluationError, match=message):
+            joined([table(0), change(table(1))])
+
+
+@pytest.mark.parametrize("weights", [(1,), (1, -1), (0, 0), (float("nan"), 1), (float("inf"), 1)])
+def test_weights_that_are_none_are_refused(weights):
+    with pytest.raises(EvaluationError, match="for 2 members"):
+        combine([table(0), table(1)], weights)
+    with pytest.raises(EvaluationError, match="none is given"):
+        combine([])
+
+
+def test_an_ensemble_is_a_run_that_predicts_what_was_scored(ensemble, members, manifest):
+    metrics = ensemble.metrics
+    weights = [row["weight"] for row in metrics["members"]]
+    assert sum(weights) == pytest.approx(1) and [row["run"] for row in metrics["members"]] == ["CNN", "PCA"]
+    assert metrics["members"][0]["accuracy"] == members[0].metrics["accuracy"] and set(metrics["baselines"])
+    assert ensemble.config["protocol"] == "grouped" and ensemble.config["model"] == "ensemble of CNN, PCA"
+    expected = combine([run.predictions.query("split == 'test'") for run in members], weights)
+    pd.testing.assert_frame_equal(ensemble.predictions, expected, atol=1e-9)
+    again = predict(ensemble, manifest, ("test",), show_progress=False)
+    np.testing.assert_allclose(again[CHANCES], ensemble.predictions[CHANCES], atol=1e-5)
+    found = evaluate_run(ensemble, show_progress=False)
+    assert found.metrics["accuracy"] == metrics["accuracy"] and found.metrics["baselines"] == metrics["baselines"]
+    table_of_files, errors = predict_files(ensemble, again["path"], show_progress=False)
+    np.testing.assert_allclose(table_of_files[CHANCES], again[CHANCES], atol=1e-5)
+    assert not errors and list(table_of_files["predicted"]) == list(again["predicted"])
+
+
+def test_scoring_runs_together_is_scoring_their_ensemble(ensemble, members):
+    found = evaluate_runs(members, baselines=False, show_progress=False)
+    assert list(found.weights) == pytest.approx([row["weight"] for row in ensemble.metrics["members"]])
+    assert found.metrics["macro_f1"]["value"] == ensemble.metrics["macro_f1"]["value"]
+    equal = evaluate_runs(members, weights="equal", baselines=False, show_progress=False, views=2)
+    assert equal.weights == (0.5, 0.5)
+    parts = [predict(run, run.manifest, ("test",), show_progress=False, views=2) for run in members]
+    np.testing.assert_allclose(equal.predictions[CHANCES], combine(parts)[CHANCES], atol=1e-5)
+
+
+def test_the_loaded_ensemble_answers_for_images_of_any_size(ensemble):
+    model = load_run_model(ensemble)
+    assert isinstance(model, Ensemble) and model.classes == CLASSES and model.image_size == (32, 32)
+    images = np.random.default_rng(0).integers(0, 256, (3, 50, 41, 3), dtype=np.uint8)
+    answer = model.predict_images(images)
+    np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)
+    parts = [member.predict_images(images) for member in model.members]
+    np.testing.assert_allclose(answer, sum(w * part for w, part in zip(model.weights, parts)), atol=1e-6)
+
+
+def test_the_report_of_an_ensemble_names_its_members(ensemble):
+    page = write_report(ensemble).read_text(encoding="utf-8")
+    assert "Members of the ensemble" in page and ">PCA<" in page and "reports of the members" in page
+
+
+def copy_run(run: Run, folder: Path, manifest: pd.DataFrame) -> Run:
+    shutil.copytree(run.path, folder)
+    write_csv(folder / "manifest.csv", manifest)
+    return Run(folder)
+
+
+@pytest.mark.parametrize("into", ["train", "validation"])
+@pytest.mark.parametrize("how", ["itself", "near-duplicate"])
+def test_a_member_that_knows_a_test_image_is_refused(members, manifest, tmp_path, into, how):
+    one, other = members
+    test = manifest.index[manifest["split"] == "test"][0]
+    known = manifest.copy()
+    if how == "itself":
+        known.loc[test, "split"] = into
+    else:
+        other_image = manifest.index[manifest["split"] == "train"][0]
+        known.loc[other_image, ["group", "split"]] = manifest.loc[test, "group"], into
+    leaky = copy_run(other, tmp_path / "leaky", known)
+    for pair in ([one, leaky], [leaky, one]):
+        with pytest.raises(EvaluationError, match="only runs on the same split"):
+            run_ensemble(pair, tmp_path / "out", weights="equal")
+        with pytest.raises(EvaluationError, match="only runs on the same split"):
+            evaluate_runs(pair, show_progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_split_that_leaks_by_itself_is_scored_as_what_it_is(members, manifest, tmp_path):
+    test, train = (manifest.index[manifest["split"] == name][0] for name in ("test", "train"))
+    leaky = manifest.copy()
+    leaky.loc[train, "group"] = manifest.loc[test, "group"]
+    pair = [copy_run(run, tmp_path / run.name, leaky) for run in members]
+    found = run_ensemble(pair, tmp_path / "out", baselines=False, resamples=0)
+    assert found.metrics["twins"]["images"] == 2
+
+
+def test_what_is_no_member_is_refused(members, ensemble, manifest, tmp_path):
+    with pytest.raises(RunError, match="ensemble itself"):
+        run_ensemble([members[0], ensemble], tmp_path / "out")
+    started = Run.create(tmp_path / "started", members[0].config, manifest)
+    with pytest.raises(RunError, match="train --resume"):
+        run_ensemble([members[0], started], tmp_path / "out")
+    other = copy_run(members[1], tmp_path / "other", manifest)
+    (other.path / "config.json").write_text(json.dumps({**other.config, "classes": ["tumor", "no_tumor"]}))
+    with pytest.raises(EvaluationError, match="other classes"):
+        run_ensemble([members[0], other], tmp_path / "out")
+    with pytest.raises(EvaluationError, match="weights='best'"):
+        run_ensemble(members, tmp_path / "out", weights="best")
+
+
+def test_a_member_that_has_changed_since_is_named(members, tmp_path):
+    pair = [Run(shutil.copytree(run.path, tmp_path / run.name)) for run in members]
+    together = run_ensemble(pair, tmp_path / "out", "equal", baselines=False, resamples=0)
+    shutil.move(tmp_path, tmp_path.with_name(f"{tmp_path.name}_moved"))
+    moved = tmp_path.with_name(f"{tmp_path.name}_moved")
+    assert isinstance(load_run_model(Run(moved / "out")), Ensemble)  # members are found beside it
+    (moved / "PCA" / "model.skops").write_bytes(b"another")
+    with pytest.raises(RunError, match="not the one"):
+        load_run_model(Run(moved / together.name))
+    shutil.rmtree(moved / "PCA")
+    with pytest.raises(RunError, match="PCA"):
+        load_run_model(Run(moved / together.name))
+    shutil.rmtree(moved)
