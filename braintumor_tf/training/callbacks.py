@@ -69,6 +69,7 @@ class KeepBest(keras.callbacks.Callback):
     Equal scores are told apart by the lower validation loss.
 
     Args:
+        network: the whole network; what Keras trains may be its head alone.
         monitor: one of `METRICS`.
         patience: epochs without a better one after which a stage ends; None for never.
         path: the file to write at each better epoch, or None.
@@ -77,12 +78,13 @@ class KeepBest(keras.callbacks.Callback):
         best_epoch: counted from 1, or None before the first.
         best_score: the monitored metric there.
         best_rank: what epochs are compared by: the metric and the loss, larger is better.
-        best_weights: the model's weights there; empty before the first.
+        best_weights: the network's weights there; empty before the first.
         first_epoch: epochs before the stage that is running; patience starts there.
     """
 
-    def __init__(self, monitor: str, patience: int | None, path: Path | None):
+    def __init__(self, network: keras.Model, monitor: str, patience: int | None, path: Path | None):
         super().__init__()
+        self.network = network
         self.monitor = monitor
         self.patience = patience
         self.path = path
@@ -101,16 +103,17 @@ class KeepBest(keras.callbacks.Callback):
         rank = (score if METRICS[self.monitor] == "max" else -score, -float(logs["val_loss"]))
         if rank > self.best_rank:
             self.best_rank, self.best_epoch, self.best_score = rank, epoch + 1, score
-            self.best_weights = self.model.get_weights()
+            self.best_weights = self.network.get_weights()
             if self.path is not None:
-                save_network(self.model, self.path)
+                save_network(self.network, self.path)
         elif self.patience is not None and epoch + 1 - max(self.best_epoch, self.first_epoch) >= self.patience:
             self.model.stop_training = True
 
     def restore(self) -> None:
-        """Gives the model the weights of the best epoch, if there was one."""
+        """Gives the network the weights of the best epoch, if there was one."""
         if self.best_weights:
-            self.model.set_weights(self.best_weights)
+            _ = self.model  # after an interruption on JAX, layers have no weights until the model is asked for
+            self.network.set_weights(self.best_weights)
 
 
 class PinEpoch(keras.callbacks.Callback):

@@ -46,7 +46,7 @@ class Checkpoint(keras.callbacks.Callback):
         run: the run, or None to write nothing.
         settings: what must be the same when training goes on.
         history: the history so far.
-        best: the best epoch so far; its weights are in the run's ``model.keras``.
+        best: the best epoch so far and the network; its weights are in the run's ``model.keras``.
         writes: whether this process is the one that writes.
 
     Attributes:
@@ -80,8 +80,8 @@ class Checkpoint(keras.callbacks.Callback):
         if self.run is None or not self.writes:
             return
         arrays = {
-            "weight": self.best.best_weights if over else self.model.get_weights(),
-            "generator": [_array(state) for state in _generator_states(self.model)],
+            "weight": self.best.best_weights if over else self.best.network.get_weights(),
+            "generator": [_array(state) for state in _generator_states(self.best.network)],
             "optimizer": [] if over else [_array(variable) for variable in self.model.optimizer.variables],
         }
         best = {"epoch": self.best.best_epoch, "score": self.best.best_score, "rank": list(self.best.best_rank)}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from braintumor_tf.models.inputs import check_images
 from braintumor_tf.models.network import Network, unfreeze
-from braintumor_tf.runs import Run, data_fingerprint
+from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.callbacks import EpochProgress, HistoryWriter, KeepBest, PinEpoch
 from braintumor_tf.training.checkpoints import Checkpoint, restore_optimizer
@@ -20,8 +20,8 @@ from braintumor_tf.training.distribution import (
     check_agreement,
     check_devices,
     is_first_process,
-    part_of_this_process,
 )
+from braintumor_tf.training.features import stage_inputs
 from braintumor_tf.training.memory import KeepFreedMemory
 from braintumor_tf.training.mirrored import synchronised
 from braintumor_tf.training.precision import check_precision
@@ -73,7 +73,8 @@ def fit(
 
     The preset's stages follow each other, each from the best weights so far: Adam or AdamW, with a warm-up and then a
     cosine decay of the learning rate, on the cross-entropy. Layers that a stage does not train are frozen, and with
-    them the running statistics of their batch normalisation. Augmentation and noise touch the training images only;
+    them the running statistics of their batch normalisation. A stage that trains the head alone can do so on features
+    that are computed once (`Stage.views`). Augmentation and noise touch the training images only;
     the test images are not read. After every epoch ``history.csv`` is rewritten, and ``model.keras`` at every better
     one, so that an interruption (Ctrl-C is passed on) leaves the best model so far on disk and in `model`.
 
@@ -92,7 +93,8 @@ def fit(
         show_progress: whether to show a bar.
         resume: whether to go on from the last finished epoch in the run's checkpoint, where there is one; `model` must
             then be built as it was before, and everything else the same.
-        callbacks: further Keras callbacks; a stage is one call of Keras's `fit`.
+        callbacks: further Keras callbacks; a stage is one call of Keras's `fit`. Where a stage trains on kept features
+            (`Stage.views`), their `model` is the head alone.
         settings: fields of `Preset` or of its stages that replace the preset's: epochs, batch_size, learning_rate, and
             so on (`resolve_preset`).
 
@@ -114,14 +116,15 @@ def fit(
     validation = validation_batches(manifest, network, preset.batch_size)
     check_images(batches[0][0])
     weights = class_weights(split_rows(manifest, "train", network.classes), network.classes, preset.class_weights)
+    augmented = bool(preset.augmentation) or noise is not None
     first = is_first_process()
     history = HistoryWriter(run if first else None)
-    best = KeepBest(preset.monitor, preset.patience, run.path / "model.keras" if run and first else None)
+    best = KeepBest(model, preset.monitor, preset.patience, run.path / "model.keras" if run and first else None)
     checkpoint = Checkpoint(run, {"training": preset.as_dict(), "seed": seed}, history, best, writes=first)
     if run is not None and first and not resume:
         run.remove_checkpoint()
     state = checkpoint.restore(model) if resume else []
-    check_agreement(lambda: str([checkpoint.settings, checkpoint.position, data_fingerprint(manifest)]), "training")
+    check_agreement(lambda: str([checkpoint.settings, checkpoint.position, _content(manifest)]), "training")
     before = sum(row["seconds"] for row in history.rows)
     bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress and first, checkpoint.position.epoch)
     started = time.perf_counter()
@@ -132,14 +135,17 @@ def fit(
             history.stage, best.first_epoch = stage.name, position.first_epoch
             checkpoint.last_epoch = position.first_epoch + stage.epochs
             set_trainable(model, stage.trains)
-            compile_stage(model, preset, stage, steps=len(batches))
-            restore_optimizer(model, state)
+            trained, inputs, validating = stage_inputs(
+                model, stage, batches, validation, augmented, position.first_epoch, show_progress
+            )
+            compile_stage(trained, preset, stage, steps=len(batches))
+            restore_optimizer(trained, state)
             with synchronised(model):
-                model.fit(
-                    part_of_this_process(batches),
+                trained.fit(
+                    inputs,
                     initial_epoch=position.epoch,
                     epochs=checkpoint.last_epoch,
-                    validation_data=validation,
+                    validation_data=validating,
                     class_weight=None if weights is None else dict(enumerate(weights.values())),
                     callbacks=[KeepFreedMemory(), PinEpoch(batches), history, best, *callbacks, checkpoint, bar],
                     shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global
@@ -155,3 +161,7 @@ def fit(
     images = int((manifest["split"] == "train").sum()) * len(history.rows)
     chosen = {"epoch": best.best_epoch, "monitor": preset.monitor, "score": best.best_score}
     return Training(model, history.history, chosen, seconds, images / seconds)
+
+
+def _content(manifest: pd.DataFrame) -> list[list[str]]:
+    return manifest[["md5", "label", "split"]].to_numpy().tolist()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +41,10 @@ class Stage:
         trains: ``"all"``, ``"head"``, or how many of the backbone's last blocks are trained with the head (blocks as
             `braintumor_tf.models.backbone.backbone_blocks` counts them). All other layers are frozen: neither their
             weights nor the statistics of their batch normalisation move.
+        views: only for ``"head"``: of how many views of the training images the features are computed once and kept,
+            instead of running the frozen backbone in every epoch; a view is what augmentation and noise make of the
+            images in one epoch, and epochs use them in turn. None is one view where there is neither augmentation nor
+            noise, which changes nothing but the time, and no keeping otherwise; 0 is no keeping.
     """
 
     name: str = "training"
@@ -46,6 +52,7 @@ class Stage:
     learning_rate: float = 2e-3
     warmup: float = 0.07
     trains: str | int = ALL
+    views: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,29 +147,31 @@ pretrained features; then the whole network at a lower rate. Batch normalisation
 first stage; in the second they follow the new images with the momentum that models are built with
 (`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
 
-_OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains")
+_OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains", "views")
 _NONE_HAS_A_MEANING = ("clip_norm", "class_weights", "patience")
 
 
-def resolve_preset(preset: str | Preset, **settings: Any) -> Preset:
+def resolve_preset(preset: str | Path | Preset, **settings: Any) -> Preset:
     """Returns a preset with single settings changed.
 
     Args:
-        preset: a name of `PRESETS`, or a preset.
-        settings: fields of `Preset` to change, or ``epochs``, ``learning_rate``, ``warmup`` and ``trains`` of its
-            stages: a single value is the last stage's, a list has one value for each stage. None leaves the preset's
-            own, except where None has a meaning (`clip_norm`, `class_weights`, `patience`).
+        preset: a name of `PRESETS`, a file that ends in ``.json`` (as a search writes it), or a preset.
+        settings: fields of `Preset` to change, or ``epochs``, ``learning_rate``, ``warmup``, ``trains`` and ``views``
+            of its stages: a single value is the last stage's, a list has one value for each stage. None leaves the
+            preset's own, except where None has a meaning (`clip_norm`, `class_weights`, `patience`).
 
     Raises:
-        TrainingError: the preset or a setting is not known, or a value is out of range.
+        TrainingError: the preset or a setting is not known, a value is out of range, or the file is no preset.
 
     Example:
         >>> [stage.epochs for stage in resolve_preset("transfer", epochs=5).stages]
         [3, 5]
     """
+    if isinstance(preset, Path) or str(preset).endswith(".json"):
+        preset = read_preset(preset)
     if isinstance(preset, str):
         if preset not in PRESETS:
-            raise TrainingError(f"{preset!r} is no preset; choose one of {', '.join(PRESETS)}")
+            raise TrainingError(f"{preset!r} is no preset; choose one of {', '.join(PRESETS)}, or a .json file")
         preset = PRESETS[preset]
     known = {entry.name for entry in fields(Preset)} | set(_OF_A_STAGE)
     unknown = sorted(set(settings) - known)
@@ -178,12 +187,33 @@ def resolve_preset(preset: str | Preset, **settings: Any) -> Preset:
     return result
 
 
+def read_preset(path: str | Path) -> Preset:
+    """Reads a preset from a JSON file that holds what `Preset.as_dict` returns.
+
+    Raises:
+        TrainingError: the file is missing, holds something else, or was written with a function in its augmentation.
+    """
+    try:
+        preset = Preset.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        lost = [name for name, value in preset.augmentation.items() if str(value).startswith("<")]
+    except FileNotFoundError:
+        raise TrainingError(f"{path}: no such preset file; a search writes one as best.json") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TrainingError(f"{path}: no preset ({error}); give a file that a search has written") from None
+    if lost:
+        raise TrainingError(f"{path}: {', '.join(lost)} is a function, which no file keeps; give a Preset in Python")
+    return preset
+
+
 def _change_stages(stages: tuple[Stage, ...], name: str, value: Any) -> tuple[Stage, ...]:
     alone = isinstance(value, str) or not isinstance(value, Sequence)
     values = [*(getattr(stage, name) for stage in stages[:-1]), value] if alone else list(value)
     if len(values) != len(stages):
         raise TrainingError(f"{name} has {len(values)} values; give one for each of {len(stages)} stages, or one alone")
-    return tuple(replace(stage, **{name: entry}) for stage, entry in zip(stages, values))
+    changed = tuple(replace(stage, **{name: entry}) for stage, entry in zip(stages, values))
+    if name == "trains":  # a stage that trains more than its preset's has no use for the preset's views
+        return tuple(stage if stage.trains == HEAD else replace(stage, views=None) for stage in changed)
+    return changed
 
 
 def _check(preset: Preset) -> None:
@@ -205,7 +235,12 @@ def _check(preset: Preset) -> None:
             ("learning_rate", "above 0", stage.learning_rate, stage.learning_rate > 0),
             ("warmup", "a share from 0 to under 1", stage.warmup, 0 <= stage.warmup < 1),
             ("trains", "'all', 'head' or a number of blocks", trains, trains in (ALL, HEAD) or blocks),
+            ("views", "a number from 0, of a stage that trains the head, or None", stage.views, _fits_views(stage)),
         ]
     wrong = [f"{name} must be {rule}, not {value!r}" for name, rule, value, fine in rules if not fine]
     if wrong:
         raise TrainingError("; ".join(wrong))
+
+
+def _fits_views(stage: Stage) -> bool:
+    return stage.views is None or (isinstance(stage.views, int) and stage.views >= 0 and stage.trains == HEAD)

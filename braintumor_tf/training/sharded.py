@@ -86,6 +86,28 @@ class ExchangedBatches(keras.utils.PyDataset):
         return tuple(np.asarray(part)[:count] for part in gathered)
 
 
+class GatheredOutputs:
+    """What a model makes of images, computed by all processes together and given to each; the same call in all.
+
+    Args:
+        model: a model whose weights lie on the devices of all processes.
+    """
+
+    def __init__(self, model: keras.Model):
+        self._variables = [[each.value for each in group] for group in _variables(model)]
+        self._step = jax.jit(lambda *values: model.stateless_call(*values, training=False)[0])
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Returns the outputs for a batch of images, which every process has whole."""
+        layout = jax.sharding.NamedSharding(self._variables[0][0].sharding.mesh, jax.sharding.PartitionSpec())
+        everywhere = jax.make_array_from_process_local_data(layout, images)
+        return np.asarray(multihost_utils.process_allgather(self._step(*self._variables, everywhere), tiled=True))
+
+
+def _variables(model: keras.Model) -> tuple[list[keras.Variable], list[keras.Variable]]:
+    return model.trainable_variables, model.non_trainable_variables
+
+
 def _filled(array: np.ndarray, size: int) -> np.ndarray:
     """Adds zeros at the end until there are `size` rows: the last processes may have fewer images, or none."""
     return np.concatenate([array, np.zeros((size - len(array), *array.shape[1:]), array.dtype)])

@@ -78,12 +78,15 @@ def compile_stage(model: keras.Model, preset: Preset, stage: Stage, steps: int) 
             keras.metrics.CategoricalAccuracy(name="accuracy"),
             keras.metrics.F1Score(average="macro", name="macro_f1"),
         ],
-        jit_compile=_jit_compile(),
+        jit_compile=jit_compile(),
     )
 
 
-def _jit_compile() -> bool | str:
-    """XLA pays on accelerators and for JAX; TensorFlow on a CPU spends a minute compiling and gains nothing."""
+def jit_compile() -> bool | str:
+    """Returns whether Keras should compile by XLA: it pays on accelerators and for JAX.
+
+    TensorFlow on a CPU spends a minute compiling and gains nothing.
+    """
     if keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu"):
         return False
     return "auto"
