@@ -40,7 +40,48 @@ SHOWN = {
 
 _CHUNK = 64
 
-Variants = Callable[[np.ndarray, int], dict[str, np.ndarray]]
+Versions = Callable[[np.ndarray, int], dict[str, np.ndarray]]
+
+
+def lesion_versions(
+    image: np.ndarray, mask: Any, margin: float = MARGIN, generator: np.random.Generator | None = None
+) -> dict[str, np.ndarray]:
+    """Returns an image as it is and with its lesion, as much of the head elsewhere, or the border covered.
+
+    Args:
+        image: uint8, shape ``(height, width)`` or ``(height, width, 3)``.
+        mask: of the lesion, an image file or an array.
+        margin: as in `masking_check`.
+        generator: draws the place of the control; None for always the same.
+
+    Returns:
+        Images like the given one under ``nothing``, ``lesion``, ``elsewhere`` and ``border``.
+    """
+    lesion = grow(read_mask(mask, image.shape), margin)
+    control = place_elsewhere(lesion, head_mask(image), generator or np.random.default_rng(0))
+    return {
+        "nothing": image,
+        "lesion": cover(image, lesion),
+        "elsewhere": cover(image, control),
+        "border": cover(image, border_mask(image.shape) & ~lesion, 0),
+    }
+
+
+def outside_versions(image: np.ndarray, head: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Returns an image under each entry of `SHOWN`.
+
+    Args:
+        image: uint8, shape ``(height, width)`` or ``(height, width, 3)``.
+        head: its `head_mask`; None to find it.
+    """
+    head = head_mask(image) if head is None else head
+    return {
+        WHOLE: image,
+        WITHOUT_BORDER: cover(image, border_mask(image.shape), 0),
+        WITHOUT_BACKGROUND: cover(image, ~head, 0),
+        OUTLINE: cover(image, head, float(image[head].mean())),
+        BACKGROUND: cover(image, head, 0),
+    }
 
 
 def masking_check(
@@ -81,17 +122,10 @@ def masking_check(
         raise ExplanationError("no image has a lesion mask; give one for each image, None for an image without")
     rows, masks = manifest[there], [mask for mask in masks if mask is not None]
 
-    def variants(image: np.ndarray, number: int) -> dict[str, np.ndarray]:
-        lesion = grow(read_mask(masks[number], image.shape), margin)
-        control = place_elsewhere(lesion, head_mask(image), np.random.default_rng([seed, number]))
-        return {
-            "nothing": image,
-            "lesion": cover(image, lesion),
-            "elsewhere": cover(image, control),
-            "border": cover(image, border_mask(image.shape) & ~lesion, 0),
-        }
+    def versions(image: np.ndarray, number: int) -> dict[str, np.ndarray]:
+        return lesion_versions(image, masks[number], margin, np.random.default_rng([seed, number]))
 
-    classes, found = masked_probabilities(model, rows, variants, show_progress)
+    classes, found = masked_probabilities(model, rows, versions, show_progress)
     truth = _class_numbers(rows, classes)
     chance = {name: one[np.arange(len(rows)), truth] for name, one in found.items()}
     groups, table = group_numbers(rows["group"]), []
@@ -146,18 +180,12 @@ def outside_check(
         raise ExplanationError(f"no image is in the split {split!r}; split the manifest first (leakage.split)")
     heads: list[float] = []
 
-    def variants(image: np.ndarray, number: int) -> dict[str, np.ndarray]:
+    def versions(image: np.ndarray, number: int) -> dict[str, np.ndarray]:
         head = head_mask(image)
         heads.append(float(head.mean()))
-        return {
-            WHOLE: image,
-            WITHOUT_BORDER: cover(image, border_mask(image.shape), 0),
-            WITHOUT_BACKGROUND: cover(image, ~head, 0),
-            OUTLINE: cover(image, head, float(image[head].mean())),
-            BACKGROUND: cover(image, head, 0),
-        }
+        return outside_versions(image, head)
 
-    classes, found = masked_probabilities(model, rows, variants, show_progress)
+    classes, found = masked_probabilities(model, rows, versions, show_progress)
     predicted = {name: one.argmax(axis=1) for name, one in found.items()}
     table = _outside_table(predicted, _class_numbers(rows, classes), len(classes), rows, resamples, seed)
     return table.assign(head_share=float(np.mean(heads)))
@@ -198,14 +226,14 @@ def _accuracies(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, c
 
 
 def masked_probabilities(
-    model: Any, rows: pd.DataFrame, variants: Variants, show_progress: bool = True
+    model: Any, rows: pd.DataFrame, versions: Versions, show_progress: bool = True
 ) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
     """Lets a model answer to several versions of each image, made at the image's own size; memory stays flat.
 
     Args:
         model: a model of `braintumor_tf.models`, a run, or a run's directory.
         rows: rows of a manifest.
-        variants: from an image, uint8 in the model's channels, and its number to its versions by name.
+        versions: from an image, uint8 in the model's channels, and its number to its versions by name.
         show_progress: whether to show a bar.
 
     Returns:
@@ -219,7 +247,7 @@ def masked_probabilities(
     for start in progress(range(0, len(paths), _CHUNK), "Covering parts", show=show_progress):
         chunk: dict[str, list[np.ndarray]] = {}
         for number in range(start, min(start + _CHUNK, len(paths))):
-            for name, version in variants(read_image(paths[number], grey), number).items():
+            for name, version in versions(read_image(paths[number], grey), number).items():
                 pixels = to_array(Image.fromarray(version), grey, size)
                 chunk.setdefault(name, []).append(pixels.reshape(*size, predictor.channels))
         for name, images in chunk.items():

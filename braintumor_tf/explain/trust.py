@@ -121,3 +121,17 @@ def as_records(table: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for row in table.astype(object).where(table.notna(), None).to_dict("records")
     ]
+
+
+def as_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Returns the rows of `as_records` as the table that they were; None becomes NaN in scores."""
+    flat = []
+    for record in records:
+        row: dict[str, Any] = {}
+        for name, value in record.items():
+            if isinstance(value, dict):
+                row |= {f"{name}{end}": value[key] for key, end in zip(("value", "low", "high"), ("", *_ENDS))}
+            else:
+                row[name] = value
+        flat.append({name: np.nan if value is None else value for name, value in row.items()})
+    return pd.DataFrame(flat)

@@ -31,6 +31,7 @@ from braintumor_tf.report.selection import predicted_rows, sample_rows, scored_i
 from braintumor_tf.report.style import save_figure
 from braintumor_tf.report.tables import write_tables
 from braintumor_tf.report.training_plots import PANELS, history_panels
+from braintumor_tf.report.trust_section import trust_section
 from braintumor_tf.report.verdict import run_verdict, setting
 from braintumor_tf.runs import Run
 
@@ -46,6 +47,7 @@ CONTENTS = (
     ("twins", "Twins"),
     ("classes", "Classes"),
     ("tumour", "Any tumour"),
+    ("trust", "Inside the head"),
     ("curves", "Curves"),
     ("data", "Data"),
     ("proof", "What the split proves"),
@@ -70,6 +72,7 @@ def write_report(
 ) -> Path:
     """Writes ``report.html``, ``figures/*.png``, and the tables of `tables.write_tables` into a finished run.
 
+    A run that `explain.check_explanations` has looked at gets a section of what was found.
     The page is one file that loads nothing: pictures are embedded, there are no scripts, and it prints.
 
     Args:
@@ -92,7 +95,7 @@ def write_report(
         leak_curve = pd.read_csv(curve_file)
     write_tables(run.path, metrics, predictions)
     figures = write_figures(run.figures, metrics, predictions, manifest, run.history, leak_curve)
-    context = _context(run.config, run.name, metrics, predictions, manifest)
+    context = _context(run, metrics, predictions, manifest)
     return write_text(run.path / "report.html", render("report.html", figures=figures, **context))
 
 
@@ -159,13 +162,13 @@ def write_figures(
     return embedded
 
 
-def _context(
-    config: Mapping[str, Any], name: str, metrics: Mapping[str, Any], predictions: pd.DataFrame, manifest: pd.DataFrame
-) -> dict[str, Any]:
+def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, manifest: pd.DataFrame) -> dict[str, Any]:
+    config, name, explanations = run.config, run.name, run.explanations
     tested = scored_images(predictions, metrics)
     twins = twin_mask(tested, manifest)
-    tumour, members = tumour_counts(metrics, tested), members_section(metrics)
-    absent = {link for link, found in (("tumour", tumour), ("members", members)) if not found}
+    tumour, trust = tumour_counts(metrics, tested), trust_section(explanations, run.figures)
+    members = members_section(metrics)
+    absent = {link for link, found in (("tumour", tumour), ("trust", trust), ("members", members)) if not found}
     names = {"members": members["title"]} if members else {}
     protocol = setting(config, "protocol")
     unreadable = setting(config, "unreadable")
@@ -173,7 +176,7 @@ def _context(
         "title": _title(config, name),
         "subtitle": f"Run “{name}”, {len(manifest):,} images, protocol “{protocol or 'not recorded'}”",
         "made": datetime.date.today().isoformat(),
-        "verdict": run_verdict(metrics, predictions, manifest, config),
+        "verdict": run_verdict(metrics, predictions, manifest, config, explanations),
         "contents": [(link, names.get(link, name)) for link, name in CONTENTS if link not in absent],
         "tiles": _tiles(metrics, twins),
         "scores": score_rows(metrics),
@@ -184,6 +187,7 @@ def _context(
         "class_columns": list(CLASS_SCORES.values()),
         "tumour": tumour,
         "members": members,
+        "trust": trust,
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),
         "unreadable": unreadable_rows(unreadable)[:200],

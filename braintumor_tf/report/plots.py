@@ -8,15 +8,27 @@ from braintumor_tf.report.interval_plots import leak_curve, score_intervals
 from braintumor_tf.report.score_plots import confusion_matrix, precision_recall_curves, roc_curves
 from braintumor_tf.report.style import save_figure
 from braintumor_tf.report.training_plots import training_curves
+from braintumor_tf.report.trust_plots import (
+    image_versions,
+    localisation_scores,
+    masking_drops,
+    outside_scores,
+    randomisation_curve,
+)
 
 __all__ = [
     "class_balance",
     "confusion_matrix",
     "group_sizes",
     "image_sizes",
+    "image_versions",
     "leak_curve",
+    "localisation_scores",
+    "masking_drops",
+    "outside_scores",
     "precision_recall_curves",
     "predicted_grid",
+    "randomisation_curve",
     "roc_curves",
     "sample_grid",
     "save_figure",

@@ -19,6 +19,7 @@ from braintumor_tf.report.scores import (
     score,
 )
 from braintumor_tf.report.selection import scored_images, twin_mask
+from braintumor_tf.report.trust_sentences import masking_warning, outside_warning
 
 FEW_GROUPS = 30
 """Below this many independent groups in the test set, an interval is too wide to rank models by."""
@@ -54,7 +55,11 @@ def setting(config: Mapping[str, Any], name: str, default: Any = None) -> Any:
 
 
 def run_verdict(
-    metrics: Mapping[str, Any], predictions: pd.DataFrame, manifest: pd.DataFrame, config: Mapping[str, Any]
+    metrics: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    config: Mapping[str, Any],
+    explanations: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Says what a run's scores are, what they stand against, and every reason found to doubt them.
 
@@ -63,6 +68,7 @@ def run_verdict(
         predictions: the table of predictions.
         manifest: the table of images with the splits that were used.
         config: the run's settings.
+        explanations: as in ``explanations.json``, for a run that was checked.
     """
     tested = scored_images(predictions, metrics)
     twins = int(twin_mask(tested, manifest).sum())
@@ -70,6 +76,8 @@ def run_verdict(
     warnings = [
         _warn_twins(metrics, twins, len(tested)),
         _warn_baseline(metrics),
+        outside_warning(explanations),
+        masking_warning(explanations),
         _warn_missing(metrics, tested, manifest),
         _warn_protocol(config),
         _warn_size(_groups(metrics, tested)),
