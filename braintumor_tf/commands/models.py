@@ -8,6 +8,9 @@ from typing import Any
 import click
 
 DATA_DIR = click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
+VIEWS = click.option(
+    "--views", default=1, show_default=True, type=click.IntRange(1), help="Poses of each image to average over."
+)
 
 
 @click.command()
@@ -17,9 +20,10 @@ DATA_DIR = click.option("--data-dir", default="data", show_default=True, help="W
     "--protocol",
     default="grouped",
     show_default=True,
-    type=click.Choice(["grouped", "random", "official", "external"]),
+    type=click.Choice(["grouped", "random", "official", "kfold", "external"]),
     help="How images are split.",
 )
+@click.option("--folds", type=click.IntRange(2), help="How many, for the protocol kfold; 5 by default.")
 @click.option("--external", metavar="DATASET", help="The data set to test on, for the protocol external.")
 @click.option("--binary", is_flag=True, help="Tumour or not, whatever the type.")
 @click.option("--preset", help="Training preset; by default the model's own.")
@@ -38,6 +42,7 @@ def train(resume: str | None, **options: Any) -> None:
 
     \b
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol grouped --epochs 20
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
     Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
     """
     _check_train(resume, options)
@@ -51,43 +56,69 @@ def train(resume: str | None, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--dataset", help="Another data set to score on; by default the run's own test images.")
+@VIEWS
+@click.option("--out", metavar="DIR", help="Keep the ensemble of several runs as a run, and write its report.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Score the dumb baselines beside.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @DATA_DIR
-def evaluate(run: str, dataset: str | None, baselines: bool, as_json: bool, data_dir: str) -> None:
+def evaluate(
+    runs: tuple[str, ...],
+    dataset: str | None,
+    views: int,
+    out: str | None,
+    baselines: bool,
+    as_json: bool,
+    data_dir: str,
+) -> None:
     """Predicts and scores once more with the model of RUN, on its test images or on another data set.
 
-    Images of another data set that have a near-duplicate among the run's training or validation images are left out.
+    Several runs on the same split are scored as one ensemble, weighted by what they said of the validation images.
+    Each image of a k-fold run is predicted by the fold that had not seen it, another data set by all folds.
+    Images of another data set that have a near-duplicate among the training or validation images are left out.
 
     \b
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --dataset data/navoneel
+    Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --views 4
+    Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 models/PCA_sartaj_grouped_0 --out models/pair
     """
+    if out and (len(runs) < 2 or dataset is not None or views > 1):
+        raise click.UsageError("--out keeps an ensemble: give two or more runs, and neither --dataset nor --views")
     from braintumor_tf.runs import Run
 
-    opened = Run.open(run)
+    opened = [Run.open(run) for run in runs]
     from braintumor_tf.datasets import load
-    from braintumor_tf.evaluation import evaluate_run
+    from braintumor_tf.evaluation import evaluate_runs, run_ensemble
 
+    if out:
+        _say_kept(run_ensemble(opened, out, baselines=baselines), as_json)
+        return
     external = None if dataset is None else load(dataset, data_dir).manifest
-    found = evaluate_run(opened, external, baselines)
+    found = evaluate_runs(opened, external, baselines=baselines, views=views)
     overlap = int((found.manifest["split"] == "overlap").sum())
     if as_json:
-        _print_json({"run": run, "dataset": dataset, "overlap": overlap, **found.metrics})
+        which = {"run": runs[0]} if len(runs) == 1 else {"runs": runs, "weights": found.weights}
+        _print_json({**which, "dataset": dataset, "views": views, "overlap": overlap, **found.metrics})
         return
+    if len(runs) > 1:
+        shares = ", ".join(f"{run.name} {weight:.2f}" for run, weight in zip(opened, found.weights))
+        click.echo(f"Weights by validation: {shares}.")
     if dataset is not None:
         click.echo(f"{overlap} images of {dataset} have a near-duplicate in training or validation and are left out.")
-    config = {**opened.config, **({} if dataset is None else {"protocol": "external", "dataset": dataset})}
+    config = {**opened[0].config, **({} if dataset is None else {"protocol": "external", "dataset": dataset})}
     _say_scores(found.metrics, found.predictions, found.manifest, config)
 
 
 @click.command()
 @click.argument("run")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@VIEWS
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def predict(run: str, images: tuple[str, ...], as_json: bool) -> None:
+def predict(run: str, images: tuple[str, ...], views: int, as_json: bool) -> None:
     """Names the class of each IMAGE and the probability of every class. Exits with 1 if one cannot be read.
+
+    A k-fold run answers with the mean of its folds, an ensemble with that of its members.
 
     Research use only, never diagnosis.
 
@@ -96,7 +127,7 @@ def predict(run: str, images: tuple[str, ...], as_json: bool) -> None:
     """
     from braintumor_tf.evaluation import predict_files
 
-    table, errors = predict_files(run, images)
+    table, errors = predict_files(run, images, views=views)
     found = [
         {
             "path": row["path"],
@@ -125,12 +156,15 @@ def _check_train(resume: str | None, options: dict[str, Any]) -> None:
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {names}")
     if not resume and not (options["model"] and options["dataset"]):
         raise click.UsageError("give --model and --dataset, or --resume RUN")
+    if options["folds"] is not None and options["protocol"] != "kfold":
+        raise click.UsageError("--folds goes with --protocol kfold")
 
 
 def _start(
     model: str,
     dataset: str,
     protocol: str,
+    folds: int | None,
     external: str | None,
     binary: bool,
     noise: str | None,
@@ -151,25 +185,34 @@ def _start(
     model_of_noise = None if noise is None else noise_at(noise, severity)
     scans = [load(name, data_dir) for name in (dataset, external) if name is not None]
     manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
+    name = "_".join([model, Path(dataset).stem, protocol, str(seed)]).replace("/", "-")
+    out = out or Path("models") / name
+    config = {
+        "dataset": dataset,
+        "protocol": protocol,
+        **({"external": external} if external else {}),
+        "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
+    }
+    from braintumor_tf.evaluation import run_experiment, run_folds
+
+    if protocol == "kfold" and not others:
+        return run_folds(group(manifest), model, out, folds or 5, noise=model_of_noise, config=config, **options)
     manifest = split(
         manifest if others else group(manifest), protocol, seed=seed, external=others[0] if others else None
     )
-    from braintumor_tf.evaluation import run_experiment
+    return run_experiment(manifest, model, out, noise=model_of_noise, config=config, **options)
 
-    name = "_".join([model, Path(dataset).stem, protocol, str(seed)]).replace("/", "-")
-    return run_experiment(
-        manifest,
-        model,
-        out or Path("models") / name,
-        noise=model_of_noise,
-        config={
-            "dataset": dataset,
-            "protocol": protocol,
-            **({"external": external} if external else {}),
-            "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
-        },
-        **options,
-    )
+
+def _say_kept(run: Any, as_json: bool) -> None:
+    """Says what an ensemble that was kept comes to, and where."""
+    from braintumor_tf.report import write_report
+
+    report = write_report(run)
+    if as_json:
+        _print_json({"run": run.path, **run.metrics})
+        return
+    _say_scores(run.metrics, run.predictions, run.manifest, run.config)
+    click.echo(f"report: {report.resolve()}")
 
 
 def _say_scores(metrics: Any, predictions: Any, manifest: Any, config: Any) -> None:

@@ -20,7 +20,7 @@ from braintumor_tf.leakage import group, split
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.models import get_spec, resolve_classes
 from braintumor_tf.runs import Run
-from braintumor_tf.training import Preset, resolve_preset
+from braintumor_tf.training import Preset, TrainingError, resolve_preset
 
 
 def run_folds(
@@ -85,6 +85,7 @@ def run_folds(
 
     Raises:
         SplitError: a class has fewer groups than there are folds.
+        TrainingError: several processes were joined (`join_processes`).
         BrainTumorError: of the step that failed; the folds before it stay in the directory.
 
     Example:
@@ -92,6 +93,12 @@ def run_folds(
         >>> run.metrics["folds"]["mean"]["macro_f1"], run.metrics["folds"]["standard_deviation"]["macro_f1"]
         (0.87, 0.02)
     """
+    from braintumor_tf.training.distribution import processes  # imports Keras
+
+    if processes() > 1:
+        raise TrainingError(
+            f"{processes()} processes were joined; folds are trained by one, on several devices if asked"
+        )
     spec, devices = get_spec(model), {key: settings.pop(key) for key in ("devices",) if key in settings}
     classes = classes_of(manifest) if classes is None else resolve_classes(classes)
     preset = resolve_preset(spec.preset_for(weights) if preset is None else preset, **settings)

@@ -232,12 +232,15 @@ def test_a_k_fold_run_that_was_killed_ends_as_one_that_was_not(manifest, whole, 
     assert settings[0] == settings[1]
 
 
-def test_a_finished_run_is_returned_and_other_settings_are_refused(manifest, whole):
+def test_a_finished_run_is_returned_and_other_settings_are_refused(manifest, whole, tmp_path):
     before = (whole.path / "metrics.json").stat().st_mtime_ns
     assert cnn_folds(manifest, whole.path).metrics == resume_experiment(whole).metrics
     assert (whole.path / "metrics.json").stat().st_mtime_ns == before
     with pytest.raises(RunError, match="another folds"):
         cnn_folds(manifest, whole.path, folds=3)
+    started = Run.create(tmp_path / "fold_1", folds_of(whole)[1].config, manifest)
+    with pytest.raises(RunError, match="resume the whole"):
+        resume_experiment(started)
     with pytest.raises(RunError, match="finished"):
         run_folds(manifest, "CNN", whole.path, **CNN)
     assert read_manifest(whole.path / "manifest.csv")["path"].tolist() == manifest["path"].tolist()
