@@ -29,7 +29,7 @@ _NAMES = {
     "leakage": ("audit", "baselines", "group", "leak_curve", "split"),
     "augment": ("ImageDataGenerator",),
     "models": ("build",),
-    "training": ("fit",),
+    "training": ("fit", "search"),
     "evaluation": ("evaluate", "predict", "run_ensemble", "run_experiment", "run_folds"),
     "explain": ("attention_maps", "convolution_layers", "layer_activations"),
     "report": ("write_report",),

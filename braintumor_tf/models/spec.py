@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
 from braintumor_tf.models.errors import ModelError
 from braintumor_tf.models.table import FILES, MODELS, NETWORK, PIPELINE, ModelSpec, imported
 from braintumor_tf.models.weights import RANDOM, resolve_weights
 
-__all__ = ["FILES", "MODELS", "NETWORK", "PIPELINE", "ModelSpec", "build", "get_spec", "load_model", "resolve_classes"]
+__all__ = [
+    "FILES",
+    "MODELS",
+    "NETWORK",
+    "PIPELINE",
+    "ModelSpec",
+    "build",
+    "classes_of",
+    "get_spec",
+    "load_model",
+    "resolve_classes",
+]
 
 
 def get_spec(name: str) -> ModelSpec:
@@ -111,6 +122,15 @@ def resolve_classes(classes: int | Sequence[str]) -> tuple[str, ...]:
     if isinstance(classes, str) or len(names) < 2 or len(set(names)) != len(names):
         raise ModelError(f"{classes!r} is no list of at least two different class names")
     return names
+
+
+def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
+    """Returns the classes of labels in order: those of a task of this package where they fit, else sorted."""
+    found = set(labels)
+    for known in (BINARY_CLASSES, CLASSES, MODALITIES):
+        if found <= set(known):
+            return known
+    return resolve_classes(sorted(found))
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

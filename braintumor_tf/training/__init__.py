@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 from braintumor_tf.training.presets import METRICS, PRECISIONS, PRESETS, Preset, Stage, TrainingError, resolve_preset
+from braintumor_tf.training.search_space import PARAMETERS, SPACES, Choice, Range, SearchError, resolve_space
 from braintumor_tf.training.trainers import TRAINERS, trainer_of
 
 _LAZY = {
@@ -16,6 +17,8 @@ _LAZY = {
     "Training": "fitting",
     "fit_pipeline": "pipeline",
     "keep_freed_memory": "memory",
+    "search": "searching",
+    "Search": "search_results",
     "on_devices": "distribution",
     "join_processes": "distribution",
     "in_precision": "precision",
@@ -24,10 +27,16 @@ _LAZY = {
 
 __all__ = [
     "METRICS",
+    "PARAMETERS",
     "PRECISIONS",
     "PRESETS",
+    "SPACES",
     "TRAINERS",
+    "Choice",
     "Preset",
+    "Range",
+    "Search",
+    "SearchError",
     "Stage",
     "Training",
     "TrainingError",
@@ -39,6 +48,8 @@ __all__ = [
     "on_devices",
     "resolve_precision",
     "resolve_preset",
+    "resolve_space",
+    "search",
     "trainer_of",
 ]
 
