@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,44 @@ VIEWS = click.option(
 @click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
 @click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Score the dumb baselines beside.")
+@click.option("--precision", help="auto (by default), float32, mixed_float16 or mixed_bfloat16.")
+@click.option("--devices", metavar="NAMES", help="Train on several: all, or names such as gpu:0,gpu:1.")
+@click.option("--job-addresses", metavar="HOST:PORT", help="Of process 0, where several processes train together.")
+@click.option("--num-processes", type=click.IntRange(1), help="How many processes train together (JAX backend).")
+@click.option("--process-id", type=click.IntRange(0), help="Which of them this is, from 0.")
 @click.option("--out", metavar="DIR", help="The run's directory; by default models/MODEL_DATASET_PROTOCOL_SEED.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted, with its own settings.")
 @DATA_DIR
-def train(resume: str | None, **options: Any) -> None:
+def train(
+    resume: str | None,
+    devices: str | None,
+    job_addresses: str | None,
+    num_processes: int | None,
+    process_id: int | None,
+    **options: Any,
+) -> None:
     """Trains and scores a model, and prints the path of the report.
 
     \b
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol grouped --epochs 20
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
     Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
+    Example: braintumor-tf train --model EfficientNetB3 --dataset data/sartaj --weights imagenet --devices all
     """
     _check_train(resume, options)
+    names = devices.split(",") if devices and devices != "all" else devices
+    first = _join(job_addresses, num_processes, process_id)
+    if names:
+        from braintumor_tf.training.distribution import resolve_devices
+
+        resolve_devices(names)  # before the images are read
     from braintumor_tf.evaluation import resume_experiment
     from braintumor_tf.report import write_report
 
-    run = resume_experiment(resume) if resume else _start(**options)
+    run = resume_experiment(resume, show_progress=first, devices=names) if resume else _start(devices=names, **options)
+    if not first:
+        click.echo("trained; process 0 has the run and its report")
+        return
     report = write_report(run)
     _say_scores(run.metrics, run.predictions, run.manifest, run.config)
     click.echo(f"report: {report.resolve()}")
@@ -148,6 +171,17 @@ def predict(run: str, images: tuple[str, ...], views: int, as_json: bool) -> Non
         raise SystemExit(1)
 
 
+def _join(job_addresses: str | None, num_processes: int | None, process_id: int | None) -> bool:
+    """Joins the other processes, where there are any, and returns whether this is the first."""
+    if job_addresses is None and num_processes is None and "KERAS_DISTRIBUTION_NUM_PROCESSES" not in os.environ:
+        return True
+    from braintumor_tf.training import join_processes
+    from braintumor_tf.training.distribution import is_first_process
+
+    join_processes(job_addresses, num_processes, process_id)
+    return is_first_process()
+
+
 def _check_train(resume: str | None, options: dict[str, Any]) -> None:
     context = click.get_current_context()
     given = [name for name in options if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
@@ -181,7 +215,11 @@ def _start(
     from braintumor_tf.training import resolve_preset
 
     spec, seed = get_spec(model), options["seed"]
-    resolve_preset(options["preset"] or spec.preset_for(options["weights"]), epochs=options["epochs"])
+    resolve_preset(
+        options["preset"] or spec.preset_for(options["weights"]),
+        epochs=options["epochs"],
+        precision=options["precision"],
+    )
     model_of_noise = None if noise is None else noise_at(noise, severity)
     scans = [load(name, data_dir) for name in (dataset, external) if name is not None]
     manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]

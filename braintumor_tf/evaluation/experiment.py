@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.models import build, describe_weights, get_spec, resolve_classes
+from braintumor_tf.models.spec import PIPELINE
 from braintumor_tf.runs import Run
-from braintumor_tf.training import Preset, resolve_preset, trainer_of
+from braintumor_tf.training import Preset, TrainingError, resolve_preset, trainer_of
 
 
 def run_experiment(
@@ -37,6 +39,7 @@ def run_experiment(
     config: Mapping[str, Any] | None = None,
     show_progress: bool = True,
     resume: bool = False,
+    devices: str | Sequence[str] | None = None,
     **settings: Any,
 ) -> Run:
     """Trains one model on a split manifest and scores it, keeping everything in one run directory.
@@ -65,10 +68,13 @@ def run_experiment(
         resume: whether to go on where an earlier call with the same arguments was interrupted, killed even, in that
             directory: training from its last finished epoch, with the same result as if nothing had happened. A
             finished run is returned as it is; where there is none, one is started.
-        settings: training settings that replace the preset's: epochs, batch_size, learning_rate, and so on.
+        devices: what to train on, as `braintumor_tf.training.on_devices` takes it. Where `join_processes` was called,
+            every process trains and only the first one writes to `out`; a run that is resumed must lie where all can
+            read it.
+        settings: training settings that replace the preset's: epochs, batch_size, learning_rate, precision and so on.
 
     Returns:
-        The finished run.
+        The finished run; of several processes, those on other hosts have its directory only if they share it.
 
     Raises:
         BrainTumorError: of the step that failed; what came before it stays in the directory.
@@ -78,54 +84,79 @@ def run_experiment(
         >>> run.metrics["macro_f1"]["value"]
         0.87
     """
-    from braintumor_tf.models.network import as_predictor  # imports Keras
+    from braintumor_tf.training import in_precision, on_devices, resolve_precision
+    from braintumor_tf.training.distribution import check_agreement, is_first_process, wait_for_processes
 
     spec = get_spec(model)
     classes = classes_of(manifest) if classes is None else resolve_classes(classes)
     preset = resolve_preset(spec.preset_for(weights) if preset is None else preset, **settings)
-    built = build(model, classes, image_size, weights, dropout, head, seed)
+    preset = replace(preset, precision=resolve_precision(preset.precision))
+    with on_devices(devices) as names:
+        _check_devices(spec, names)
+        with in_precision(preset.precision):
+            built = build(model, classes, image_size, weights, dropout, head, seed)
+        everything = {
+            **(config or {}),
+            "model": model,
+            "classes": list(classes),
+            **_describe_input(built, model, weights),
+            "dropout": dropout,
+            "head": list(head),
+            "training": preset.as_dict(),
+            "noise": None if noise is None else describe(noise),
+            "baselines": baselines is True or sorted(baselines or {}),
+            "seed": seed,
+            "resamples": resamples,
+        }
+        first = is_first_process()
+        run = (Run.resume if resume else Run.create)(out, everything, manifest) if first else Run(out)
+        check_agreement(lambda: str([resume, run.finished]), "run")
+        if run.finished:
+            run.remove_checkpoint()
+            return run
+        manifest = run.manifest if resume and first else manifest
+        training = trainer_of(spec)(
+            built, manifest, run=run, preset=preset, noise=noise, seed=seed, show_progress=show_progress, resume=resume
+        )
+    if first:
+        run.write_predictions(predict(load_run_model(run), manifest, show_progress=show_progress))
+        if baselines is True:
+            baselines = dumb_baselines(manifest, classes, seed)
+        metrics = evaluate(run.predictions, manifest, classes, baselines or None, seed, resamples)
+        run.write_metrics({**metrics, "training": {**training.summary(), "devices": list(names)}})
+    wait_for_processes()  # until the run is scored
+    return run
+
+
+def _check_devices(spec: Any, names: Sequence[str]) -> None:
+    if names and spec.kind == PIPELINE:
+        raise TrainingError(f"{spec.name} is no network and trains on one processor; leave devices out")
+
+
+def _describe_input(built: Any, model: str, weights: str | Path) -> dict[str, Any]:
+    from braintumor_tf.models.network import as_predictor  # imports Keras
+
     size = as_predictor(built).image_size
-    everything = {
-        **(config or {}),
-        "model": model,
-        "classes": list(classes),
+    return {
         "image_size": list(size),
         "weights": str(weights),
         "weights_used": describe_weights(model, weights, size),
-        "dropout": dropout,
-        "head": list(head),
-        "training": preset.as_dict(),
-        "noise": None if noise is None else describe(noise),
-        "baselines": baselines is True or sorted(baselines or {}),
-        "seed": seed,
-        "resamples": resamples,
     }
-    run = (Run.resume if resume else Run.create)(out, everything, manifest)
-    if run.finished:
-        run.remove_checkpoint()
-        return run
-    manifest = run.manifest if resume else manifest
-    training = trainer_of(spec)(
-        built, manifest, run=run, preset=preset, noise=noise, seed=seed, show_progress=show_progress, resume=resume
-    )
-    run.write_predictions(predict(load_run_model(run), manifest, show_progress=show_progress))
-    if baselines is True:
-        baselines = dumb_baselines(manifest, classes, seed)
-    metrics = evaluate(run.predictions, manifest, classes, baselines or None, seed, resamples)
-    run.write_metrics({**metrics, "training": training.summary()})
-    return run
 
 
 _ARGUMENTS = ("model", "classes", "weights", "dropout", "head", "seed", "resamples")
 _DERIVED = ("image_size", "weights_used", "training", "noise", "baselines", "data_fingerprint", "environment")
 
 
-def resume_experiment(run: Run | str | Path, show_progress: bool = True) -> Run:
+def resume_experiment(
+    run: Run | str | Path, show_progress: bool = True, devices: str | Sequence[str] | None = None
+) -> Run:
     """Goes on with a run that was interrupted, from what its own ``config.json`` and ``manifest.csv`` say.
 
     Args:
         run: the run, or its directory; a k-fold run goes on with all its folds.
         show_progress: whether to show bars.
+        devices: as in `run_experiment`; they need not be those that it was started on.
 
     Returns:
         The finished run; one that is finished already is returned as it is.
@@ -144,7 +175,7 @@ def resume_experiment(run: Run | str | Path, show_progress: bool = True) -> Run:
     if has_folds(config):
         from braintumor_tf.evaluation.cross_validation import resume_folds  # which is made of experiments
 
-        return resume_folds(run, show_progress)
+        return resume_folds(run, show_progress, devices)
     if "fold" in config:
         raise RunError(f"{run.path}: is a fold of a k-fold run; resume the whole, {run.path.parent}")
     augmentation, baselines = config["training"]["augmentation"], config["baselines"]
@@ -163,6 +194,7 @@ def resume_experiment(run: Run | str | Path, show_progress: bool = True) -> Run:
         config={key: value for key, value in config.items() if key not in _ARGUMENTS + _DERIVED},
         show_progress=show_progress,
         resume=True,
+        devices=devices,
         **{key: config[key] for key in _ARGUMENTS},
     )
 

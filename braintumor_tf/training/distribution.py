@@ -26,8 +26,8 @@ def on_devices(devices: str | Sequence[str] | None = None) -> Iterator[tuple[str
     A step still takes ``batch_size`` images; every device computes its part of them, as equal as the number allows,
     and the weights move by the gradient of the whole batch. Loss, metrics, gradient clipping and the statistics of
     batch normalisation are those of the whole batch too, also in the last, smaller one of an epoch. So the training is
-    that of one device, but for rounding. Dropout differs on TensorFlow: there all devices use one mask, each for its own
-    images.
+    that of one device, but for rounding. Dropout differs on TensorFlow: there all devices use one mask, each for its
+    own images.
 
     Args:
         devices: ``"all"``, a name such as ``"gpu:0"``, several names, or None for the device that Keras takes by
@@ -181,6 +181,11 @@ def check_agreement(value: Callable[[], str], what: str) -> None:
                 f"the processes have another {what} each; start all with the same arguments and images, "
                 "and resume a run from a directory that all can read"
             )
+
+
+def wait_for_processes() -> None:
+    """Returns when all processes have come here; at once where there is one."""
+    check_agreement(str, "state")
 
 
 def part_of_this_process(batches: Any) -> Any:
