@@ -10,6 +10,8 @@ import click
 
 from braintumor_tf._version import __version__
 from braintumor_tf.commands import models
+from braintumor_tf.commands.explain import explain
+from braintumor_tf.commands.search import search
 from braintumor_tf.errors import BrainTumorError
 
 LEAK_EXIT_CODE = 3
@@ -180,7 +182,7 @@ def run(
             click.echo(f"report: {Path(result.results['report']).resolve()}")
 
 
-for command in (models.train, models.evaluate, models.predict):
+for command in (models.train, models.evaluate, models.predict, search, explain):
     main.add_command(command)
 
 

@@ -45,9 +45,9 @@ def draw_activations(
         directory: where the pictures go; it is made.
         image: the image for the views over it, ``(height, width)`` or ``(height, width, 1 | 3)``, 0 to 255, any number
             type, or a path. It is not changed.
-        view: ``"grid"``: a tile for each channel; ``"heat_maps"``: each channel over the image; ``"merged"``: the sum
-            of all channels, each scaled to 0..1, over the image. The two over the image leave out layers that have no
-            rows and columns.
+        view: ``"grid"``: a tile for each channel, scaled to 0..1 by itself; ``"heat_maps"``: each channel over the
+            image; ``"merged"``: the sum of all channels, each scaled to 0..1, over the image. The two over the image
+            leave out layers that have no rows and columns.
         channels: at most so many channels of a layer, those whose activations vary most, in their order; keract draws
             no number beside a tile.
         size: side of a grid in inches at matplotlib's resolution; keract fixes that of the other views.
@@ -97,6 +97,8 @@ def draw_activations(
 def _draw_grid(name: str, values: np.ndarray, directory: str, size: float) -> None:
     import keract  # imports TensorFlow
 
+    if values.ndim > 2:  # keract scales each tile by itself, but its colour bar is that of the last one
+        values = _scaled(values)
     with _quietly():
         keract.display_activations(
             {name: values}, cmap=COLOUR_MAP, save=True, directory=directory, fig_size=(size, size),
@@ -145,6 +147,12 @@ def _varied(values: np.ndarray, channels: int, drop_flat: bool) -> np.ndarray:
     elif drop_flat:
         chosen = chosen[:1]
     return values[..., chosen]
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    axes = tuple(range(values.ndim - 1))
+    lowest, spread = values.min(axis=axes), np.ptp(values, axis=axes)
+    return (values - lowest) / np.where(spread > 0, spread, 1)
 
 
 def _zero_to_one(image: Any) -> np.ndarray:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from braintumor_tf.report.data_plots import class_balance, group_sizes, image_sizes
+from braintumor_tf.report.explanation_plots import (
+    explanation_pages,
+    plot_explanations,
+    plot_right_and_wrong,
+    right_and_wrong,
+)
 from braintumor_tf.report.image_plots import predicted_grid, sample_grid, twin_pairs, worst_errors
 from braintumor_tf.report.interval_plots import leak_curve, score_intervals
+from braintumor_tf.report.layer_plots import plot_activations, plot_attention_heads, plot_filters
 from braintumor_tf.report.score_plots import confusion_matrix, precision_recall_curves, roc_curves
 from braintumor_tf.report.style import save_figure
 from braintumor_tf.report.training_plots import training_curves
@@ -19,6 +26,7 @@ from braintumor_tf.report.trust_plots import (
 __all__ = [
     "class_balance",
     "confusion_matrix",
+    "explanation_pages",
     "group_sizes",
     "image_sizes",
     "image_versions",
@@ -26,9 +34,15 @@ __all__ = [
     "localisation_scores",
     "masking_drops",
     "outside_scores",
+    "plot_activations",
+    "plot_attention_heads",
+    "plot_explanations",
+    "plot_filters",
+    "plot_right_and_wrong",
     "precision_recall_curves",
     "predicted_grid",
     "randomisation_curve",
+    "right_and_wrong",
     "roc_curves",
     "sample_grid",
     "save_figure",

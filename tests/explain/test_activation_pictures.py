@@ -86,10 +86,10 @@ def test_the_channels_that_vary_most_are_drawn(tmp_path, monkeypatch):
         real(activations, **settings)
 
     monkeypatch.setattr(keract, "display_activations", look)
-    ramp = np.linspace(0, 1, 25).reshape(1, 5, 5, 1)
-    values = ramp * np.linspace(1, 3, 40) * (np.arange(40) % 2)
+    ramps = np.stack([np.roll(np.linspace(0, 1, 25), turn).reshape(5, 5) for turn in range(40)], axis=-1)[None]
+    values = ramps * np.linspace(1, 3, 40) * (np.arange(40) % 2)
     draw_activations({"layer": values}, tmp_path, channels=4)
-    np.testing.assert_array_equal(drawn["layer"], values.astype(np.float32)[..., [33, 35, 37, 39]])
+    np.testing.assert_allclose(drawn["layer"], ramps[..., [33, 35, 37, 39]], atol=1e-6)
 
 
 def test_the_image_lies_grey_under_the_heat(tmp_path):
