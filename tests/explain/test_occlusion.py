@@ -68,6 +68,12 @@ def test_shares_are_of_each_side_and_rgb_is_covered_in_all_channels():
     np.testing.assert_allclose(whole, 240 / 255, atol=1e-6)
 
 
+def test_patches_overlap_by_half_unless_a_stride_is_given():
+    half = explain(READER, BRIGHT, patch=(5, 4), fill=0)
+    np.testing.assert_array_equal(half, explain(READER, BRIGHT, patch=(5, 4), stride=(2, 2), fill=0))
+    assert np.abs(half - explain(READER, BRIGHT, patch=(5, 4), stride=(5, 4), fill=0)).max() > 0.1
+
+
 def test_memory_is_bounded_by_the_batch_and_by_the_pixels(monkeypatch):
     reader = WindowReader(WINDOW)
     expected = explain(reader, BRIGHT, patch=3, stride=1, batch_size=7)
