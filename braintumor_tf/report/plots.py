@@ -13,6 +13,7 @@ from braintumor_tf.report.image_plots import predicted_grid, sample_grid, twin_p
 from braintumor_tf.report.interval_plots import leak_curve, score_intervals
 from braintumor_tf.report.layer_plots import plot_activations, plot_attention_heads, plot_filters
 from braintumor_tf.report.score_plots import confusion_matrix, precision_recall_curves, roc_curves
+from braintumor_tf.report.search_plots import search_trials
 from braintumor_tf.report.style import save_figure
 from braintumor_tf.report.training_plots import training_curves
 from braintumor_tf.report.trust_plots import (
@@ -47,6 +48,7 @@ __all__ = [
     "sample_grid",
     "save_figure",
     "score_intervals",
+    "search_trials",
     "training_curves",
     "twin_pairs",
     "worst_errors",
