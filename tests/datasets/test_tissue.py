@@ -127,7 +127,7 @@ def test_nuclei_keep_their_distance_and_those_of_carcinoma_are_larger_and_more_v
         assert len(found) > 100 and (gaps > 0.9 * (radius[:, None] + radius[None])).all()
         sizes[malignant] = radius
         inside, stain = found.painted(300)
-        assert inside.shape == (300, 300) and 0 <= inside.min() and inside.max() <= 1
+        assert inside.shape == (300, 300) and inside.min() >= 0 and inside.max() <= 1
         assert (stain[inside > 0.5] > 0.4).all()
     assert sizes[True].mean() > 1.1 * sizes[False].mean()
     assert sizes[True].std() > 1.5 * sizes[False].std()
