@@ -94,18 +94,15 @@ class GatheredOutputs:
     """
 
     def __init__(self, model: keras.Model):
-        self._variables = [[each.value for each in group] for group in _variables(model)]
+        groups = model.trainable_variables, model.non_trainable_variables
+        self._variables = [[each.value for each in group] for group in groups]
+        self._layout = jax.sharding.NamedSharding(model.variables[0].value.sharding.mesh, jax.sharding.PartitionSpec())
         self._step = jax.jit(lambda *values: model.stateless_call(*values, training=False)[0])
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Returns the outputs for a batch of images, which every process has whole."""
-        layout = jax.sharding.NamedSharding(self._variables[0][0].sharding.mesh, jax.sharding.PartitionSpec())
-        everywhere = jax.make_array_from_process_local_data(layout, images)
+        everywhere = jax.make_array_from_process_local_data(self._layout, images)
         return np.asarray(multihost_utils.process_allgather(self._step(*self._variables, everywhere), tiled=True))
-
-
-def _variables(model: keras.Model) -> tuple[list[keras.Variable], list[keras.Variable]]:
-    return model.trainable_variables, model.non_trainable_variables
 
 
 def _filled(array: np.ndarray, size: int) -> np.ndarray:
