@@ -120,8 +120,8 @@ def image_door(image_size: tuple[int, int], channels: int) -> tuple[Any, Any]:
 
     Returns:
         The input tensor, shape ``(batch, any, any, any)``, and the fitted one, ``(batch, height, width, channels)``,
-        float32 in 0..255.
+        float32 in 0..255 whatever the precision of the layers after it: bfloat16 has no room for fractions there.
     """
     images = keras.layers.Input(shape=(None, None, None), name="image")
-    fitted = SelectChannels(channels, name="channels")(images)
-    return images, FitSize(*image_size, name="size")(fitted)
+    fitted = SelectChannels(channels, dtype="float32", name="channels")(images)
+    return images, FitSize(*image_size, dtype="float32", name="size")(fitted)
