@@ -1,0 +1,466 @@
+"""Searching: repeatable, shared by processes, resumed after a kill, and blind to the test images."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+optuna = pytest.importorskip("optuna")
+
+from braintumor_tf.augment import ImageDataGenerator  # noqa: E402
+from braintumor_tf.cli import main  # noqa: E402
+from braintumor_tf.evaluation import run_experiment  # noqa: E402
+from braintumor_tf.training import (  # noqa: E402
+    PARAMETERS,
+    PRESETS,
+    SPACES,
+    Choice,
+    Preset,
+    Range,
+    Search,
+    SearchError,
+    TrainingError,
+    resolve_preset,
+    resolve_space,
+    search,
+    searching,
+    study,
+    study_sampling,
+    study_workers,
+)
+from braintumor_tf.training.search_space import check_space, space_as_dict, strengthened  # noqa: E402
+from tests.training.toy import small_cnn, toy_manifest  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SPACE = {"learning_rate": Range(1e-3, 3e-2, log=True), "epochs": Range(1, 2), "dropout": [0.0, 0.3]}
+COMPARED = ["state", "score", *SPACE, "best_epoch", "epochs_run", "seed"]
+
+# Joins a search in a process of its own; with a number, it kills itself in the first epoch of that trial.
+WORKER = """
+    import os, signal, sys
+    import braintumor_tf.training.searching as searching
+    from braintumor_tf.datasets import read_manifest
+    from tests.training.test_search import small_search, small_build
+    searching.build = small_build
+    manifest, out, storage, trials, deadly = sys.argv[1:]
+    train = searching._train
+    def killed(arguments, manifest, report, show):
+        if report.trial.number == int(deadly):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return train(arguments, manifest, report, show)
+    searching._train = killed
+    small_search(read_manifest(manifest), out, trials=int(trials), storage=storage or None)
+"""
+
+
+def small_build(model: str, seed: int, **arguments: Any) -> Any:
+    """A smaller network than the table's, so that a trial takes a second."""
+    return small_cnn(seed)
+
+
+def small_search(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Search:
+    settings = {"trials": 3, "space": SPACE, "preset": "smoke", "image_size": 32, "show_progress": False, **changes}
+    return search(manifest, "CNN", out, **settings)
+
+
+def worker(folder: Path, out: Path, trials: int, storage: str = "", deadly: int = -1) -> subprocess.Popen:
+    command = [sys.executable, "-c", textwrap.dedent(WORKER), str(folder / "manifest.csv"), str(out), storage]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.Popen(
+        [*command, str(trials), str(deadly)], cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("toy")
+    manifest = toy_manifest(folder / "images")
+    for path in manifest.loc[manifest["split"] == "test", "path"]:
+        Path(path).unlink()  # a search that reads one test image fails
+    manifest.to_csv(folder / "manifest.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(folder) -> pd.DataFrame:
+    return pd.read_csv(folder / "manifest.csv", dtype=str).astype({"width": int, "height": int})
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(searching, "build", small_build)
+
+
+@pytest.fixture(scope="module")
+def found(manifest, tmp_path_factory) -> Search:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(searching, "build", small_build)
+        return small_search(manifest, tmp_path_factory.mktemp("found"))
+
+
+def test_a_search_writes_its_trials_and_its_best_preset(found):
+    table = pd.read_csv(found.path / "trials.csv")
+    assert list(table["trial"]) == [0, 1, 2]
+    assert set(table["state"]) <= {"finished", "pruned"}
+    assert table["learning_rate"].between(1e-3, 3e-2).all()
+    assert set(table["epochs"]) <= {1, 2}
+    assert table["seed"].is_unique
+    assert found.score == table.loc[table["state"] == "finished", "score"].max()
+    best = table.set_index("trial").loc[found.number]
+    stage = found.preset.stages[-1]
+    assert (stage.learning_rate, stage.epochs, found.dropout) == pytest.approx(
+        tuple(best[["learning_rate", "epochs", "dropout"]])
+    )
+    assert resolve_preset(found.path / "best.json") == found.preset
+    about = json.loads((found.path / "search.json").read_text())
+    assert (about["seed"], about["dropout"], about["score"]) == (found.seed, found.dropout, found.score)
+
+
+def test_run_experiment_reproduces_the_best_trial(found, tmp_path, monkeypatch):
+    from braintumor_tf.evaluation import experiment
+
+    manifest = toy_manifest(tmp_path / "images")  # the same images, the test images among them
+    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(arguments[-1]))
+    run = run_experiment(
+        manifest, out=tmp_path / "run", baselines=False, resamples=10, show_progress=False, **found.arguments
+    )
+    assert run.metrics["training"]["best"]["score"] == found.score
+
+
+def test_one_process_repeats_a_search_also_in_several_calls_and_in_a_database(found, manifest, tmp_path):
+    storage = f"sqlite:///{tmp_path}/study.db"
+    small_search(manifest, tmp_path, trials=1, storage=storage)
+    again = small_search(manifest, tmp_path, storage=storage)
+    pd.testing.assert_frame_equal(again.trials[COMPARED], found.trials[COMPARED])
+    other = small_search(manifest, tmp_path / "other", trials=1, seed=1)
+    assert other.trials["learning_rate"][0] != found.trials["learning_rate"][0]
+
+
+@pytest.mark.parametrize("storage", ["", "sqlite:///{}/study.db"], ids=["journal", "sqlite"])
+def test_two_processes_share_one_search(folder, tmp_path, storage):
+    storage = storage.format(tmp_path)
+    workers = [worker(folder, tmp_path / "out", 4, storage) for _ in range(2)]
+    errors = [process.communicate(timeout=300)[1] for process in workers]
+    assert [process.returncode for process in workers] == [0, 0], errors
+    table = pd.read_csv(tmp_path / "out" / "trials.csv")
+    assert set(table["state"]) <= {"finished", "pruned"}
+    assert len(table) == 4
+    assert table["seed"].is_unique
+    assert table["learning_rate"].is_unique
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith("study")) == [
+        "best.json",
+        "search.json",
+        "trials.csv",
+    ]
+
+
+def test_a_killed_trial_is_tried_again_with_the_same_result(found, folder, manifest, tmp_path):
+    process = worker(folder, tmp_path, 3, deadly=1)
+    process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL
+    resumed = small_search(manifest, tmp_path)
+    table = resumed.trials
+    assert list(table["state"]).count("killed") == 1
+    assert list(table.loc[table["state"] == "killed", "trial"]) == [1]
+    kept = table[table["state"] != "killed"].sort_values("seed")[COMPARED].reset_index(drop=True)
+    wanted = found.trials.sort_values("seed")[COMPARED].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, wanted, check_dtype=False)
+    assert resumed.score == found.score
+
+
+def test_ctrl_c_keeps_finished_trials_and_the_search_goes_on(found, manifest, tmp_path, monkeypatch):
+    train = searching._train
+
+    def interrupted(arguments, rows, report, show):
+        if report.trial.number == 1:
+            raise KeyboardInterrupt
+        return train(arguments, rows, report, show)
+
+    monkeypatch.setattr(searching, "_train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small_search(manifest, tmp_path)
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert list(table["state"]) == ["finished", "killed", "waiting"]
+    monkeypatch.setattr(searching, "_train", train)
+    assert small_search(manifest, tmp_path).score == found.score
+
+
+def fake_training(scores: dict[int, Any]) -> Any:
+    """Stands for a training, where a test is about the study: a score, or an error to raise, for each trial."""
+
+    def train(arguments, manifest, report, show):
+        result = scores.get(report.trial.number, 0.5)
+        if isinstance(result, BaseException):
+            raise result
+        history = pd.DataFrame({"epoch": [1]})
+        return type("Trained", (), {"best": {"epoch": 1, "score": result}, "history": history})()
+
+    return train
+
+
+def test_a_failed_trial_counts_and_the_search_goes_on(manifest, tmp_path, monkeypatch):
+    errors = {0: TrainingError("the loss is not finite"), 1: MemoryError("too large")}
+    monkeypatch.setattr(searching, "_train", fake_training(errors))
+    result = small_search(manifest, tmp_path, trials=4)
+    assert list(result.trials["state"]) == ["failed", "failed", "finished", "finished"]
+    assert list(result.trials["reason"][:2]) == ["the loss is not finite", "too large"]
+    monkeypatch.setattr(searching, "_train", fake_training({0: TrainingError("first"), 1: TrainingError("second")}))
+    with pytest.raises(SearchError, match="none of 2 trials finished; the last one: second"):
+        small_search(manifest, tmp_path / "none", trials=2)
+
+
+def test_an_unexpected_error_is_raised_and_three_attempts_are_enough(manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "_train", fake_training({number: ZeroDivisionError() for number in range(3)}))
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            small_search(manifest, tmp_path, trials=2)
+    result = small_search(manifest, tmp_path, trials=2)
+    assert list(result.trials["state"]) == ["killed", "killed", "killed", "finished"]
+    assert list(result.trials["attempt"]) == [1, 2, 3, 1]
+    assert result.trials["seed"][:3].nunique() == 1
+
+
+def test_a_silent_trial_of_another_machine_is_given_up_after_a_while(manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "_train", fake_training({}))
+    names = iter(["another machine"])
+    monkeypatch.setattr(study, "host_name", lambda: next(names, study_workers.host_name()))
+    monkeypatch.setattr(searching, "_run_trial", lambda *arguments: (_ for _ in ()).throw(SystemExit))
+    with pytest.raises(SystemExit):
+        small_search(manifest, tmp_path, trials=1)
+    monkeypatch.undo()
+    monkeypatch.setattr(searching, "_train", fake_training({}))
+    waits = []
+    monkeypatch.setattr(searching.time, "sleep", waits.append)
+    monkeypatch.setattr(study_workers, "SILENT_SECONDS", 1.0)
+    result = small_search(manifest, tmp_path, trials=1)
+    assert waits
+    assert list(result.trials["state"]) == ["killed", "finished"]
+
+
+def test_a_result_that_others_gave_up_is_dropped(manifest, tmp_path, monkeypatch):
+    def train(arguments, rows, report, show):
+        if report.trial.number == 0:
+            report.trial.study.tell(0, state=optuna.trial.TrialState.FAIL)
+        return fake_training({})(arguments, rows, report, show)
+
+    monkeypatch.setattr(searching, "_train", train)
+    result = small_search(manifest, tmp_path, trials=1)
+    assert result.number == 1
+
+
+def test_the_last_place_goes_to_one_of_two(manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "_train", fake_training({}))
+    counts, calls = study.counts, []
+
+    def late(trial):
+        calls.append(trial.number)
+        return counts(trial) and len(calls) > 1  # this process has not yet seen that the place is taken
+
+    small_search(manifest, tmp_path, trials=1)
+    monkeypatch.setattr(study, "counts", late)
+    assert len(small_search(manifest, tmp_path, trials=1).trials) == 1
+
+
+def test_hopeless_trials_are_ended_early():
+    def learn(trial, scores):
+        report = study_sampling.ReportToStudy(trial, "val_macro_f1", len(scores))
+        for epoch, score in enumerate(scores):
+            report.on_epoch_end(epoch, {"val_macro_f1": score})
+        return report.best
+
+    shared = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(5, 3))
+    for epochs in (4, 5, 10, 20, 40):
+        trial = shared.ask()
+        shared.tell(trial, learn(trial, np.linspace(0.1, 0.9, epochs)))
+        assert set(trial.storage.get_trial(trial._trial_id).intermediate_values) <= set(range(1, 11))
+    with pytest.raises(optuna.TrialPruned, match="after 6 epochs"):
+        learn(shared.ask(), np.linspace(0.1, 0.3, 20))
+    assert learn(shared.ask(), np.linspace(0.1, 0.95, 60)) == 0.95  # long trainings rise later, and are not cut for it
+
+
+def tried(folder: Path) -> list[str]:
+    """All that a journal file holds beside the words that someone opened it with."""
+    return [line for line in (folder / "study.log").read_text().splitlines() if '"op_code":0' not in line]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"space": {**SPACE, "epochs": Range(1, 3)}}, "space.epochs.high"),
+        ({"preset": PRESETS["scratch"]}, "preset.augmentation"),
+        ({"seed": 1}, "seed"),
+        ({"prune": False}, "prune"),
+        ({"image_size": 40}, "image_size"),
+        ({"data": True}, "data"),
+    ],
+)
+def test_another_search_is_not_joined(found, manifest, changes, named):
+    changed = dict(changes)
+    rows = manifest.assign(md5="another") if changed.pop("data", False) else manifest
+    before = tried(found.path)
+    with pytest.raises(SearchError, match=f"another .*{named}"):
+        small_search(rows, found.path, **changed)
+    assert tried(found.path) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space": ["learning_rat"]}, "learning_rat: no such parameter; there are learning_rate, epochs"),
+        ({"space": {"epochs": Range(5, 1)}}, "epochs: .* is no range"),
+        ({"space": {"epochs": Range(0.5, 2)}}, "whole numbers"),
+        ({"space": {"epochs": Range(0, 2)}}, "epochs must be at least 1, not 0"),
+        ({"space": {"dropout": Range(0.0, 1.0)}}, "dropout must be a share"),
+        ({"space": {"learning_rate": {"from": 1}}}, "is no range"),
+        ({"space": {"trains": [2, 400]}}, "blocks, so not the last 400"),
+        ({"space": {}}, "nothing to search"),
+        ({"space": ["epochs"], "epochs": 3}, "epochs: given a value and searched as well"),
+        ({"trials": 0}, "trials must be at least 1"),
+        ({"storage": "sqlite:////no/such/folder/study.db"}, "the study cannot be opened"),
+        ({"preset": "best.json"}, "no such preset file"),
+    ],
+)
+def test_wrong_arguments_are_named(manifest, tmp_path, changes, message):
+    with pytest.raises(TrainingError, match=message):
+        small_search(manifest, tmp_path, **changes)
+
+
+def test_a_pipeline_has_nothing_to_search(manifest, tmp_path):
+    with pytest.raises(SearchError, match="PCA is not trained in epochs"):
+        search(manifest, "PCA", tmp_path)
+
+
+def test_a_missing_split_is_named(manifest, tmp_path):
+    with pytest.raises(TrainingError, match="no image is in the validation split"):
+        small_search(manifest[manifest["split"] != "validation"], tmp_path)
+
+
+def test_without_optuna_one_line_says_what_to_install(manifest, tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("braintumor_tf.training.study")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(SearchError, match=r'pip install "braintumor_tf\[tune\]"$'):
+        small_search(manifest, tmp_path)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_default_space_fits_its_preset_and_holds_the_epochs(name):
+    space = resolve_space(None, name)
+    check_space(space, PRESETS[name], 0.5)
+    assert "epochs" in space
+    assert set(space) <= set(PARAMETERS)
+    assert resolve_space(json.loads(json.dumps(space_as_dict(space))), name) == space
+    assert list(resolve_space(None, name, fixed=["epochs"])) == [key for key in space if key != "epochs"]
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        PRESETS["scratch"].augmentation,
+        {"zoom_range": [0.5, 2.0], "brightness_range": [0.2, 1.5], "width_shift_range": 3, "height_shift_range": 1.5},
+        {"width_shift_range": [-4, 4], "shear_range": 5, "vertical_flip": True, "fill_mode": "reflect"},
+    ],
+)
+def test_strength_scales_augmentation(augmentation):
+    image = np.random.default_rng(0).uniform(0, 255, (32, 32, 1)).astype("float32")
+
+    def change(strength: float) -> float:
+        generator = ImageDataGenerator(**strengthened(augmentation, strength), seed=0)
+        moved = [generator.random_transform(image, seed=seed) for seed in range(20)]
+        return float(np.mean([np.abs(each - image).mean() for each in moved]))
+
+    assert change(0) == 0
+    assert strengthened(augmentation, 1) == dict(augmentation)
+    assert 0 < change(0.3) <= change(1)
+    change(3)  # stays within what the generator accepts
+
+
+def test_the_model_of_a_trial_is_freed(manifest, tmp_path, monkeypatch):
+    models = []
+
+    def remembered(*arguments, **settings):
+        model = small_build(*arguments, **settings)
+        models.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(searching, "build", remembered)
+    small_search(manifest, tmp_path, trials=1, space={"dropout": [0.0]}, epochs=1)
+    gc.collect()
+    assert [reference() for reference in models] == [None]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("[1]", "no preset"), ("{", "no preset"), ('{"stages": [{"epoch": 1}]}', "no preset"), (None, "no such preset")],
+)
+def test_a_file_that_is_no_preset_is_named(tmp_path, content, message):
+    path = tmp_path / "best.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(TrainingError, match=message):
+        resolve_preset(str(path))
+
+
+def test_a_preset_with_a_function_is_not_read_from_a_file(tmp_path):
+    from braintumor_tf.files import write_json
+
+    preset = Preset(augmentation={"preprocessing_function": np.negative, "rotation_range": 5})
+    write_json(tmp_path / "best.json", preset.as_dict())
+    with pytest.raises(TrainingError, match="preprocessing_function is a function"):
+        resolve_preset(tmp_path / "best.json")
+
+
+def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from braintumor_tf.datasets import write_synthetic
+    from braintumor_tf.evaluation import experiment
+
+    images = write_synthetic(
+        tmp_path / "images", patients_per_class=6, slices_per_patient=2, image_size=64,
+        byte_copies=0, reencoded_copies=0, label_conflicts=0, show_progress=False,
+    )  # fmt: skip
+    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(arguments[-1]))
+    out = tmp_path / "out"
+    words = [
+        "search",
+        "--model",
+        "CNN",
+        "--dataset",
+        str(images),
+        "--trials",
+        "2",
+        "--preset",
+        "smoke",
+        "--out",
+        str(out),
+    ]
+    words += ["--image-size", "32"]
+    wrong = CliRunner().invoke(main, [*words, "--only", "rate"])
+    assert (wrong.exit_code, wrong.stderr.count("\n")) == (1, 1)
+    assert "rate: no such parameter" in wrong.stderr
+    done = CliRunner().invoke(main, [*words, "--only", "dropout", "--epochs", "1", "--train"])
+    assert done.exit_code == 0, done.output
+    assert "best: trial" in done.stdout
+    assert (out / "best" / "report.html").is_file()
+    config = json.loads((out / "best" / "config.json").read_text())
+    assert config["dropout"] == json.loads((out / "search.json").read_text())["dropout"]
+    (tmp_path / "space.json").write_text('{"dropout": {"low": 0.0, "high": 0.5}}')
+    again = CliRunner().invoke(main, [*words, "--space", str(tmp_path / "space.json"), "--epochs", "1", "--json"])
+    assert json.loads(again.stdout)["trials"] == 2
+
+
+def test_choices_keep_their_values():
+    assert resolve_space({"trains": ["all", 4]}) == {"trains": Choice(("all", 4))}
