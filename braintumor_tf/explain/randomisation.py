@@ -28,6 +28,8 @@ GRID = 64
 ORIGINAL = "original"
 OTHER_IMAGE = "another image"
 
+_ROUNDING = 1e-4
+
 _CONSTANTS = {"bias": 0.0, "beta": 0.0, "moving_mean": 0.0, "gamma": 1.0, "moving_variance": 1.0}
 """Values that weights of these names have before training."""
 
@@ -66,7 +68,8 @@ def randomisation_check(
         One row a step: `step`, `down_to` (the lowest layer that is random), `random_share` (of the weights),
         `spearman` (rank correlation of the pixels with the original map; 0 where a map is the same everywhere) and
         `ssim` (structural similarity), each with `…_low` and `…_high`, the 95 % interval over groups; `empty` (maps
-        that are 0 all over), `images`.
+        that are 0 all over), `images`. Images whose original map is the same everywhere are left out, since it cannot
+        change; where all are (a feature map of one cell), `images` is 0 and the scores are NaN.
 
     Raises:
         ExplanationError: the model is no network, there are no steps, or as `explain`.
@@ -143,6 +146,11 @@ def randomise(layer: keras.layers.Layer, generator: np.random.Generator) -> None
         weight.assign(values)
 
 
+def flat(heat: np.ndarray) -> bool:
+    """Whether a map is the same everywhere, but for rounding."""
+    return float(heat.max() - heat.min()) < _ROUNDING
+
+
 def similarities(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compares maps image by image.
 
@@ -156,8 +164,7 @@ def similarities(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.
     """
     ranks, structure = [], []
     for one, other in zip(first, second):
-        flat = one.min() == one.max() or other.min() == other.max()
-        ranks.append(0.0 if flat else float(spearmanr(one, other, axis=None).statistic))
+        ranks.append(0.0 if flat(one) or flat(other) else float(spearmanr(one, other, axis=None).statistic))
         structure.append(float(structural_similarity(one, other, data_range=1.0)))
     return np.array(ranks), np.array(structure)
 
@@ -172,11 +179,15 @@ def _row(
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    ranks, structure = similarities(original, maps)
+    says = np.array([not flat(heat) for heat in original], bool)
     row: dict[str, Any] = {"step": step, "down_to": down_to, "random_share": share}
-    for key, entry in mean_scores({"spearman": ranks, "ssim": structure}, groups, resamples, seed).items():
-        row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
-    return {**row, "empty": int((maps.max(axis=(1, 2)) <= 0).sum()), "images": len(maps)}
+    row |= {f"{key}{end}": np.nan for key in ("spearman", "ssim") for end in ("", "_low", "_high")}
+    if says.any():
+        ranks, structure = similarities(original[says], maps[says])
+        numbers = np.unique(groups[says], return_inverse=True)[1]
+        for key, entry in mean_scores({"spearman": ranks, "ssim": structure}, numbers, resamples, seed).items():
+            row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
+    return {**row, "empty": int((maps.max(axis=(1, 2)) <= 0).sum()), "images": int(says.sum())}
 
 
 def _predicted(subject: Subject, images: Any, batch_size: int) -> list[int]:

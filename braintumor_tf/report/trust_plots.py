@@ -64,6 +64,8 @@ def randomisation_curve(table: pd.DataFrame, title: str = "Does the map depend o
     """
     if table.empty:
         return message_figure("the check was not made", title)
+    if not table["images"].max():
+        return message_figure("the maps are the same everywhere, so they cannot change", title)
     other = table[table["step"] == "another image"]
     steps = table[table["step"] != "another image"].reset_index(drop=True)
     figure, axes = new_figure(5.2, 4.4)

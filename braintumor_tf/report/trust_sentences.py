@@ -66,6 +66,11 @@ def _randomisation_sentences(explanations: Mapping[str, Any]) -> list[str]:
     other = next((row for row in rows if row["step"] == "another image"), None)
     if not steps:
         return []
+    if not steps[-1]["images"]:
+        return [
+            f"The maps of {explanations['method']} are the same everywhere, so nothing can be said of them: its layer "
+            "has one cell at this image size."
+        ]
     text = (
         f"With all weights random, the maps of {explanations['method']} have a rank correlation of "
         f"{_text(steps[-1]['spearman'])} with those of the trained network"

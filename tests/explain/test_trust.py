@@ -230,3 +230,18 @@ def test_images_are_drawn_from_all_groups_first():
     rows = pd.DataFrame({"path": list("abcdefgh"), "group": ["1"] * 5 + ["2", "", ""]})
     assert sorted(draw_images(rows, 4, seed=3)["group"]) == ["", "", "1", "2"]
     assert len(draw_images(rows, 20)) == 8
+
+
+def test_maps_that_cannot_change_are_not_called_changed():
+    from braintumor_tf.models import build
+    from braintumor_tf.report.trust_plots import randomisation_curve
+    from braintumor_tf.report.trust_sentences import trust_sentences
+
+    images = np.random.default_rng(0).uniform(0, 255, (3, 40, 40, 1))
+    network = build("CNN", image_size=32, seed=0)  # its last feature map has one cell
+    table = explain.randomisation_check(network, images, steps=2, resamples=10, show_progress=False)
+    assert (table["images"] == 0).all() and table["spearman"].isna().all() and table["ssim"].isna().all()
+    outside = [{"shown": WHOLE, "balanced_accuracy": {"value": 0.5, "low": None, "high": None}, "constant": 0.25}]
+    found = {"outside": outside, "method": "grad_cam", "randomisation": as_records(table)}
+    assert "nothing can be said" in trust_sentences(found)[1]
+    assert not randomisation_curve(table).axes[0].lines
