@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageOps
 
 from braintumor_tf.datasets.reading import open_image
 from braintumor_tf.errors import ImageReadError
@@ -29,18 +29,26 @@ from braintumor_tf.report.style import (
 TILE = 150
 """Side of a thumbnail in pixels."""
 
+COLOURED = 4.0
+"""Mean difference of the strongest and the weakest channel, of 255, from which a picture counts as one in colour."""
+
 Tile = tuple[str, str, str]
 """Path, caption and colour of the frame."""
 
 
 def thumbnail(path: str | Path, side: int = TILE) -> Image.Image | None:
-    """Reads an image as a grey thumbnail on a black square of `side` pixels; None where it cannot be read."""
+    """Reads an image as a thumbnail on a black square of `side` pixels; None where it cannot be read.
+
+    Small images are enlarged. Pictures in colour stay so; grey ones that are stored as RGB become grey.
+    """
     try:
-        image = open_image(path).convert("L")
+        image = open_image(path)
     except ImageReadError:
         return None
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    square = Image.new("L", (side, side))
+    image = ImageOps.contain(image, (side, side), Image.Resampling.LANCZOS)
+    if image.mode == "RGB" and np.ptp(np.asarray(image, np.int16), axis=-1).mean() < COLOURED:
+        image = image.convert("L")
+    square = Image.new(image.mode, (side, side))
     square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return square
 
@@ -115,9 +123,10 @@ def twin_pairs(pairs: Iterable[tuple[str, str, str]], title: str = "Twins") -> F
         chart.set_axis_off()
     for chart, (first, second, caption) in zip(axes.ravel(), pairs, strict=False):
         halves = [thumbnail(path) for path in (first, second)]
-        gap = np.full((TILE, 6), 255, dtype=np.uint8)
-        pixels = [np.full((TILE, TILE), 235, dtype=np.uint8) if half is None else np.asarray(half) for half in halves]
-        chart.imshow(np.hstack([pixels[0], gap, pixels[1]]), cmap="gray", vmin=0, vmax=255)
+        gap = np.full((TILE, 6, 3), 255, dtype=np.uint8)
+        blank = Image.new("L", (TILE, TILE), 235)
+        pixels = [np.asarray((half or blank).convert("RGB")) for half in halves]
+        chart.imshow(np.hstack([pixels[0], gap, pixels[1]]))
         chart.set_axis_off()
         chart.set_title(
             "\n".join(shorten(line, 34) for line in caption.split("\n")[:2]), fontsize=9, fontweight="normal"

@@ -90,7 +90,7 @@ def embed_file(path: str | Path) -> str:
 
 
 def embed_thumbnail(path: str | Path, side: int = 160) -> str | None:
-    """Returns a square grey thumbnail of an image file as a ``data:`` address; None where it cannot be read."""
+    """Returns a square thumbnail of an image file as a ``data:`` address; None where it cannot be read."""
     image = thumbnail(path, side)
     return None if image is None else embed_image(image, "jpeg")
 
