@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ KILLED = """
 def cnn_folds(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Run:
     settings = {"baselines": False, "resamples": 20, "folds": 2, "show_progress": False, **CNN, **changes}
     return run_folds(manifest, "CNN", out, resume=True, config={"dataset": "toy"}, **settings)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_baselines() -> Iterator[None]:
+    """Leaves out the baselines that grow trees, which take most of the time and are tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("metadata", "border"):
+            patch.delitem(BASELINES, name)
+        yield
 
 
 def hashed(manifest: pd.DataFrame) -> pd.DataFrame:

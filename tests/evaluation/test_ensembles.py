@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from braintumor_tf.evaluation import (
     validation_weights,
 )
 from braintumor_tf.files import write_csv
+from braintumor_tf.leakage.baselines import BASELINES
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
 from tests.training.toy import toy_manifest
@@ -59,6 +61,15 @@ def table(seed: int, strength: float = 0.0, images: int = 60, split: str = "vali
 
 def log_loss(frame: pd.DataFrame) -> float:
     return float(np.mean([-np.log(row[f"p_{row['label']}"]) for row in frame.to_dict("records")]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_baselines() -> Iterator[None]:
+    """Leaves out the baselines that grow trees, which take most of the time and are tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("metadata", "border"):
+            patch.delitem(BASELINES, name)
+        yield
 
 
 def hashed(manifest: pd.DataFrame) -> pd.DataFrame:
