@@ -69,6 +69,16 @@ def test_dead_channels_are_no_trouble(dead, view, tmp_path):
     assert path.is_file()
 
 
+def test_dead_channels_add_nothing_to_the_sum(tmp_path):
+    alive = GENERATOR.uniform(0, 1, (1, 6, 7, 3))
+    mixed = np.concatenate([alive[..., :1], np.full((1, 6, 7, 2), 0.25), alive[..., 1:]], axis=-1)
+    one, other = (
+        draw_activations({"layer": values}, tmp_path / str(values.shape[-1]), IMAGE, "merged")[0]
+        for values in (alive, mixed)
+    )
+    assert np.array_equal(pixels(one), pixels(other))
+
+
 def test_names_with_slashes_stay_whole_and_apart(tmp_path):
     values = GENERATOR.uniform(0, 1, (1, 4, 4, 1))
     written = draw_activations({"block/a": values, "block/b": values}, tmp_path)
