@@ -28,9 +28,9 @@ class Run:
     """A run directory, read and written file by file, each file atomically.
 
     Files: ``config.json``, ``manifest.csv``, ``history.csv``, ``model.keras`` (or the baseline's own format),
-    ``predictions.csv``, ``metrics.json``, ``figures/*.png``, ``report.html``. ``metrics.json`` is written last of
-    what is scored, so a run that has one is finished; until then ``checkpoint/`` holds what an interrupted training
-    needs to go on.
+    ``predictions.csv``, ``calibration.json``, ``metrics.json``, ``figures/*.png``, ``report.html``. ``metrics.json``
+    is written last of what is scored, so a run that has one is finished; until then ``checkpoint/`` holds what an
+    interrupted training needs to go on.
 
     Args:
         path: the directory; it is made by `create`, and must exist for `open`.
@@ -164,6 +164,12 @@ class Run:
         path = self.path / "explanations.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """What `evaluation.calibrate_run` found, or None where there is nothing to calibrate on or it was not asked."""
+        path = self.path / "calibration.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
     def write_history(self, history: pd.DataFrame) -> None:
         """Writes ``history.csv``."""
         write_csv(self.path / "history.csv", history)
@@ -175,6 +181,10 @@ class Run:
     def write_explanations(self, found: Mapping[str, Any]) -> None:
         """Writes ``explanations.json``."""
         write_json(self.path / "explanations.json", dict(found))
+
+    def write_calibration(self, found: Mapping[str, Any]) -> None:
+        """Writes ``calibration.json``."""
+        write_json(self.path / "calibration.json", dict(found))
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes ``metrics.json``, which marks the run as finished, and removes the checkpoint."""

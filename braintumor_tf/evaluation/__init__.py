@@ -4,7 +4,10 @@ Importing this imports no Keras; predicting does so when it is asked for.
 """
 
 from braintumor_tf.evaluation.again import Evaluation, evaluate_run, evaluate_runs, predict_files
+from braintumor_tf.evaluation.calibrating import calibrate_run, measure_calibration
+from braintumor_tf.evaluation.calibration import calibration_scores, reliability_table
 from braintumor_tf.evaluation.combining import combine, validation_weights
+from braintumor_tf.evaluation.conformal import conformal_sets, fit_thresholds
 from braintumor_tf.evaluation.cross_validation import resume_folds, run_folds
 from braintumor_tf.evaluation.ensembles import run_ensemble
 from braintumor_tf.evaluation.errors import EvaluationError
@@ -12,7 +15,9 @@ from braintumor_tf.evaluation.experiment import resume_experiment, run_experimen
 from braintumor_tf.evaluation.members import Ensemble
 from braintumor_tf.evaluation.predictions import load_run_model, predict, predictions_frame
 from braintumor_tf.evaluation.scoring import error_kinds, evaluate
+from braintumor_tf.evaluation.selective import coverage_at_risk, risk_coverage_curve
 from braintumor_tf.evaluation.tables import error_table, summary_table
+from braintumor_tf.evaluation.temperature import fit_temperature, scale_predictions
 from braintumor_tf.evaluation.views import VIEWS
 
 __all__ = [
@@ -20,21 +25,31 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "EvaluationError",
+    "calibrate_run",
+    "calibration_scores",
     "combine",
+    "conformal_sets",
+    "coverage_at_risk",
     "error_kinds",
     "error_table",
     "evaluate",
     "evaluate_run",
     "evaluate_runs",
+    "fit_temperature",
+    "fit_thresholds",
     "load_run_model",
+    "measure_calibration",
     "predict",
     "predict_files",
     "predictions_frame",
+    "reliability_table",
     "resume_experiment",
     "resume_folds",
+    "risk_coverage_curve",
     "run_ensemble",
     "run_experiment",
     "run_folds",
+    "scale_predictions",
     "summary_table",
     "validation_weights",
 ]

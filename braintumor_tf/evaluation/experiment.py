@@ -12,6 +12,7 @@ import pandas as pd
 from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
 from braintumor_tf.errors import RunError
+from braintumor_tf.evaluation.calibrating import calibrate_run
 from braintumor_tf.evaluation.members import has_folds
 from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
@@ -46,7 +47,8 @@ def run_experiment(
 
     The steps: the configuration and the manifest are written; the model is trained on the training images and chosen
     on the validation images; it is loaded again from its file, and that loaded model predicts validation and test,
-    so what is scored is what is on disk; the test predictions are scored; ``metrics.json`` comes last.
+    so what is scored is what is on disk; the test predictions are scored, and calibrated on the validation ones
+    (`calibrate_run`); ``metrics.json`` comes last.
 
     Args:
         manifest: a manifest with groups and the splits ``train``, ``validation`` and ``test``.
@@ -123,6 +125,8 @@ def run_experiment(
         if baselines is True:
             baselines = dumb_baselines(manifest, classes, seed)
         metrics = evaluate(run.predictions, manifest, classes, baselines or None, seed, resamples)
+        if set(run.predictions["split"]) >= {"validation", "test"}:
+            calibrate_run(run)
         run.write_metrics({**metrics, "training": {**training.summary(), "devices": list(names)}})
     wait_for_processes()  # until the run is scored
     return run

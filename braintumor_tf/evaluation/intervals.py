@@ -95,3 +95,28 @@ def mean_scores(
     means, draws = mean_draws(np.column_stack(list(columns.values())), groups, resamples, seed)
     found = [None] * len(columns) if draws is None else draws.T
     return {name: score(mean, drawn) for name, mean, drawn in zip(columns, means, found)}
+
+
+def share_scores(
+    columns: Mapping[str, tuple[np.ndarray, np.ndarray]], groups: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> dict[str, dict[str, float | None]]:
+    """Returns means over some of the images as scores: each column is values and which images count, bool.
+
+    A mean over no image is undefined: its value and its interval are None.
+
+    Example:
+        >>> hit, answered = np.array([1.0, 0.0, 1.0]), np.array([True, False, True])
+        >>> share_scores({"hit": (hit, answered)}, group_numbers(["a", "a", "b"]))["hit"]["value"]
+        1.0
+    """
+    values, inside = (np.column_stack([pair[which] for pair in columns.values()]).astype(float) for which in (0, 1))
+    values = values * inside
+
+    def shares(weights: np.ndarray) -> np.ndarray:
+        counted = weights @ inside
+        return np.divide(weights @ values, counted, out=np.full(counted.shape, np.nan), where=counted > 0)
+
+    found = shares(np.ones((1, len(groups))))[0]
+    draws = [shares(weights) for weights in group_weights(groups, resamples, seed)] if groups.max() > 0 else []
+    drawn = np.concatenate(draws).T if draws else [None] * len(columns)
+    return {name: score(value, each) for name, value, each in zip(columns, found, drawn)}
