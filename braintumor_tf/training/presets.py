@@ -44,7 +44,8 @@ class Stage:
         views: only for ``"head"``: of how many views of the training images the features are computed once and kept,
             instead of running the frozen backbone in every epoch; a view is what augmentation and noise make of the
             images in one epoch, and epochs use them in turn. None is one view where there is neither augmentation nor
-            noise, which changes nothing but the time, and no keeping otherwise; 0 is no keeping.
+            noise, which changes little but the time (`braintumor_tf.training.features.stage_inputs`), and no keeping
+            otherwise; 0 is no keeping.
     """
 
     name: str = "training"
@@ -128,7 +129,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "scratch": Preset(augmentation=dict(AUGMENTATION)),
         "transfer": Preset(
             stages=(
-                Stage("head", epochs=2, learning_rate=2e-3, warmup=0.0, trains=HEAD),
+                Stage("head", epochs=20, learning_rate=2e-3, warmup=0.0, trains=HEAD, views=2),
                 Stage("fine_tuning", epochs=20, learning_rate=1e-3, warmup=0.1, trains=ALL),
             ),
             weight_decay=0.05,
@@ -143,8 +144,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 see that the road is open, ``pca`` for the pipeline, which reads the class weights, the monitor and no more.
 
 ``transfer`` first fits the head on the frozen backbone, because the large gradients of a random head would spoil
-pretrained features; then the whole network at a lower rate. Batch normalisation keeps ImageNet's statistics in the
-first stage; in the second they follow the new images with the momentum that models are built with
+pretrained features; its 20 epochs use the features of two views, which cost two passes through the backbone. Then it
+trains the whole network at a lower rate. Batch normalisation keeps ImageNet's statistics in the first stage; in the
+second they follow the new images with the momentum that models are built with
 (`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
 
 _OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains", "views")
@@ -165,7 +167,7 @@ def resolve_preset(preset: str | Path | Preset, **settings: Any) -> Preset:
 
     Example:
         >>> [stage.epochs for stage in resolve_preset("transfer", epochs=5).stages]
-        [3, 5]
+        [20, 5]
     """
     if isinstance(preset, Path) or str(preset).endswith(".json"):
         preset = read_preset(preset)
