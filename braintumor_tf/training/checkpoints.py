@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -92,6 +93,11 @@ class Checkpoint(keras.callbacks.Callback):
                 about=np.array(json.dumps(about)),
                 **{f"{kind}_{index}": value for kind, values in arrays.items() for index, value in enumerate(values)},
             )
+
+    def digest(self) -> str:
+        """Returns the SHA-256 of the file, empty where there is none."""
+        path = None if self.run is None else self.run.checkpoint / FILE
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else ""
 
     def restore(self, model: keras.Model) -> list[np.ndarray]:
         """Brings model, history and best epoch to where the checkpoint left them, if there is one.

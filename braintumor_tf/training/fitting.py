@@ -123,8 +123,8 @@ def fit(
     checkpoint = Checkpoint(run, {"training": preset.as_dict(), "seed": seed}, history, best, writes=first)
     if run is not None and first and not resume:
         run.remove_checkpoint()
+    check_agreement(lambda: str([checkpoint.settings, resume and checkpoint.digest(), _content(manifest)]), "training")
     state = checkpoint.restore(model) if resume else []
-    check_agreement(lambda: str([checkpoint.settings, checkpoint.position, _content(manifest)]), "training")
     before = sum(row["seconds"] for row in history.rows)
     bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress and first, checkpoint.position.epoch)
     started = time.perf_counter()

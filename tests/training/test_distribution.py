@@ -120,6 +120,7 @@ SEVERAL = """
     refused("devices", lambda: train("none", ["cpu:0"], make=False))
     _, trained = train("processes", make=number == 0, dropout=0.5)
     say(number, [float(np.abs(weight).sum()) for weight in trained.model.get_weights()])
+    refused("apart", lambda: train("processes", make=False, resume=True))
     run = run_experiment(
         manifest, "CNN", folder / "scored", image_size=32, preset="smoke", epochs=1, batch_size=75,
         baselines=False, resamples=20, show_progress=False,
@@ -201,6 +202,7 @@ def test_two_processes_train_as_one_and_only_the_first_writes(folder):
     answers = [dict(lines) for lines in _finish(*started)]
     _assert_equal_runs(folder / "processes", folder / "process")
     assert answers[0][0] == answers[1][1] and "all" in answers[0]["devices"]
+    assert all("directory that all can read" in answer["apart"] for answer in answers)
     assert not (folder / "other_host").exists()
     assert Run(folder / "scored").finished and not Run(folder / "scored").checkpoint.exists()
 
