@@ -168,7 +168,9 @@ def _write(
     if asked is not None and asked != predicted:
         title += f", what speaks for {asked} ({says[asked]:.2f})"
     figure = plot_explanations([image], [heat], [predicted], [says[predicted]], title=title)
-    return save_figure(figure, out / f"{name}.png", limit=400_000), write_map(out / f"{name}_map.png", heat)
+    written = save_figure(figure, out / f"{name}.png", limit=400_000), write_map(out / f"{name}_map.png", heat)
+    figure.clear()  # a figure is full of circles, which would wait for the garbage collector
+    return written
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
