@@ -138,38 +138,69 @@ def evaluate(
 @click.argument("run")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @VIEWS
+@click.option("--abstain", is_flag=True, help='Answer "unknown" unless exactly one class is plausible.')
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="How often the plausible classes must hold the true one, such as 0.95; goes with --abstain.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def predict(run: str, images: tuple[str, ...], views: int, as_json: bool) -> None:
+def predict(
+    run: str, images: tuple[str, ...], views: int, abstain: bool, coverage: float | None, as_json: bool
+) -> None:
     """Names the class of each IMAGE and the probability of every class. Exits with 1 if one cannot be read.
 
     A k-fold run answers with the mean of its folds, an ensemble with that of its members.
+
+    With --abstain or --coverage the answer is a class only where the set of plausible classes, made from the run's
+    validation images, holds exactly one; the set and the calibrated probabilities are shown.
 
     Research use only, never diagnosis.
 
     \b
     Example: braintumor-tf predict models/CNN_sartaj_grouped_0 slice_1.png slice_2.jpg
+    Example: braintumor-tf predict models/CNN_sartaj_grouped_0 slice_1.png --coverage 0.95
     """
     from braintumor_tf.evaluation import predict_files
 
-    table, errors = predict_files(run, images, views=views)
-    found = [
-        {
-            "path": row["path"],
-            "predicted": row["predicted"],
-            "probabilities": {name[2:]: value for name, value in row.items() if name.startswith("p_")},
-        }
-        for row in table.to_dict("records")
-    ]
+    table, errors = predict_files(run, images, views=views, abstain=abstain, coverage=coverage)
+    found = [_prediction(row) for row in table.to_dict("records")]
     if as_json:
         _print_json([*found, *({"path": error.path, "error": error.reason} for error in errors)])
     else:
         for row in found:
-            shares = ", ".join(f"{name} {value:.3f}" for name, value in row["probabilities"].items())
-            click.echo(f"{row['path']}: {row['predicted']} ({shares})")
+            _say_prediction(row)
     for error in errors:
         click.echo(f"braintumor-tf: {error}", err=True)
     if errors:
         raise SystemExit(1)
+
+
+def _prediction(row: dict[str, Any]) -> dict[str, Any]:
+    """One row of predictions as nested JSON; an answer only where one was asked for."""
+    found = {
+        "path": row["path"],
+        "predicted": row["predicted"],
+        "probabilities": {name[2:]: value for name, value in row.items() if name.startswith("p_")},
+    }
+    if "answer" in row:
+        calibrated = {
+            name.removeprefix("calibrated_"): value for name, value in row.items() if name.startswith("calibrated_")
+        }
+        found |= {"answer": row["answer"], "set": list(row["set"])}
+        found["calibrated_probabilities"] = calibrated
+    return found
+
+
+def _say_prediction(found: dict[str, Any]) -> None:
+    probabilities = found.get("calibrated_probabilities", found["probabilities"])
+    shares = ", ".join(f"{name} {value:.3f}" for name, value in probabilities.items())
+    if "answer" not in found:
+        click.echo(f"{found['path']}: {found['predicted']} ({shares})")
+        return
+    plausible = " or ".join(found["set"]) or "none of the classes"
+    note = "" if found["set"] == [found["answer"]] else f", plausible: {plausible}"
+    click.echo(f"{found['path']}: {found['answer']}{note} (calibrated: {shares})")
 
 
 def _join(job_addresses: str | None, num_processes: int | None, process_id: int | None) -> bool:

@@ -3,6 +3,7 @@
 Importing this imports no Keras; predicting does so when it is asked for.
 """
 
+from braintumor_tf.evaluation.abstention import answering
 from braintumor_tf.evaluation.again import Evaluation, evaluate_run, evaluate_runs, predict_files
 from braintumor_tf.evaluation.calibrating import calibrate_run, measure_calibration
 from braintumor_tf.evaluation.calibration import calibration_scores, reliability_table
@@ -25,6 +26,7 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "EvaluationError",
+    "answering",
     "calibrate_run",
     "calibration_scores",
     "combine",

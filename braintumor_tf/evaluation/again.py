@@ -13,6 +13,7 @@ import pandas as pd
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.errors import ImageReadError
+from braintumor_tf.evaluation.abstention import answering
 from braintumor_tf.evaluation.combining import combine
 from braintumor_tf.evaluation.cross_validation import baselines_of_folds, predict_folds
 from braintumor_tf.evaluation.ensembles import VALIDATION, common_manifest, open_members, weigh
@@ -146,6 +147,8 @@ def predict_files(
     batch_size: int = 64,
     show_progress: bool = True,
     views: int = 1,
+    abstain: bool = False,
+    coverage: float | None = None,
 ) -> tuple[pd.DataFrame, list[ImageReadError]]:
     """Predicts single image files.
 
@@ -155,13 +158,18 @@ def predict_files(
         batch_size: images that are read and predicted at once.
         show_progress: whether to show a bar.
         views: how many views of each image are predicted, as for `predict`.
+        abstain: whether "I don't know" is an answer: adds the columns of `abstention.Answering.add_to`, ``answer``
+            (a class, or ``"unknown"``), ``set`` and ``calibrated_<class>``.
+        coverage: how often the set must hold the true class, for each class; None for what the run was calibrated for.
+            Giving one asks for `abstain`.
 
     Returns:
         One row a readable image in the order given: path, predicted, and ``p_<class>`` for each class; and an error for
         each unreadable one.
 
     Raises:
-        EvaluationError: there are not that many views.
+        EvaluationError: there are not that many views, or the run cannot abstain: it has no validation predictions, or
+            views are asked for, on which it was not calibrated.
         RunError: there is no such run, or it has no model.
 
     Example:
@@ -169,8 +177,14 @@ def predict_files(
         >>> table["predicted"][0]
         'glioma'
     """
-    predictor, mirrored = open_predictor(run)
     paths = [str(path) for path in paths]
+    if abstain or coverage is not None:
+        if views > 1:
+            raise EvaluationError(f"views={views}: a run is calibrated on images as they are; leave views out")
+        ways = answering(run, coverage)  # before anything is predicted
+        table, errors = predict_files(run, paths, batch_size, show_progress)
+        return ways.add_to(table), errors
+    predictor, mirrored = open_predictor(run)
     if not isinstance(predictor, Ensemble):
         return _predict_paths(predictor, paths, batch_size, show_progress, views, bool(mirrored))
     found = [
