@@ -11,7 +11,7 @@ import pandas as pd
 
 from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation.experiment import classes_of, run_experiment
+from braintumor_tf.evaluation.experiment import run_experiment
 from braintumor_tf.evaluation.members import keep_members
 from braintumor_tf.evaluation.pooling import fold_scores, pool, pool_each
 from braintumor_tf.evaluation.predictions import predict
@@ -19,6 +19,7 @@ from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage import group, split
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.models import get_spec, resolve_classes
+from braintumor_tf.models.spec import classes_of
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, TrainingError, resolve_preset
 
@@ -100,7 +101,7 @@ def run_folds(
             f"{processes()} processes were joined; folds are trained by one, on several devices if asked"
         )
     spec, devices = get_spec(model), {key: settings.pop(key) for key in ("devices",) if key in settings}
-    classes = classes_of(manifest) if classes is None else resolve_classes(classes)
+    classes = classes_of(manifest["label"]) if classes is None else resolve_classes(classes)
     preset = resolve_preset(spec.preset_for(weights) if preset is None else preset, **settings)
     manifest = group(manifest, show_progress=show_progress) if (manifest["group"] == "").any() else manifest
     parts = [split(manifest, "kfold", seed, folds=folds, fold=fold) for fold in range(folds)]

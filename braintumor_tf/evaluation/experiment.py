@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.augment.noise import describe, from_description
-from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.calibrating import calibrate_run
 from braintumor_tf.evaluation.members import has_folds
@@ -18,7 +17,7 @@ from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.models import build, describe_weights, get_spec, resolve_classes
-from braintumor_tf.models.spec import PIPELINE
+from braintumor_tf.models.spec import PIPELINE, classes_of
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, TrainingError, resolve_preset, trainer_of
 
@@ -90,7 +89,7 @@ def run_experiment(
     from braintumor_tf.training.distribution import check_agreement, is_first_process, wait_for_processes
 
     spec = get_spec(model)
-    classes = classes_of(manifest) if classes is None else resolve_classes(classes)
+    classes = classes_of(manifest["label"]) if classes is None else resolve_classes(classes)
     preset = resolve_preset(spec.preset_for(weights) if preset is None else preset, **settings)
     preset = replace(preset, precision=resolve_precision(preset.precision))
     with on_devices(devices) as names:
@@ -201,12 +200,3 @@ def resume_experiment(
         devices=devices,
         **{key: config[key] for key in _ARGUMENTS},
     )
-
-
-def classes_of(manifest: pd.DataFrame) -> tuple[str, ...]:
-    """Returns the class names of a manifest in order: those of a task of this package where they fit, else sorted."""
-    labels = set(manifest["label"])
-    for known in (BINARY_CLASSES, CLASSES, MODALITIES):
-        if labels <= set(known):
-            return known
-    return resolve_classes(sorted(labels))
