@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from braintumor_tf.files import write_text
 from braintumor_tf.report import plots
+from braintumor_tf.report.calibration_section import calibration_section
 from braintumor_tf.report.members_section import members_section
 from braintumor_tf.report.pages import embed_file, embed_image, embed_thumbnail, render
 from braintumor_tf.report.scores import CLASS_SCORES, as_score, number, ranked_baselines, score
@@ -47,6 +48,7 @@ CONTENTS = (
     ("twins", "Twins"),
     ("classes", "Classes"),
     ("tumour", "Any tumour"),
+    ("calibration", "Calibration"),
     ("trust", "Inside the head"),
     ("curves", "Curves"),
     ("data", "Data"),
@@ -72,7 +74,8 @@ def write_report(
 ) -> Path:
     """Writes ``report.html``, ``figures/*.png``, and the tables of `tables.write_tables` into a finished run.
 
-    A run that `explain.check_explanations` has looked at gets a section of what was found.
+    A run that `explain.check_explanations` has looked at, or that `evaluation.calibrate_run` has calibrated, gets a
+    section of what was found.
     The page is one file that loads nothing: pictures are embedded, there are no scripts, and it prints.
 
     Args:
@@ -167,8 +170,9 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
     tested = scored_images(predictions, metrics)
     twins = twin_mask(tested, manifest)
     tumour, trust = tumour_counts(metrics, tested), trust_section(explanations, run.figures)
-    members = members_section(metrics)
-    absent = {link for link, found in (("tumour", tumour), ("trust", trust), ("members", members)) if not found}
+    members, calibration = members_section(metrics), calibration_section(run.calibration, run.figures)
+    optional = (("tumour", tumour), ("calibration", calibration), ("trust", trust), ("members", members))
+    absent = {link for link, found in optional if not found}
     names = {"members": members["title"]} if members else {}
     protocol = setting(config, "protocol")
     unreadable = setting(config, "unreadable")
@@ -187,6 +191,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "class_columns": list(CLASS_SCORES.values()),
         "tumour": tumour,
         "members": members,
+        "calibration": calibration,
         "trust": trust,
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from braintumor_tf.report.calibration_plots import reliability_diagram, risk_coverage, set_sizes
 from braintumor_tf.report.data_plots import class_balance, group_sizes, image_sizes
 from braintumor_tf.report.explanation_plots import (
     explanation_pages,
@@ -43,12 +44,15 @@ __all__ = [
     "precision_recall_curves",
     "predicted_grid",
     "randomisation_curve",
+    "reliability_diagram",
     "right_and_wrong",
+    "risk_coverage",
     "roc_curves",
     "sample_grid",
     "save_figure",
     "score_intervals",
     "search_trials",
+    "set_sizes",
     "training_curves",
     "twin_pairs",
     "worst_errors",

@@ -1,0 +1,82 @@
+"""The report's section on calibration: its sentences, its figures, and that it is only there for calibrated runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
+from braintumor_tf.evaluation import measure_calibration
+from braintumor_tf.files import write_csv
+from braintumor_tf.report import plots, write_report
+from braintumor_tf.report.calibration_section import calibration_section, calibration_sentences
+from braintumor_tf.runs import Run
+from tests.evaluation.made_predictions import drawn
+from tests.report.conftest import make_run
+
+
+def _measured(temperature=0.4, images=400, alpha=0.1, classes=CLASSES):
+    tables = (drawn(images, seed, temperature, split, classes) for seed, split in ((1, "validation"), (2, "test")))
+    return measure_calibration(*tables, classes, alpha, resamples=30)
+
+
+def test_the_section_is_there_for_calibrated_runs_only(manifest, tmp_path):
+    run = Run(make_run(tmp_path / "run", manifest))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert 'id="calibration"' not in page and "#calibration" not in page
+    run.write_calibration(_measured())
+    page = write_report(run).read_text(encoding="utf-8")
+    assert 'id="calibration"' in page and 'href="#calibration"' in page and "too sure" in page
+    for name in ("reliability", "risk_coverage", "set_sizes"):
+        assert (run.figures / f"{name}.png").is_file()
+    assert "<td>None" not in page and "nan" not in page.lower().split("base64")[0]
+
+
+def test_the_sentences_say_what_was_measured():
+    boastful, honest = _measured(0.4, 2000), _measured(1.0, 2000)
+    assert "too sure" in calibration_sentences(boastful)[0] and "off by more than luck" in " ".join(
+        calibration_sentences(boastful)
+    )
+    assert "no clear evidence" in " ".join(calibration_sentences(honest))
+    assert "not sure enough" in calibration_sentences(_measured(2.0))[0]
+    few = " ".join(calibration_sentences(_measured(images=40, alpha=0.01)))
+    assert "Too few validation groups to promise anything for glioma" in few
+    validation, test = drawn(400, 1, 1.0, "validation"), drawn(400, 2)
+    columns = [f"p_{name}" for name in CLASSES]
+    elsewhere = test.assign(**dict(zip(columns, np.roll(test[columns].to_numpy(), 1, axis=1).T)))
+    shifted = measure_calibration(validation, elsewhere, CLASSES, resamples=30)
+    assert "fewer than stated" in " ".join(calibration_sentences(shifted))
+
+
+def test_the_section_holds_the_numbers_as_text(tmp_path):
+    found = _measured()
+    section = calibration_section(found, tmp_path)
+    assert [row["label"] for row in section["classes"]] == list(CLASSES) and section["stated"] == "90 %"
+    coverage = found["conformal"]["classes"]["glioma"]["coverage"]["value"]
+    assert section["classes"][0]["coverage"]["value"] == f"{coverage:.3f}"
+    assert [row["wanted"] for row in section["risks"]] == ["1 %", "2 %", "5 %", "10 %"]
+    assert len(section["figures"]) == 3 and calibration_section(None, tmp_path) is None
+
+
+@pytest.mark.parametrize("classes", [CLASSES, BINARY_CLASSES, tuple(f"class {number}" for number in range(9))])
+def test_the_figures_draw_what_was_measured(classes, tmp_path):
+    found = _measured(images=300, classes=classes)
+    diagram = plots.reliability_diagram(found)
+    filled = pd.DataFrame(found["reliability"]["before"]).query("images > 0")
+    np.testing.assert_allclose(diagram.axes[0].lines[1].get_ydata(), filled["accuracy"])
+    np.testing.assert_allclose([bar.get_height() for bar in diagram.axes[2].patches], filled["images"])
+    curve = plots.risk_coverage(found).axes[0].lines[0]
+    np.testing.assert_allclose(curve.get_xdata(), [row["coverage"] for row in found["selective"]["curve"]])
+    bars = plots.set_sizes(found).axes[0].patches
+    shown = [name for name, each in found["conformal"]["classes"].items() if each["test_images"]]
+    assert sum(bar.get_width() for bar in bars) == pytest.approx(len(shown))
+
+
+def test_a_run_as_read_from_its_file_is_drawn_alike(tmp_path):
+    found = _measured(images=60)  # with empty bins, which a file holds as null
+    run = Run(tmp_path)
+    run.write_calibration(found)
+    write_csv(tmp_path / "predictions.csv", drawn(5))
+    for plot in (plots.reliability_diagram, plots.risk_coverage, plots.set_sizes):
+        assert plot(run.calibration)._repr_png_() == plot(found)._repr_png_()
