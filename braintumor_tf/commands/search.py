@@ -58,7 +58,7 @@ def search(
     """Searches for training settings on the validation images; prints the best and where it is kept.
 
     Call it several times at once, on one machine or many, and all work at the same search; call it again to go on.
-    Test images are read with --train alone, once, for the best settings.
+    No trial sees a test image; with --train the best settings are scored on them, once.
 
     \b
     Example: braintumor-tf search --model CNN --dataset data/sartaj --trials 40 --only learning_rate --only epochs

@@ -19,28 +19,21 @@ import pytest
 
 optuna = pytest.importorskip("optuna")
 
-from braintumor_tf.augment import ImageDataGenerator  # noqa: E402
 from braintumor_tf.cli import main  # noqa: E402
 from braintumor_tf.evaluation import run_experiment  # noqa: E402
 from braintumor_tf.training import (  # noqa: E402
-    PARAMETERS,
     PRESETS,
-    SPACES,
-    Choice,
-    Preset,
     Range,
     Search,
     SearchError,
     TrainingError,
     resolve_preset,
-    resolve_space,
     search,
     searching,
     study,
     study_sampling,
     study_workers,
 )
-from braintumor_tf.training.search_space import check_space, space_as_dict, strengthened  # noqa: E402
 from tests.training.toy import small_cnn, toy_manifest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -337,12 +330,9 @@ def test_wrong_arguments_are_named(manifest, tmp_path, changes, message):
         small_search(manifest, tmp_path, **changes)
 
 
-def test_a_pipeline_has_nothing_to_search(manifest, tmp_path):
+def test_what_cannot_be_searched_is_named(manifest, tmp_path):
     with pytest.raises(SearchError, match="PCA is not trained in epochs"):
         search(manifest, "PCA", tmp_path)
-
-
-def test_a_missing_split_is_named(manifest, tmp_path):
     with pytest.raises(TrainingError, match="no image is in the validation split"):
         small_search(manifest[manifest["split"] != "validation"], tmp_path)
 
@@ -353,38 +343,6 @@ def test_without_optuna_one_line_says_what_to_install(manifest, tmp_path, monkey
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SearchError, match=r'pip install "braintumor_tf\[tune\]"$'):
         small_search(manifest, tmp_path)
-
-
-@pytest.mark.parametrize("name", SPACES)
-def test_every_default_space_fits_its_preset_and_holds_the_epochs(name):
-    space = resolve_space(None, name)
-    check_space(space, PRESETS[name], 0.5)
-    assert "epochs" in space
-    assert set(space) <= set(PARAMETERS)
-    assert resolve_space(json.loads(json.dumps(space_as_dict(space))), name) == space
-    assert list(resolve_space(None, name, fixed=["epochs"])) == [key for key in space if key != "epochs"]
-
-
-@pytest.mark.parametrize(
-    "augmentation",
-    [
-        PRESETS["scratch"].augmentation,
-        {"zoom_range": [0.5, 2.0], "brightness_range": [0.2, 1.5], "width_shift_range": 3, "height_shift_range": 1.5},
-        {"width_shift_range": [-4, 4], "shear_range": 5, "vertical_flip": True, "fill_mode": "reflect"},
-    ],
-)
-def test_strength_scales_augmentation(augmentation):
-    image = np.random.default_rng(0).uniform(0, 255, (32, 32, 1)).astype("float32")
-
-    def change(strength: float) -> float:
-        generator = ImageDataGenerator(**strengthened(augmentation, strength), seed=0)
-        moved = [generator.random_transform(image, seed=seed) for seed in range(20)]
-        return float(np.mean([np.abs(each - image).mean() for each in moved]))
-
-    assert change(0) == 0
-    assert strengthened(augmentation, 1) == dict(augmentation)
-    assert 0 < change(0.3) <= change(1)
-    change(3)  # stays within what the generator accepts
 
 
 def test_the_model_of_a_trial_is_freed(manifest, tmp_path, monkeypatch):
@@ -399,27 +357,6 @@ def test_the_model_of_a_trial_is_freed(manifest, tmp_path, monkeypatch):
     small_search(manifest, tmp_path, trials=1, space={"dropout": [0.0]}, epochs=1)
     gc.collect()
     assert [reference() for reference in models] == [None]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("[1]", "no preset"), ("{", "no preset"), ('{"stages": [{"epoch": 1}]}', "no preset"), (None, "no such preset")],
-)
-def test_a_file_that_is_no_preset_is_named(tmp_path, content, message):
-    path = tmp_path / "best.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(TrainingError, match=message):
-        resolve_preset(str(path))
-
-
-def test_a_preset_with_a_function_is_not_read_from_a_file(tmp_path):
-    from braintumor_tf.files import write_json
-
-    preset = Preset(augmentation={"preprocessing_function": np.negative, "rotation_range": 5})
-    write_json(tmp_path / "best.json", preset.as_dict())
-    with pytest.raises(TrainingError, match="preprocessing_function is a function"):
-        resolve_preset(tmp_path / "best.json")
 
 
 def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch):
@@ -460,7 +397,3 @@ def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch
     (tmp_path / "space.json").write_text('{"dropout": {"low": 0.0, "high": 0.5}}')
     again = CliRunner().invoke(main, [*words, "--space", str(tmp_path / "space.json"), "--epochs", "1", "--json"])
     assert json.loads(again.stdout)["trials"] == 2
-
-
-def test_choices_keep_their_values():
-    assert resolve_space({"trains": ["all", 4]}) == {"trains": Choice(("all", 4))}
