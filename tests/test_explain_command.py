@@ -180,3 +180,8 @@ def test_maps_survive_their_file(tmp_path):
     for name, words in (("grey.png", "mode L, not a map"), ("no.png", "No such file")):
         with pytest.raises(ImageReadError, match=words):
             read_map(tmp_path / name)
+
+
+def test_images_or_a_check_but_not_both(run, images):
+    assert call("explain", run).exit_code == 2
+    assert call("explain", run, images["grey.png"], "--check").exit_code == 2

@@ -9,14 +9,15 @@ import click
 
 @click.command()
 @click.argument("run")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @click.option(
     "--method", help="grad_cam, grad_cam_plus_plus, attention_rollout, occlusion; by default the model's own."
 )
 @click.option("--layer", help="For Grad-CAM, the layer whose feature map is weighed; by default the last.")
 @click.option("--target", metavar="CLASS", help="The class asked about; by default the predicted one of each image.")
 @click.option("--out", default="plots", show_default=True, metavar="DIR", help="Folder that receives the files.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option("--check", is_flag=True, help="Check whether explanations of RUN can be believed; renews its report.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, or with --check one object.")
 def explain(
     run: str,
     images: tuple[str, ...],
@@ -24,6 +25,7 @@ def explain(
     layer: str | None,
     target: str | None,
     out: str,
+    check: bool,
     as_json: bool,
 ) -> None:
     """Draws what the model of RUN looks at in each IMAGE. Exits with 1 if one cannot be read.
@@ -31,11 +33,20 @@ def explain(
     For each image OUT receives NAME_METHOD.png, the image beside itself with the map, and NAME_METHOD_map.png,
     the raw map at the image's size as 16-bit grey (65535 is 1).
 
+    With --check and no IMAGE: how much of the score comes from outside the head, whether maps change with the weights,
+    and where lesion masks are known (synthetic data) whether maps point at the lesion. It goes into RUN's report.
+
     Research use only, never diagnosis. A map that looks right proves nothing.
 
     \b
     Example: braintumor-tf explain models/CNN_sartaj_grouped_0 slice_1.png --method grad_cam --target glioma --out plots
+    Example: braintumor-tf explain models/CNN_sartaj_grouped_0 --check
     """
+    if bool(images) == check:
+        raise click.UsageError("give images to explain, or --check without images")
+    if check:
+        _check(run, as_json)
+        return
     from braintumor_tf.files import to_json
     from braintumor_tf.report.explanation_files import explain_files
 
@@ -50,3 +61,21 @@ def explain(
         click.echo(f"braintumor-tf: {error}", err=True)
     if errors:
         raise SystemExit(1)
+
+
+def _check(run: str, as_json: bool) -> None:
+    from braintumor_tf.explain import check_explanations
+    from braintumor_tf.files import to_json
+    from braintumor_tf.report import write_report
+    from braintumor_tf.report.trust_sentences import trust_sentences
+    from braintumor_tf.runs import Run
+
+    opened = Run.open(run)
+    found = check_explanations(opened)
+    report = write_report(opened)
+    if as_json:
+        click.echo(to_json(found))
+        return
+    for sentence in trust_sentences(found):
+        click.echo(sentence)
+    click.echo(f"report: {report.resolve()}")

@@ -11,10 +11,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from braintumor_tf import explain
+from braintumor_tf.cli import main
 from braintumor_tf.datasets import CLASSES, scan, write_synthetic
-from braintumor_tf.explain.trust import check_explanations
 from braintumor_tf.leakage import group, split
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
@@ -105,8 +106,10 @@ def test_a_run_keeps_what_was_found_and_reports_it(network, manifest, tmp_path):
     run.write_metrics(evaluate(run.predictions, manifest, CLASSES, resamples=20))
     assert run.explanations is None
     assert "Inside the head" not in check_page(write_report(run)).text
-    found = check_explanations(run, methods=["grad_cam"], images=6, resamples=20, show_progress=False)
-    assert json.loads(json.dumps(found)) == run.explanations
+    answer = CliRunner().invoke(main, ["explain", str(run.path), "--check", "--json"])
+    assert answer.exit_code == 0, answer.output
+    found = json.loads(answer.stdout)
+    assert found == run.explanations
     page = check_page(write_report(run)).text
     assert "Inside the head" in page and "background alone" in page and "another" not in found["method"]
     whole = found["outside"][0]["accuracy"]["value"]
