@@ -23,13 +23,13 @@ from braintumor_tf.training.distribution import join_processes, resolve_devices
 from tests.training.toy import toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TIME_LIMIT = 420
+TIME_LIMIT = 900
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 
 # Two stages, augmentation, class weights, clipping that bites, validation and a last batch of 3 for two devices.
 COMMON = """
     import json, signal, sys
-    signal.alarm(420)  # also where nobody is left to wait for this process
+    signal.alarm(900)  # also where nobody is left to wait for this process
     from pathlib import Path
     import keras
     import numpy as np

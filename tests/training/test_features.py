@@ -237,7 +237,7 @@ def test_a_run_that_was_killed_on_kept_features_ends_with_the_same_weights(manif
     table, out = str(whole.path / "manifest.csv"), str(tmp_path / "run")
     command = [sys.executable, "-c", code.format(epoch=2, point="batch", manifest=table, out=out)]
     environment = {**os.environ, "PYTHONPATH": str(test_resume.REPOSITORY)}
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert answer.returncode == -signal.SIGKILL, answer.stderr[-2000:]
     assert len(Run(out).history) == 1
     run = experiment(manifest, out)

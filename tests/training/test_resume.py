@@ -90,7 +90,7 @@ def _killed(manifest: Path, out: Path, epoch: int, point: str) -> None:
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert answer.returncode == -signal.SIGKILL, answer.stderr[-2000:]

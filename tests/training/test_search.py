@@ -145,7 +145,7 @@ def test_one_process_repeats_a_search_also_in_several_calls_and_in_a_database(fo
 def test_two_processes_share_one_search(folder, tmp_path, storage):
     storage = storage.format(tmp_path)
     workers = [worker(folder, tmp_path / "out", 4, storage) for _ in range(2)]
-    errors = [process.communicate(timeout=300)[1] for process in workers]
+    errors = [process.communicate(timeout=900)[1] for process in workers]
     assert [process.returncode for process in workers] == [0, 0], errors
     table = pd.read_csv(tmp_path / "out" / "trials.csv")
     assert set(table["state"]) <= {"finished", "pruned"}
@@ -161,7 +161,7 @@ def test_two_processes_share_one_search(folder, tmp_path, storage):
 
 def test_a_killed_trial_is_tried_again_with_the_same_result(found, folder, manifest, tmp_path):
     process = worker(folder, tmp_path, 3, deadly=1)
-    process.communicate(timeout=300)
+    process.communicate(timeout=900)
     assert process.returncode == -signal.SIGKILL
     resumed = small_search(manifest, tmp_path)
     table = resumed.trials
