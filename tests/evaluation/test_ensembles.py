@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf.datasets.describe import content_hash
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation import (
@@ -28,9 +27,9 @@ from braintumor_tf.evaluation import (
     validation_weights,
 )
 from braintumor_tf.files import write_csv
-from braintumor_tf.leakage.baselines import BASELINES
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
+from tests.evaluation.quick import hashed, without_trees
 from tests.training.toy import toy_manifest
 
 CHANCES = [f"p_{name}" for name in CLASSES]
@@ -65,16 +64,8 @@ def log_loss(frame: pd.DataFrame) -> float:
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_baselines() -> Iterator[None]:
-    """Leaves out the baselines that grow trees, which take most of the time and are tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("metadata", "border"):
-            patch.delitem(BASELINES, name)
+    with without_trees():
         yield
-
-
-def hashed(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Gives the toy images the content hashes of their files, by which thumbnails are found."""
-    return manifest.assign(md5=[content_hash(Path(path).read_bytes()) for path in manifest["path"]])
 
 
 @pytest.fixture(scope="module")
