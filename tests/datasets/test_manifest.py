@@ -254,7 +254,9 @@ def test_a_source_with_a_listing_is_read_by_it(tmp_path):
 def test_load_names_what_is_known(tmp_path):
     with pytest.raises(DatasetError, match="braintumor-tf datasets fetch sartaj"):
         load("sartaj", data_dir=tmp_path)
-    with pytest.raises(DatasetError, match="neither a folder, a CSV nor a known data set .synthetic, synthetic_histopathology, sartaj"):
+    with pytest.raises(
+        DatasetError, match="neither a folder, a CSV nor a known data set .synthetic, synthetic_histopathology, sartaj"
+    ):
         load("nonsense", data_dir=tmp_path)
 
 
