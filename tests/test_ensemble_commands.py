@@ -7,17 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from braintumor_tf.cli import main
 from braintumor_tf.datasets import write_synthetic
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import predict
 from braintumor_tf.runs import Run
-
-
-def call(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
+from tests.calling import call
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from braintumor_tf.cli import main
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation import predict_files
@@ -22,13 +20,10 @@ from braintumor_tf.explain import explain
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.report.explanation_files import explain_files, read_map, write_map
 from braintumor_tf.training.callbacks import save_network
+from tests.calling import call
 from tests.training.toy import small_cnn, toy_image
 
 GENERATOR = np.random.default_rng(0)
-
-
-def call(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 @pytest.fixture(scope="module")
