@@ -48,9 +48,8 @@ def plain(manifest: pd.DataFrame, setting: dict[str, Any], seed: int) -> list[di
     validation = ImageDataGenerator(preprocessing_function=prepare).flow_from_dataframe(
         manifest[manifest["split"] == "validation"], shuffle=False, **common
     )
-    backbone = keras.applications.MobileNetV2(
-        input_shape=(*size, 3), alpha=setting["width"], include_top=False, weights="imagenet"
-    )
+    # no input_shape: with one, Keras asks for weights of that very size, and ours takes those of 224 pixels
+    backbone = keras.applications.MobileNetV2(alpha=setting["width"], include_top=False, weights="imagenet")
     inputs = keras.Input((*size, 3))
     x = keras.layers.GlobalAveragePooling2D()(backbone(inputs, training=False))
     outputs = keras.layers.Dense(len(classes), activation="softmax")(keras.layers.Dropout(0.5)(x))
