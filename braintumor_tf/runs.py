@@ -20,7 +20,7 @@ from braintumor_tf.datasets.manifest import read_manifest, write_manifest
 from braintumor_tf.errors import RunError
 from braintumor_tf.files import comparable_json, remove_leftovers, write_csv, write_json
 
-PACKAGES = ("braintumor_tf", "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "scikit-image", "Pillow")
+PACKAGES = ("braintumor_tf", "tensorflow", "jax", "keras", "numpy", "pandas", "scikit-learn", "scikit-image", "Pillow")
 """Packages whose versions a run records, where they are installed."""
 
 
@@ -221,11 +221,13 @@ def environment() -> dict[str, Any]:
 
 
 def _accelerators() -> list[str]:
-    """Names the accelerators of TensorFlow, where it is already imported: asking must not import it."""
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is None or not hasattr(tensorflow, "config"):
-        return []
-    return [device.name for device in tensorflow.config.list_physical_devices() if device.device_type != "CPU"]
+    """Names the accelerators of the imported TensorFlow, else of the imported JAX: asking must import neither."""
+    tensorflow, jax = sys.modules.get("tensorflow"), sys.modules.get("jax")
+    if hasattr(tensorflow, "config"):
+        return [device.name for device in tensorflow.config.list_physical_devices() if device.device_type != "CPU"]
+    if hasattr(jax, "local_devices"):
+        return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]
+    return []
 
 
 def _git_commit() -> str | None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
+from braintumor_tf.augment.noise import from_description, training_noise
 from braintumor_tf.datasets import scan, write_synthetic
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import evaluate_run
@@ -29,7 +30,8 @@ def folder(tmp_path_factory) -> Path:
 def trained(folder, tmp_path_factory) -> tuple[Result, Run]:
     out = tmp_path_factory.mktemp("models") / "cnn"
     words = ("--model", "CNN", "--dataset", folder, "--preset", "smoke", "--epochs", 1, "--image-size", 32)
-    result = call("train", *words, "--noise", "gaussian", "--severity", 2, "--seed", 3, "--no-baselines", "--out", out)
+    noise = ("--noise", "gaussian,speckle", "--severity", "1-3", "--noise-probability", 0.5)
+    result = call("train", *words, *noise, "--seed", 3, "--no-baselines", "--out", out)
     return result, Run(out)
 
 
@@ -45,8 +47,14 @@ def test_train_writes_a_run_and_prints_its_report(trained, folder):
         3,
         [32, 32],
     )
-    assert config["dataset"] == str(folder) and config["noise"]["noise"] == "GaussianNoise"
+    assert config["dataset"] == str(folder)
+    assert from_description(config["noise"]) == training_noise(["gaussian", "speckle"], (1, 2, 3), 0.5)
     assert config["training"]["stages"][-1]["epochs"] == 1 and len(run.history) == 1
+
+
+def test_a_severity_out_of_range_is_refused_before_anything_is_read():
+    result = call("train", "--model", "CNN", "--dataset", "nowhere", "--noise", "gaussian", "--severity", "1-6")
+    assert result.exit_code == 1 and "1 to 5" in result.stderr
 
 
 def test_resume_of_a_finished_run_leaves_it_and_prints_its_report(trained):

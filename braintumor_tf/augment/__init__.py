@@ -26,6 +26,7 @@ from braintumor_tf.augment.noise import (
     describe,
     noise_at,
     replay,
+    training_noise,
 )
 
 _LAZY = {
@@ -57,6 +58,7 @@ __all__ = [
     "describe",
     "noise_at",
     "replay",
+    "training_noise",
 ]
 
 

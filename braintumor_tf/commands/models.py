@@ -29,8 +29,25 @@ VIEWS = click.option(
 @click.option("--binary", is_flag=True, help="Tumour or not, whatever the type.")
 @click.option("--preset", help="Training preset, by name or as a .json file; by default the model's own.")
 @click.option("--dropout", default=0.5, show_default=True, help="Share of features dropped before the classification.")
-@click.option("--noise", help="Noise for the training images: gaussian, salt_and_pepper, speckle, rician and so on.")
-@click.option("--severity", default=1, show_default=True, type=click.IntRange(1, 5), help="How strong the noise is.")
+@click.option(
+    "--noise",
+    metavar="NAMES",
+    help="Noise for the training images: gaussian, salt_and_pepper, speckle and so on; of "
+    "several, such as gaussian,speckle, each image gets one.",
+)
+@click.option(
+    "--severity",
+    default="1",
+    show_default=True,
+    help="How strong the noise is, 1 to 5; a range such as 1-5 is drawn from for each image.",
+)
+@click.option(
+    "--noise-probability",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="The share of the training images that get noise in an epoch.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage.")
 @click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
 @click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
@@ -57,6 +74,7 @@ def train(
     \b
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol grouped --epochs 20
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --noise gaussian,speckle --severity 1-5
     Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
     Example: braintumor-tf train --model EfficientNetB3 --dataset data/sartaj --weights imagenet --devices all
     """
@@ -234,13 +252,14 @@ def _start(
     external: str | None,
     binary: bool,
     noise: str | None,
-    severity: int,
+    severity: str,
+    noise_probability: float,
     out: str | None,
     data_dir: str,
     **options: Any,
 ) -> Any:
     """Loads, groups and splits the data set, and runs the experiment."""
-    from braintumor_tf.augment.noise import noise_at
+    from braintumor_tf.augment.noise import parse_severities, training_noise
     from braintumor_tf.datasets import load, to_binary
     from braintumor_tf.leakage import group, split
     from braintumor_tf.models import get_spec
@@ -252,7 +271,8 @@ def _start(
         epochs=options["epochs"],
         precision=options["precision"],
     )
-    model_of_noise = None if noise is None else noise_at(noise, severity)
+    severities = parse_severities(severity)
+    model_of_noise = None if noise is None else training_noise(noise.split(","), severities, noise_probability)
     scans = [load(name, data_dir) for name in (dataset, external) if name is not None]
     manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
     name = "_".join([model, Path(dataset).stem, protocol, str(seed)]).replace("/", "-")

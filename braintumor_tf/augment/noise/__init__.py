@@ -3,6 +3,7 @@
 from braintumor_tf.augment.noise.base import Noise, NoiseError, Record, describe, from_description, replay
 from braintumor_tf.augment.noise.choice import RandomNoise
 from braintumor_tf.augment.noise.intensity import GaussianNoise, RicianNoise, SaltAndPepperNoise, SpeckleNoise
+from braintumor_tf.augment.noise.mixture import parse_severities, training_noise
 from braintumor_tf.augment.noise.presets import PRESETS, SEVERITIES, Preset, noise_at
 from braintumor_tf.augment.noise.spatial import BiasField, GaussianBlur, MotionBlur
 
@@ -24,5 +25,7 @@ __all__ = [
     "describe",
     "from_description",
     "noise_at",
+    "parse_severities",
     "replay",
+    "training_noise",
 ]

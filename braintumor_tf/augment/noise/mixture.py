@@ -1,0 +1,60 @@
+"""Noise for training images, by the names and severities of the presets: one of several, drawn anew for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from braintumor_tf.augment.noise.base import Noise, NoiseError
+from braintumor_tf.augment.noise.choice import RandomNoise
+from braintumor_tf.augment.noise.presets import SEVERITIES, noise_at
+
+
+def training_noise(names: Sequence[str], severities: Sequence[int] = SEVERITIES, probability: float = 1.0) -> Noise:
+    """Returns a model that gives each image one of some noises at one of some severities, all equally often.
+
+    Training at several strengths, with a part of the images left clean, is what Rusak et al. ("A simple way to make
+    neural networks robust against diverse image corruptions", ECCV 2020) found to keep the score on clean images.
+
+    Args:
+        names: keys of `braintumor_tf.augment.noise.PRESETS`.
+        severities: 1 (mild) to 5 (heavy).
+        probability: the share of the images that get noise, 0..1.
+
+    Returns:
+        A `RandomNoise`; for a single noise at a single severity on every image, that noise itself.
+
+    Raises:
+        NoiseError: nothing to draw from, an unknown name or severity, a name twice, or a probability outside 0..1.
+
+    Example:
+        >>> noise = training_noise(["gaussian", "speckle"], severities=(1, 2, 3), probability=0.5)
+        >>> len(noise.noises)
+        6
+    """
+    names, severities = tuple(names), tuple(severities)
+    if not names or not severities:
+        raise NoiseError("no noise to draw from; name at least one noise and one severity")
+    if len(set(names)) < len(names) or len(set(severities)) < len(severities):
+        raise NoiseError(f"noise {', '.join(names)} at severity {severities}: name each of them once")
+    noises = [noise_at(name, severity) for name in names for severity in severities]
+    return noises[0] if len(noises) == 1 and probability == 1 else RandomNoise(noises, probability)
+
+
+def parse_severities(text: str) -> tuple[int, ...]:
+    """Reads severities as the command line takes them: ``"3"``, or ``"1-5"`` for one of these drawn for each image.
+
+    Raises:
+        NoiseError: it is neither, or leaves 1 to 5.
+
+    Example:
+        >>> parse_severities("2-4")
+        (2, 3, 4)
+    """
+    first, dash, last = text.partition("-")
+    try:
+        found = tuple(range(int(first), int(last if dash else first) + 1))
+    except ValueError:
+        found = ()
+    if not found or not set(found) <= set(SEVERITIES):
+        raise NoiseError(f"severity {text!r}; give a number from 1 to 5, or a range such as 1-5")
+    return found
