@@ -42,7 +42,10 @@ def evaluate(
 
     Returns:
         The dictionary of ``metrics.json``: ``images``, ``groups``, ``classes_order``, the scores, ``classes``,
-        ``confusion_matrix``, ``missed_tumours``, ``false_alarms``, ``twins``, ``clean``, ``baselines``.
+        ``confusion_matrix``, ``missed_tumours``, ``false_alarms``, ``twins``, ``clean``, ``baselines``. The last has
+        for each baseline its accuracy, ``macro_f1``, and under ``model_above`` what the model has more of either;
+        ``twins.above_clean`` is what its accuracy on twins has over that on the rest. The intervals of both
+        differences are paired: each resample draws the same groups for the two that are compared.
 
     Raises:
         EvaluationError: no row is of that split, or labels or columns do not fit the classes.
@@ -77,7 +80,8 @@ def evaluate(
         "twins": {**_nested(scores, "twins."), "images": int(twin.sum())},
         "clean": {**_nested(scores, "clean."), "images": int((~twin).sum())},
         "baselines": {
-            name: _baseline(table, rows, classes, seed, resamples, split) for name, table in (baselines or {}).items()
+            name: _baseline(_beside(table, rows, classes, split), rows, classes, (value, resampled), seed, resamples)
+            for name, table in (baselines or {}).items()
         },
     }
 
@@ -158,6 +162,7 @@ def _weighted_scores(
         inside = formulas.weighted_confusion(truth[chosen], predicted[chosen], weights[:, chosen], len(classes))
         values.update({f"{part}.{name}": found for name, found in _label_scores(inside).items()})
         values[f"{part}.share"] = formulas.ratio(weights[:, chosen].sum(axis=1), weights.sum(axis=1))
+    values["twins.above_clean"] = values["twins.accuracy"] - values["clean.accuracy"]
     return values
 
 
@@ -203,19 +208,36 @@ def _confusion_table(rows: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, 
     return {"labels": list(classes), "counts": table.to_numpy().tolist()}
 
 
-def _baseline(
-    table: pd.DataFrame, model_rows: pd.DataFrame, classes: tuple[str, ...], seed: int, resamples: int, split: str
-) -> dict[str, Any]:
+def _beside(table: pd.DataFrame, model_rows: pd.DataFrame, classes: tuple[str, ...], split: str) -> np.ndarray:
+    """Returns what a baseline names each image that the model was scored on, in the model's order."""
     rows = _scored_rows(table, classes, split)
-    if len(rows) != len(model_rows) or set(rows["path"]) != set(model_rows["path"]):
+    order, place = (np.argsort(one["path"].to_numpy(object), kind="stable") for one in (rows, model_rows))
+    named = np.empty(len(model_rows), object)
+    if len(rows) != len(model_rows) or (rows["path"].to_numpy()[order] != model_rows["path"].to_numpy()[place]).any():
         raise EvaluationError("a baseline predicted other images than the model; use the same manifest for both")
+    named[place] = rows["predicted"].to_numpy(object)[order]
+    return named
+
+
+def _baseline(
+    named: np.ndarray,
+    rows: pd.DataFrame,
+    classes: tuple[str, ...],
+    model: tuple[Values, Values],
+    seed: int,
+    resamples: int,
+) -> dict[str, Any]:
+    """Scores a baseline, and the model less the baseline; the same seed draws the same groups for both."""
     number = {name: index for index, name in enumerate(classes)}
-    truth, predicted = (rows[column].map(number).to_numpy(int) for column in ("label", "predicted"))
-    groups = group_numbers(rows["group"])
+    truth, predicted = rows["label"].map(number).to_numpy(int), np.array([number[name] for name in named])
 
     def scores(weights: np.ndarray) -> Values:
         return _label_scores(formulas.weighted_confusion(truth, predicted, weights, len(classes)))
 
-    value, resampled = scores(np.ones((1, len(rows)))), _resample(scores, groups, seed, resamples)
-    both = {name: score(value[name][0], resampled.get(name)) for name in ("accuracy", "macro_f1")}
-    return {**both["accuracy"], "macro_f1": both["macro_f1"]}
+    found = scores(np.ones((1, len(rows)))), _resample(scores, group_numbers(rows["group"]), seed, resamples)
+    own, above = {}, {}
+    for name in ("accuracy", "macro_f1"):
+        value, drawn = (one.get(name) for one in found)
+        own[name] = score(value[0], drawn)
+        above[name] = score(model[0][name][0] - value[0], None if drawn is None else model[1][name] - drawn)
+    return {**own["accuracy"], "macro_f1": own["macro_f1"], "model_above": above}

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import f1_score
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation import EvaluationError, error_table, evaluate, summary_table
@@ -55,7 +56,9 @@ def test_the_dictionary_is_as_agreed_and_repeatable():
     healthy = CLASSES.index("no_tumor")
     assert metrics["missed_tumours"] == counts[:, healthy].sum() - counts[healthy, healthy]
     assert metrics["false_alarms"] == counts[healthy].sum() - counts[healthy, healthy]
-    assert metrics["baselines"]["border"] == {**metrics["accuracy"], "macro_f1": metrics["macro_f1"]}
+    even = {name: {"value": 0.0, "low": 0.0, "high": 0.0} for name in ("accuracy", "macro_f1")}
+    same = {**metrics["accuracy"], "macro_f1": metrics["macro_f1"], "model_above": even}
+    assert metrics["baselines"]["border"] == same
     assert metrics == _evaluate(predictions, baselines={"border": predictions})
     to_json(metrics)
 
@@ -101,6 +104,37 @@ def test_twins_and_the_rest_are_scored_apart():
     assert metrics["twins"]["images"] + metrics["clean"]["images"] == 200
     none = _evaluate(predictions)
     assert none["twins"]["share"]["value"] == 0 and none["twins"]["accuracy"]["value"] is None
+
+
+def test_a_baseline_is_compared_on_the_same_drawn_groups():
+    predictions, other = _predictions(), _predictions().assign(predicted=_predictions(seed=1)["predicted"])
+    found = _evaluate(predictions, baselines={"border": other[::-1]}, resamples=400)["baselines"]["border"]
+    groups = group_numbers(predictions["group"])
+    right, theirs = ((table["label"] == table["predicted"]).to_numpy() for table in (predictions, other))
+    weights = np.concatenate(list(group_weights(groups, 400, 0)))
+    drawn = (weights @ right - weights @ theirs) / weights.sum(axis=1)
+    assert found["model_above"]["accuracy"] == pytest.approx(score(right.mean() - theirs.mean(), drawn))
+    truth, named, others = (table[column].to_numpy() for table, column in (
+        (predictions, "label"), (predictions, "predicted"), (other, "predicted")))  # fmt: skip
+    differences = [
+        f1_score(truth, named, average="macro", sample_weight=each)
+        - f1_score(truth, others, average="macro", sample_weight=each)
+        for each in weights[:50]
+    ]
+    few = _evaluate(predictions, baselines={"border": other}, resamples=50)["baselines"]["border"]
+    value = f1_score(truth, named, average="macro") - f1_score(truth, others, average="macro")
+    assert few["model_above"]["macro_f1"] == pytest.approx(score(value, np.array(differences)))
+    assert found["model_above"]["accuracy"]["high"] - found["model_above"]["accuracy"]["low"] > 0
+
+
+def test_twins_are_compared_with_the_rest():
+    predictions = _predictions()
+    some = sorted(set(predictions["group"]))[:20]
+    lucky = predictions["predicted"].mask(predictions["group"].isin(some), predictions["label"])
+    twins = _evaluate(predictions.assign(predicted=lucky), _manifest(predictions, some))["twins"]
+    assert 0 < twins["above_clean"]["low"] <= twins["above_clean"]["value"] <= twins["above_clean"]["high"]
+    none = _evaluate(predictions)["twins"]["above_clean"]
+    assert none == {"value": None, "low": None, "high": None}
 
 
 def test_what_is_undefined_is_none_and_nothing_crashes():
