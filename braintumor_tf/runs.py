@@ -23,12 +23,15 @@ from braintumor_tf.files import comparable_json, remove_leftovers, write_csv, wr
 PACKAGES = ("braintumor_tf", "tensorflow", "jax", "keras", "numpy", "pandas", "scikit-learn", "scikit-image", "Pillow")
 """Packages whose versions a run records, where they are installed."""
 
+ROBUSTNESS_PREDICTIONS = "robustness_predictions.csv.gz"
+
 
 class Run:
     """A run directory, read and written file by file, each file atomically.
 
     Files: ``config.json``, ``manifest.csv``, ``history.csv``, ``model.keras`` (or the baseline's own format),
-    ``predictions.csv``, ``calibration.json``, ``metrics.json``, ``figures/*.png``, ``report.html``. ``metrics.json``
+    ``predictions.csv``, ``calibration.json``, ``metrics.json``, ``figures/*.png``, ``report.html``; after
+    `evaluation.score_robustness` also ``robustness.json`` and ``robustness_predictions.csv.gz``. ``metrics.json``
     is written last of what is scored, so a run that has one is finished; until then ``checkpoint/`` holds what an
     interrupted training needs to go on.
 
@@ -170,6 +173,17 @@ class Run:
         path = self.path / "calibration.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
+    @property
+    def robustness(self) -> dict[str, Any] | None:
+        """What `evaluation.score_robustness` found, or None where it has not been asked."""
+        path = self.path / "robustness.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    @property
+    def robustness_predictions(self) -> pd.DataFrame:
+        """One row a scored image, noise and severity; the columns of `predictions`, and `noise` and `severity`."""
+        return pd.read_csv(self.file(ROBUSTNESS_PREDICTIONS), dtype={"group": str}, keep_default_na=False)
+
     def write_history(self, history: pd.DataFrame) -> None:
         """Writes ``history.csv``."""
         write_csv(self.path / "history.csv", history)
@@ -185,6 +199,12 @@ class Run:
     def write_calibration(self, found: Mapping[str, Any]) -> None:
         """Writes ``calibration.json``."""
         write_json(self.path / "calibration.json", dict(found))
+
+    def write_robustness(self, found: Mapping[str, Any], predictions: pd.DataFrame) -> None:
+        """Writes ``robustness_predictions.csv.gz``, and then ``robustness.json``, which says that both are there."""
+        (self.path / "robustness.json").unlink(missing_ok=True)
+        write_csv(self.path / ROBUSTNESS_PREDICTIONS, predictions)
+        write_json(self.path / "robustness.json", dict(found))
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes ``metrics.json``, which marks the run as finished, and removes the checkpoint."""

@@ -15,6 +15,8 @@ from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.experiment import resume_experiment, run_experiment
 from braintumor_tf.evaluation.members import Ensemble
 from braintumor_tf.evaluation.predictions import load_run_model, predict, predictions_frame
+from braintumor_tf.evaluation.robustness import read_robustness, robustness, score_robustness
+from braintumor_tf.evaluation.robustness_result import Robustness
 from braintumor_tf.evaluation.scoring import error_kinds, evaluate
 from braintumor_tf.evaluation.selective import coverage_at_risk, risk_coverage_curve
 from braintumor_tf.evaluation.tables import error_table, summary_table
@@ -26,6 +28,7 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "EvaluationError",
+    "Robustness",
     "answering",
     "calibrate_run",
     "calibration_scores",
@@ -44,14 +47,17 @@ __all__ = [
     "predict",
     "predict_files",
     "predictions_frame",
+    "read_robustness",
     "reliability_table",
     "resume_experiment",
     "resume_folds",
     "risk_coverage_curve",
+    "robustness",
     "run_ensemble",
     "run_experiment",
     "run_folds",
     "scale_predictions",
+    "score_robustness",
     "summary_table",
     "validation_weights",
 ]
