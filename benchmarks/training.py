@@ -4,7 +4,7 @@
 
 Both train MobileNetV2 from the same ImageNet weights on the same images, cut by group, with the same augmentation,
 batch and image size. The plain way is that of Keras's own guide: its ImageDataGenerator, the head on a frozen backbone
-by Adam, then everything unfrozen at a lower rate with batch normalisation in inference mode. Ours is the preset
+by Adam, then everything unfrozen at its lower rate with batch normalisation in inference mode. Ours is the preset
 ``transfer``. After every epoch both predict the same validation images; that time counts too. The score to
 reach is the best that the plain way ever had. Each way runs in a process of its own, in turn, once for each seed.
 """
@@ -27,7 +27,6 @@ from braintumor_tf.runs import environment
 from braintumor_tf.training.presets import AUGMENTATION
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
-PLAIN_RATES = {"head": 1e-3, "fine_tuning": 1e-4}
 
 
 def plain(manifest: pd.DataFrame, setting: dict[str, Any], seed: int) -> list[dict[str, float]]:
@@ -60,7 +59,7 @@ def plain(manifest: pd.DataFrame, setting: dict[str, Any], seed: int) -> list[di
         score = f1_score(validation.classes, predicted, average="macro")
         curve.append({"seconds": time.perf_counter() - started, "macro_f1": float(score), "stage": stage})
 
-    for stage, rate in PLAIN_RATES.items():
+    for stage, rate in (("head", 1e-3), ("fine_tuning", setting["plain_rate"])):
         backbone.trainable = stage == "fine_tuning"
         model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy")
         epochs = setting[f"plain_{stage}"]
@@ -107,6 +106,7 @@ def _reached(curve: list[dict[str, float]], score: float) -> float:
 @click.option("--seeds", default=3, show_default=True, help="Repeats, each with a seed of its own.")
 @click.option("--plain-head", default=5, show_default=True, help="Epochs of the plain way on the frozen backbone.")
 @click.option("--plain-fine-tuning", default=15, show_default=True, help="Epochs of the plain way, unfrozen.")
+@click.option("--plain-rate", default=1e-5, show_default=True, help="Learning rate of the plain way, unfrozen.")
 def main(folder: str, seeds: int, **setting: Any) -> None:
     """Times both ways in turn and prints the ratio of their times to the plain way's best validation score."""
     manifest = split(group(load(folder).manifest), "grouped", seed=0)

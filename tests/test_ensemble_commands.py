@@ -36,12 +36,19 @@ def folds(folder, tmp_path_factory) -> tuple[Result, Run]:
 
 @pytest.fixture(scope="module")
 def pair(folder, tmp_path_factory) -> list[Run]:
-    """Two models of other sizes on the same split."""
+    """Two models of other sizes and seeds on the same split."""
     out = tmp_path_factory.mktemp("pair")
     for size in (16, 24):
-        result = train(folder, out / f"pca_{size}", "--image-size", size)
+        result = train(folder, out / f"pca_{size}", "--image-size", size, "--seed", size, "--split-seed", 0)
         assert result.exit_code == 0, result.stderr
     return [Run(out / f"pca_{size}") for size in (16, 24)]
+
+
+def test_runs_of_several_seeds_share_a_split_where_asked(pair):
+    one, other = pair
+    assert (one.config["seed"], other.config["seed"]) == (16, 24)
+    assert one.config["split_seed"] == other.config["split_seed"] == 0
+    assert one.manifest["split"].tolist() == other.manifest["split"].tolist()
 
 
 def test_train_by_folds_writes_a_run_of_all_and_one_of_each(folds, folder):
@@ -98,6 +105,11 @@ def test_views_change_the_answer_and_are_counted(pair):
     [
         (["train", "--model", "PCA", "--dataset", "synthetic", "--folds", "3"], 2, "--protocol kfold"),
         (["train", "--model", "PCA", "--dataset", "synthetic", "--protocol", "kfold", "--folds", "1"], 2, "--folds"),
+        (
+            ["train", "--model", "PCA", "--dataset", "synthetic", "--protocol", "kfold", "--split-seed", "1"],
+            2,
+            "--seed",
+        ),
         (["evaluate"], 2, "RUN"),
         (["evaluate", "/no/such/run", "/no/other"], 1, "not a run directory"),
         (["evaluate", "/no/such/run", "--out", "both"], 2, "two or more runs"),

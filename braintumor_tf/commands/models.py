@@ -52,6 +52,9 @@ VIEWS = click.option(
 @click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
 @click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
 @click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
+@click.option(
+    "--split-seed", type=int, help="Of the split alone, so that runs of several seeds share one; by default --seed."
+)
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Score the dumb baselines beside.")
 @click.option("--precision", help="auto (by default), float32, mixed_float16 or mixed_bfloat16.")
 @click.option("--devices", metavar="NAMES", help="Train on several: all, or names such as gpu:0,gpu:1.")
@@ -242,6 +245,8 @@ def _check_train(resume: str | None, options: dict[str, Any]) -> None:
         raise click.UsageError("give --model and --dataset, or --resume RUN")
     if options["folds"] is not None and options["protocol"] != "kfold":
         raise click.UsageError("--folds goes with --protocol kfold")
+    if options["split_seed"] is not None and options["protocol"] == "kfold":
+        raise click.UsageError("--split-seed does not go with --protocol kfold; give --seed, which its folds follow")
 
 
 def _start(
@@ -254,6 +259,7 @@ def _start(
     noise: str | None,
     severity: str,
     noise_probability: float,
+    split_seed: int | None,
     out: str | None,
     data_dir: str,
     **options: Any,
@@ -265,7 +271,8 @@ def _start(
     from braintumor_tf.models import get_spec
     from braintumor_tf.training import resolve_preset
 
-    spec, seed = get_spec(model), options["seed"]
+    spec = get_spec(model)
+    split_seed = options["seed"] if split_seed is None else split_seed
     resolve_preset(
         options["preset"] or spec.preset_for(options["weights"]),
         epochs=options["epochs"],
@@ -275,11 +282,12 @@ def _start(
     model_of_noise = None if noise is None else training_noise(noise.split(","), severities, noise_probability)
     scans = [load(name, data_dir) for name in (dataset, external) if name is not None]
     manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
-    name = "_".join([model, Path(dataset).stem, protocol, str(seed)]).replace("/", "-")
+    name = "_".join([model, Path(dataset).stem, protocol, str(options["seed"])]).replace("/", "-")
     out = out or Path("models") / name
     config = {
         "dataset": dataset,
         "protocol": protocol,
+        "split_seed": split_seed,
         **({"external": external} if external else {}),
         "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
     }
@@ -288,7 +296,7 @@ def _start(
     if protocol == "kfold" and not others:
         return run_folds(group(manifest), model, out, folds or 5, noise=model_of_noise, config=config, **options)
     manifest = split(
-        manifest if others else group(manifest), protocol, seed=seed, external=others[0] if others else None
+        manifest if others else group(manifest), protocol, seed=split_seed, external=others[0] if others else None
     )
     return run_experiment(manifest, model, out, noise=model_of_noise, config=config, **options)
 

@@ -26,7 +26,7 @@ from braintumor_tf.training.memory import KeepFreedMemory
 from braintumor_tf.training.mirrored import synchronised
 from braintumor_tf.training.precision import check_precision
 from braintumor_tf.training.presets import Preset, resolve_preset
-from braintumor_tf.training.stages import compile_stage, set_trainable
+from braintumor_tf.training.stages import compile_stage, prepare_normalisation, set_trainable
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,7 @@ def fit(
     before = sum(row["seconds"] for row in history.rows)
     bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress and first, checkpoint.position.epoch)
     started = time.perf_counter()
+    prepare_normalisation(model, preset, steps=len(batches))
     try:
         while checkpoint.position.stage < len(preset.stages):
             position = checkpoint.position

@@ -72,6 +72,9 @@ class Preset:
         patience: epochs without a better one after which a stage ends early; None for never.
         augmentation: arguments of `braintumor_tf.augment.ImageDataGenerator`, for training images only.
         precision: one of `PRECISIONS`; it has to be the model's (`braintumor_tf.training.in_precision`), or ``"auto"``.
+        normalisation_momentum: share of the running statistics of batch normalisation that one step keeps, from 0 to
+            under 1; ``"auto"`` for what fits the number of steps in an epoch
+            (`braintumor_tf.training.stages.normalisation_momentum`); None for that of the model.
     """
 
     stages: tuple[Stage, ...] = (Stage(),)
@@ -84,6 +87,7 @@ class Preset:
     patience: int | None = 12
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     precision: str = AUTO
+    normalisation_momentum: float | str | None = None
 
     @property
     def epochs(self) -> int:
@@ -135,6 +139,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             weight_decay=0.05,
             label_smoothing=0.1,
             augmentation=dict(STRONG_AUGMENTATION),
+            normalisation_momentum=AUTO,
         ),
         "smoke": Preset((Stage(epochs=2),), batch_size=16, patience=None, augmentation={"horizontal_flip": True}),
         "pca": Preset(stages=(Stage(epochs=1, warmup=0.0),), class_weights=None, patience=None, label_smoothing=0.0),
@@ -146,11 +151,11 @@ see that the road is open, ``pca`` for the pipeline, which reads the class weigh
 ``transfer`` first fits the head on the frozen backbone, because the large gradients of a random head would spoil
 pretrained features; its 20 epochs use the features of two views, which cost two passes through the backbone. Then it
 trains the whole network at a lower rate. Batch normalisation keeps ImageNet's statistics in the first stage; in the
-second they follow the new images with the momentum that models are built with
+second they follow the new images, the faster the fewer steps an epoch has
 (`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
 
 _OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains", "views")
-_NONE_HAS_A_MEANING = ("clip_norm", "class_weights", "patience")
+_NONE_HAS_A_MEANING = ("clip_norm", "class_weights", "patience", "normalisation_momentum")
 
 
 def resolve_preset(preset: str | Path | Preset, **settings: Any) -> Preset:
@@ -160,7 +165,8 @@ def resolve_preset(preset: str | Path | Preset, **settings: Any) -> Preset:
         preset: a name of `PRESETS`, a file that ends in ``.json`` (as a search writes it), or a preset.
         settings: fields of `Preset` to change, or ``epochs``, ``learning_rate``, ``warmup``, ``trains`` and ``views``
             of its stages: a single value is the last stage's, a list has one value for each stage. None leaves the
-            preset's own, except where None has a meaning (`clip_norm`, `class_weights`, `patience`).
+            preset's own, except where None has a meaning (`clip_norm`, `class_weights`, `patience`,
+            `normalisation_momentum`).
 
     Raises:
         TrainingError: the preset or a setting is not known, a value is out of range, or the file is no preset.
@@ -229,6 +235,9 @@ def _check(preset: Preset) -> None:
         ("precision", f"one of {', '.join(PRECISIONS)}", preset.precision, preset.precision in PRECISIONS),
         ("patience", "at least 1 or None", preset.patience, preset.patience is None or preset.patience >= 1),
     ]
+    momentum = preset.normalisation_momentum
+    share = momentum is None or momentum == AUTO or (not isinstance(momentum, str) and 0 <= momentum < 1)
+    rules.append(("normalisation_momentum", "'auto', a share from 0 to under 1 or None", momentum, share))
     for stage in preset.stages:
         trains = stage.trains
         blocks = isinstance(trains, int) and trains >= 1

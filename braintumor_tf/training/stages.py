@@ -4,13 +4,48 @@ from __future__ import annotations
 
 import keras
 
-from braintumor_tf.models.backbone import backbone_blocks, backbone_layers
+from braintumor_tf.models.backbone import backbone_blocks, backbone_layers, set_batch_normalisation_momentum
 from braintumor_tf.models.network import unfreeze
 from braintumor_tf.training.mirrored import cross_entropy, over_replicas
-from braintumor_tf.training.presets import ALL, HEAD, Preset, Stage, TrainingError
+from braintumor_tf.training.presets import ALL, AUTO, HEAD, Preset, Stage, TrainingError
 
 _NOT_DECAYED = ("bias", "gamma", "beta", "positions", "token")
 """Parts of the names of weights that weight decay leaves alone."""
+
+
+MOMENTA = (0.9, 0.97)
+"""Between which momenta of batch normalisation `normalisation_momentum` chooses; the models of this package are built
+with the upper one, and `braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says what is wrong beyond either.
+"""
+
+
+def normalisation_momentum(steps: int) -> float:
+    """Returns the momentum with which running statistics look back over about half an epoch, within `MOMENTA`.
+
+    With 0.97 they look back over some 33 steps: half an epoch of 2,000 images, but five epochs of 200, where they
+    would still be those of ImageNet when training is nearly over.
+
+    Args:
+        steps: an epoch.
+
+    Example:
+        >>> [normalisation_momentum(steps) for steps in (6, 40, 500)]
+        [0.9, 0.95, 0.97]
+    """
+    return min(max(1 - 2 / steps, MOMENTA[0]), MOMENTA[1])
+
+
+def prepare_normalisation(model: keras.Model, preset: Preset, steps: int) -> None:
+    """Sets the momentum of batch normalisation that a preset asks for; where it asks for none, the model keeps its own.
+
+    Args:
+        model: the whole model.
+        preset: the settings of the training.
+        steps: an epoch.
+    """
+    momentum = preset.normalisation_momentum
+    if momentum is not None:
+        set_batch_normalisation_momentum(model, normalisation_momentum(steps) if momentum == AUTO else momentum)
 
 
 def set_trainable(model: keras.Model, trains: str | int) -> None:

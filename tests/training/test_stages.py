@@ -13,7 +13,7 @@ from braintumor_tf.models.network import load_network
 from braintumor_tf.runs import Run
 from braintumor_tf.training import PRESETS, Preset, Stage, TrainingError, fit, resolve_preset
 from braintumor_tf.training.presets import ALL, HEAD
-from braintumor_tf.training.stages import compile_stage, set_trainable
+from braintumor_tf.training.stages import compile_stage, normalisation_momentum, prepare_normalisation, set_trainable
 from tests.training.toy import small_cnn, toy_manifest
 
 STAGES = (Stage("head", 1, trains=HEAD, warmup=0.0), Stage("fine_tuning", 1, learning_rate=5e-4, trains=1))
@@ -88,6 +88,28 @@ def test_a_stage_that_ends_early_hands_its_best_weights_to_the_next(manifest):
 def test_the_momentum_of_batch_normalisation_is_the_documented_one():
     layers = [layer for layer in _network().layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert layers and {layer.momentum for layer in layers} == {BATCH_NORMALISATION_MOMENTUM}
+
+
+def test_the_momentum_looks_back_over_half_an_epoch_within_its_bounds():
+    momenta = [normalisation_momentum(steps) for steps in (1, 6, 20, 40, 60, 67, 5000)]
+    assert momenta == sorted(momenta) and momenta[0] == 0.9 and momenta[-1] == BATCH_NORMALISATION_MOMENTUM
+    assert normalisation_momentum(40) == pytest.approx(1 - 1 / (40 / 2))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "steps", "found"), [(None, 6, 0.97), ("auto", 6, 0.9), ("auto", 40, 0.95), (0.5, 6, 0.5)]
+)
+def test_a_preset_sets_the_momentum_of_batch_normalisation(wanted, steps, found):
+    model = _network()
+    prepare_normalisation(model, resolve_preset("transfer", normalisation_momentum=wanted), steps)
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {round(layer.momentum, 9) for layer in layers} == {found}
+
+
+@pytest.mark.parametrize("momentum", [1.0, -0.1, "0.9"])
+def test_a_momentum_that_is_no_share_is_refused(momentum):
+    with pytest.raises(TrainingError, match="normalisation_momentum"):
+        resolve_preset("transfer", normalisation_momentum=momentum)
 
 
 def test_layers_are_chosen_by_name_of_the_stage_or_number_of_blocks():
