@@ -30,7 +30,7 @@ _NAMES = {
     "augment": ("ImageDataGenerator",),
     "models": ("build",),
     "training": ("fit", "search"),
-    "evaluation": ("evaluate", "predict", "robustness", "run_ensemble", "run_experiment", "run_folds"),
+    "evaluation": ("compare", "evaluate", "predict", "robustness", "run_ensemble", "run_experiment", "run_folds"),
     "explain": ("attention_maps", "convolution_layers", "layer_activations"),
     "report": ("write_report",),
     "runs": ("Run",),

@@ -10,6 +10,7 @@ import click
 
 from braintumor_tf._version import __version__
 from braintumor_tf.commands import models
+from braintumor_tf.commands.compare import compare
 from braintumor_tf.commands.explain import explain
 from braintumor_tf.commands.search import search
 from braintumor_tf.errors import BrainTumorError
@@ -182,7 +183,7 @@ def run(
             click.echo(f"report: {Path(result.results['report']).resolve()}")
 
 
-for command in (models.train, models.evaluate, models.predict, search, explain):
+for command in (models.train, models.evaluate, models.predict, search, explain, compare):
     main.add_command(command)
 
 

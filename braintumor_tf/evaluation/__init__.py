@@ -8,12 +8,15 @@ from braintumor_tf.evaluation.again import Evaluation, evaluate_run, evaluate_ru
 from braintumor_tf.evaluation.calibrating import calibrate_run, measure_calibration
 from braintumor_tf.evaluation.calibration import calibration_scores, reliability_table
 from braintumor_tf.evaluation.combining import combine, validation_weights
+from braintumor_tf.evaluation.comparing import Comparison, compare
 from braintumor_tf.evaluation.conformal import conformal_sets, fit_thresholds
+from braintumor_tf.evaluation.cost import cost_of, milliseconds_per_image
 from braintumor_tf.evaluation.cross_validation import resume_folds, run_folds
 from braintumor_tf.evaluation.ensembles import run_ensemble
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.experiment import resume_experiment, run_experiment
 from braintumor_tf.evaluation.members import Ensemble
+from braintumor_tf.evaluation.paired_tests import holm, mcnemar, paired_tests
 from braintumor_tf.evaluation.predictions import load_run_model, predict, predictions_frame
 from braintumor_tf.evaluation.robustness import read_robustness, robustness, score_robustness
 from braintumor_tf.evaluation.robustness_result import Robustness
@@ -25,6 +28,7 @@ from braintumor_tf.evaluation.views import VIEWS
 
 __all__ = [
     "VIEWS",
+    "Comparison",
     "Ensemble",
     "Evaluation",
     "EvaluationError",
@@ -33,7 +37,9 @@ __all__ = [
     "calibrate_run",
     "calibration_scores",
     "combine",
+    "compare",
     "conformal_sets",
+    "cost_of",
     "coverage_at_risk",
     "error_kinds",
     "error_table",
@@ -42,8 +48,12 @@ __all__ = [
     "evaluate_runs",
     "fit_temperature",
     "fit_thresholds",
+    "holm",
     "load_run_model",
+    "mcnemar",
     "measure_calibration",
+    "milliseconds_per_image",
+    "paired_tests",
     "predict",
     "predict_files",
     "predictions_frame",
