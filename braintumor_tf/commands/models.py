@@ -104,6 +104,12 @@ def train(
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--dataset", help="Another data set to score on; by default the run's own test images.")
 @VIEWS
+@click.option(
+    "--noise",
+    metavar="NAMES",
+    help="Score RUN under noise instead: all, or names such as gaussian,rician; kept in the run and its report.",
+)
+@click.option("--severity", default="1-5", show_default=True, help="How strong the noise is; a number or a range.")
 @click.option("--out", metavar="DIR", help="Keep the ensemble of several runs as a run, and write its report.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Score the dumb baselines beside.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
@@ -112,6 +118,8 @@ def evaluate(
     runs: tuple[str, ...],
     dataset: str | None,
     views: int,
+    noise: str | None,
+    severity: str,
     out: str | None,
     baselines: bool,
     as_json: bool,
@@ -122,12 +130,21 @@ def evaluate(
     Several runs on the same split are scored as one ensemble, weighted by what they said of the validation images.
     Each image of a k-fold run is predicted by the fold that had not seen it, another data set by all folds.
     Images of another data set that have a near-duplicate among the training or validation images are left out.
+    With --noise the test images are scored clean and under noise; the same noise for every run.
 
     \b
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --dataset data/navoneel
+    Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --noise all
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --views 4
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 models/PCA_sartaj_grouped_0 --out models/pair
     """
+    if noise is not None:
+        if len(runs) > 1 or dataset is not None or views > 1 or out:
+            raise click.UsageError("--noise scores one RUN on its own test images; leave out --dataset, --views, --out")
+        from braintumor_tf.commands.robustness import evaluate_under_noise
+
+        evaluate_under_noise(runs[0], noise, severity, as_json)
+        return
     if out and (len(runs) < 2 or dataset is not None or views > 1):
         raise click.UsageError("--out keeps an ensemble: give two or more runs, and neither --dataset nor --views")
     from braintumor_tf.runs import Run

@@ -125,6 +125,7 @@ class Robustness:
             "table": self.table.to_dict("records"),
             "losses": self.losses.to_dict("records"),
             "mean_loss": self.mean_loss(),
+            "mean_losses": {name: self.mean_loss([name]) for name in self.losses["noise"].unique()},
             "mean_corruption_error": self.mean_corruption_error(),
         }
 

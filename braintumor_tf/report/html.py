@@ -16,6 +16,7 @@ from braintumor_tf.report import plots
 from braintumor_tf.report.calibration_section import calibration_section
 from braintumor_tf.report.members_section import members_section
 from braintumor_tf.report.pages import embed_file, embed_image, embed_thumbnail, render
+from braintumor_tf.report.robustness_section import robustness_section
 from braintumor_tf.report.scores import CLASS_SCORES, as_score, number, ranked_baselines, score
 from braintumor_tf.report.sections import (
     baseline_rows,
@@ -49,6 +50,7 @@ CONTENTS = (
     ("classes", "Classes"),
     ("tumour", "Any tumour"),
     ("calibration", "Calibration"),
+    ("robustness", "Noise"),
     ("trust", "Inside the head"),
     ("curves", "Curves"),
     ("data", "Data"),
@@ -171,8 +173,9 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
     twins = twin_mask(tested, manifest)
     tumour, trust = tumour_counts(metrics, tested), trust_section(explanations, run.figures)
     members, calibration = members_section(metrics), calibration_section(run.calibration, run.figures)
+    noise = robustness_section(run.robustness, run.figures, config)
     optional = (("tumour", tumour), ("calibration", calibration), ("trust", trust), ("members", members))
-    absent = {link for link, found in optional if not found}
+    absent = {link for link, found in (*optional, ("robustness", noise)) if not found}
     names = {"members": members["title"]} if members else {}
     protocol = setting(config, "protocol")
     unreadable = setting(config, "unreadable")
@@ -192,6 +195,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "tumour": tumour,
         "members": members,
         "calibration": calibration,
+        "robustness": noise,
         "trust": trust,
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),

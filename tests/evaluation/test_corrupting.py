@@ -1,0 +1,137 @@
+"""Corruption of test images: what it depends on, what it does not, and that severities are severities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from braintumor_tf.augment import PRESETS, SEVERITIES, GaussianNoise, NoiseError, RandomNoise, SpeckleNoise, noise_at
+from braintumor_tf.datasets import read_image
+from braintumor_tf.errors import ImageReadError
+from braintumor_tf.evaluation import EvaluationError
+from braintumor_tf.evaluation.corrupting import NOISES, choose_corruptions, corrupt, fit, read_picture
+
+SIZE = (64, 64)
+
+
+class Eye:
+    """What a model says of how it wants its images."""
+
+    def __init__(self, side: int, channels: int):
+        self.image_size, self.channels = (side, side), channels
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory) -> dict[str, Path]:
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    smooth = np.add.outer(np.arange(96), np.arange(80)).astype(np.uint8)
+    grey = np.clip(smooth + rng.integers(0, 30, smooth.shape), 0, 255).astype(np.uint8)
+    pictures = {
+        "grey": grey,
+        "grey_rgb": np.repeat(grey[..., None], 3, 2),
+        "colour": np.stack([grey, smooth, grey // 2], 2),
+    }
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return {name: folder / f"{name}.png" for name in pictures}
+
+
+def test_all_presets_are_tested_by_default():
+    assert set(NOISES) == set(PRESETS)
+    found = choose_corruptions()
+    assert [(each.name, each.severity) for each in found] == [(name, level) for name in NOISES for level in SEVERITIES]
+    assert all(each.noise == noise_at(each.name, each.severity) for each in found)
+
+
+def test_noise_models_keep_their_own_strength_and_come_once():
+    found = choose_corruptions([GaussianNoise(sigma=12), SpeckleNoise(sigma=(0.1, 0.2)), "rician"], (2, 4))
+    assert [(each.name, each.severity) for each in found] == [
+        ("GaussianNoise sigma 12", 1), ("SpeckleNoise sigma 0.1-0.2", 1), ("rician", 2), ("rician", 4),
+    ]  # fmt: skip
+    assert choose_corruptions(RandomNoise([GaussianNoise()]))[0].name == "RandomNoise"
+    assert choose_corruptions("gaussian", [3])[0].record()["model"] == {
+        "noise": "GaussianNoise", "per_channel": None, "sigma": [45.9, 45.9],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("noises", "severities", "error"),
+    [
+        (["gaussian"], (), EvaluationError),
+        (["gaussian"], (0, 1), EvaluationError),
+        (["gaussian"], (1, 6), EvaluationError),
+        (["gaussian"], (1, 1), EvaluationError),
+        ([], (1,), EvaluationError),
+        (["gaussian", "gaussian"], (1,), EvaluationError),
+        ([GaussianNoise(sigma=3), GaussianNoise(sigma=3)], (1,), EvaluationError),
+        (["gausian"], (1,), NoiseError),
+    ],
+)
+def test_what_makes_no_sense_is_refused(noises, severities, error):
+    with pytest.raises(error):
+        choose_corruptions(noises, severities)
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_what_is_drawn_depends_on_seed_image_noise_and_severity_alone(name, paths):
+    mild, heavy = choose_corruptions([name], (1, 5))
+    picture = read_picture(paths["grey"], SIZE)
+    found = corrupt(picture, mild, 0)
+    assert found.dtype == np.uint8 and found.shape == SIZE
+    for other in choose_corruptions(None, (2,)):
+        corrupt(picture, other, 0)  # what came before leaves no trace
+    again = read_picture(paths["grey"].rename(paths["grey"].with_name("moved.png")), SIZE)
+    again.pixels.setflags(write=False)
+    np.testing.assert_array_equal(found, corrupt(again, mild, 0))
+    (paths["grey"].with_name("moved.png")).rename(paths["grey"])
+    others = [corrupt(picture, heavy, 0)]
+    if name != "gaussian_blur":  # nothing about it is random
+        others.append(corrupt(picture, mild, 1))
+    assert not any(np.array_equal(found, other) for other in others)
+    np.testing.assert_array_equal(corrupt(picture, None, 0), picture.pixels)
+
+
+@pytest.mark.parametrize("name", [name for name in NOISES if name not in ("motion_blur", "bias_field")])
+def test_a_higher_severity_changes_more(name, paths):
+    picture = read_picture(paths["grey"], SIZE)
+    distances = [
+        np.square(corrupt(picture, each, 0).astype(float) - picture.pixels).mean() for each in choose_corruptions(name)
+    ]
+    assert distances == sorted(distances) and distances[0] > 0
+
+
+def test_grey_pictures_stay_grey_and_colour_gets_its_own_noise_in_each_channel(paths):
+    (gaussian,) = choose_corruptions("gaussian", [2])
+    grey, rgb, colour = (read_picture(path, SIZE) for path in paths.values())
+    np.testing.assert_array_equal(grey.pixels, rgb.pixels)
+    assert grey.pixels.shape == SIZE and colour.pixels.shape == (*SIZE, 3) and grey.identity != rgb.identity
+    change = corrupt(colour, gaussian, 0).astype(float) - colour.pixels
+    assert abs(np.corrcoef(change[..., 0].ravel(), change[..., 1].ravel())[0, 1]) < 0.2
+    np.testing.assert_array_equal(read_picture(paths["colour"], SIZE).pixels, read_image(paths["colour"], False, SIZE))
+
+
+def test_every_model_gets_the_same_corrupted_picture_at_its_own_size_and_channels(paths):
+    (speckle,) = choose_corruptions("speckle", [3])
+    noisy = corrupt(read_picture(paths["grey"], SIZE), speckle, 0)
+    np.testing.assert_array_equal(fit(noisy, Eye(64, 1))[..., 0], noisy)
+    np.testing.assert_array_equal(fit(noisy, Eye(64, 3)), np.repeat(noisy[..., None], 3, 2))
+    small = fit(noisy, Eye(32, 1))
+    assert small.shape == (32, 32, 1) and small.dtype == np.uint8
+    np.testing.assert_array_equal(
+        small[..., 0], np.asarray(Image.fromarray(noisy).resize((32, 32), Image.Resampling.BILINEAR))
+    )
+
+
+@pytest.mark.parametrize(("side", "left"), [(160, 0.48), (128, 0.38)])
+def test_resizing_averages_independent_noise_away_as_documented(side, left):
+    noise = np.random.default_rng(0).normal(128, 20, (224, 224)).round().astype(np.uint8)
+    assert fit(noise, Eye(side, 1)).std() / noise.std() == pytest.approx(left, abs=0.01)
+
+
+def test_an_unreadable_image_is_named(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(ImageReadError, match="broken.png"):
+        read_picture(tmp_path / "broken.png", SIZE)

@@ -1,0 +1,166 @@
+"""The mean corruption error: by hand, as MedMNIST-C computes it with scikit-learn, and what it is undefined for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.evaluation import EvaluationError, Robustness, evaluate
+from braintumor_tf.evaluation.corrupting import choose_corruptions
+from braintumor_tf.evaluation.corruption_error import corruption_errors
+from braintumor_tf.evaluation.intervals import group_numbers, group_weights
+from braintumor_tf.evaluation.robustness_scores import METRICS, Draws
+from tests.evaluation.made_predictions import softmax, table
+
+NOISES = ("gaussian", "rician")
+
+
+def made(
+    name: str, seed: int = 0, skill: float = 3.0, images: int = 80, noises=NOISES, severities=(1, 2)
+) -> Robustness:
+    """A model that knows less the more severe the noise is; the images are the same for every seed."""
+    labels = np.random.default_rng(99).choice(4, images, p=[0.4, 0.3, 0.2, 0.1])
+    labels[:4] = range(4)
+    generator, parts = np.random.default_rng(seed), []
+    corruptions = choose_corruptions(noises, severities)
+    for noise, severity in [("clean", 0), *((each.name, each.severity) for each in corruptions)]:
+        logits = generator.normal(0, 1, (images, 4))
+        logits[np.arange(images), labels] += skill / (1 + severity)
+        parts.append(table(softmax(logits), labels, np.arange(images) // 2).assign(noise=noise, severity=severity))
+    settings = {"seed": 0, "size": [224, 224], "resamples": 40, "noises": [each.record() for each in corruptions]}
+    return Robustness(name, CLASSES, pd.concat(parts, ignore_index=True), settings)
+
+
+def by_hand(clean: float, noisy: dict[str, list[float]]) -> Draws:
+    """Draws of a model with these balanced errors and no intervals."""
+    versions = [("clean", 0), *((name, level + 1) for name, errors in noisy.items() for level in range(len(errors)))]
+    errors = [clean, *(error for each in noisy.values() for error in each)]
+    values = np.full((len(versions), len(METRICS)), np.nan)
+    values[:, list(METRICS).index("balanced_accuracy")] = 1 - np.array(errors)
+    return Draws(tuple(versions), values, None)
+
+
+def test_an_example_by_hand():
+    own = by_hand(0.1, {"blur": [0.2, 0.4], "speckle": [0.3, 0.6]})
+    reference = by_hand(0.2, {"blur": [0.4, 0.8], "speckle": [0.3, 0.3]})
+    found = corruption_errors(own, reference)
+    assert found["noises"]["blur"]["error"]["value"] == pytest.approx(0.6 / 1.2)
+    assert found["noises"]["blur"]["relative"]["value"] == pytest.approx(0.4 / 0.8)
+    assert found["noises"]["speckle"]["relative"]["value"] == pytest.approx(0.7 / 0.2)
+    assert found["mean_corruption_error"]["value"] == pytest.approx((0.5 + 1.5) / 2)
+    assert found["relative_mean_corruption_error"]["value"] == pytest.approx((0.5 + 3.5) / 2)
+    alone = corruption_errors(own)
+    assert alone["mean_corruption_error"]["value"] == pytest.approx((0.3 + 0.45) / 2)
+    assert alone["relative_mean_corruption_error"]["value"] == pytest.approx((0.2 + 0.35) / 2)
+
+
+def test_against_itself_it_is_exactly_one_with_its_interval():
+    found = made("CNN").mean_corruption_error(made("CNN"))
+    assert found["reference"] == "CNN"
+    for key in ("mean_corruption_error", "relative_mean_corruption_error"):
+        assert found[key] == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_a_reference_without_errors_or_losses_defines_nothing():
+    own, perfect = by_hand(0.1, {"blur": [0.2]}), by_hand(0.0, {"blur": [0.0]})
+    found = corruption_errors(own, perfect)
+    assert found["mean_corruption_error"]["value"] is None and found["relative_mean_corruption_error"]["value"] is None
+    better = corruption_errors(own, by_hand(0.4, {"blur": [0.3]}))  # a reference that noise improves
+    assert better["mean_corruption_error"]["value"] == pytest.approx(2 / 3)
+    assert better["relative_mean_corruption_error"]["value"] is None
+
+
+def test_it_is_what_medmnist_c_computes():
+    """Their evaluator: balanced errors by scikit-learn, means over severities, ratios, mean over corruptions."""
+    own, reference = made("own", 1, 3.0), made("reference", 2, 1.5)
+
+    def errors(found: Robustness) -> dict[tuple[str, int], float]:
+        parts = found.predictions.groupby(["noise", "severity"])
+        return {key: 1 - balanced_accuracy_score(rows["label"], rows["predicted"]) for key, rows in parts}
+
+    mine, theirs = errors(own), errors(reference)
+    means = [{name: np.mean([each[name, level] for level in (1, 2)]) for name in NOISES} for each in (mine, theirs)]
+    error = np.mean([means[0][name] / means[1][name] for name in NOISES])
+    relative = np.mean([(means[0][name] - mine["clean", 0]) / (means[1][name] - theirs["clean", 0]) for name in NOISES])
+    found = own.mean_corruption_error(reference)
+    assert found["mean_corruption_error"]["value"] == pytest.approx(error)
+    assert found["relative_mean_corruption_error"]["value"] == pytest.approx(relative)
+    assert found["mean_corruption_error"]["low"] < error < found["mean_corruption_error"]["high"]
+
+
+def test_every_score_is_scikit_learns_and_clean_is_that_of_evaluate():
+    found = made("CNN")
+    for (noise, severity), rows in found.predictions.groupby(["noise", "severity"]):
+        truth, said = rows["label"], rows["predicted"]
+        own = found.table[(found.table["noise"] == noise) & (found.table["severity"] == severity)]
+        assert own.set_index("metric")["value"].to_dict() == pytest.approx(
+            {
+                "accuracy": accuracy_score(truth, said),
+                "balanced_accuracy": balanced_accuracy_score(truth, said),
+                "macro_f1": f1_score(truth, said, average="macro"),
+            }
+        )
+    clean = found.predictions[found.predictions["noise"] == "clean"].drop(columns=["noise", "severity"])
+    metrics = evaluate(clean, clean, CLASSES, resamples=40)
+    for row in found.table[found.table["noise"] == "clean"].itertuples():
+        assert metrics[row.metric] == pytest.approx({"value": row.value, "low": row.low, "high": row.high})
+
+
+def test_losses_are_paired_over_groups():
+    found = made("CNN")
+    rows = {key: part.reset_index(drop=True) for key, part in found.predictions.groupby(["noise", "severity"])}
+    clean, noisy = rows["clean", 0], rows["rician", 2]
+    drawn = []
+    for weights in np.concatenate(list(group_weights(group_numbers(clean["group"]), 40, 0))):
+        pair = [f1_score(each["label"], each["predicted"], average="macro", sample_weight=weights,
+                         labels=sorted(set(clean["label"][weights > 0]))) for each in (clean, noisy)]  # fmt: skip
+        drawn.append(pair[0] - pair[1])
+    own = found.losses.query("noise == 'rician' and severity == 2").iloc[0]
+    assert [own["low"], own["high"]] == pytest.approx(np.quantile(drawn, [0.025, 0.975]))
+    means = found.mean_loss(["rician"], [2])
+    assert means == pytest.approx({key: own[key] for key in ("value", "low", "high")})
+    assert found.mean_loss()["value"] == pytest.approx(found.losses["value"].mean())
+    with pytest.raises(EvaluationError, match="none of the noises"):
+        found.mean_loss(["speckle"])
+
+
+def test_a_single_group_has_no_intervals():
+    found = made("CNN")
+    alone = dataclasses.replace(found, predictions=found.predictions.assign(group="one"))
+    assert alone.table["low"].isna().all() and alone.losses["value"].equals(found.losses["value"])
+    assert alone.mean_corruption_error(alone)["mean_corruption_error"] == {"value": 1.0, "low": None, "high": None}
+
+
+def test_only_the_same_images_under_the_same_noise_are_compared():
+    own, other = made("own"), made("other", 3)
+    with pytest.raises(EvaluationError, match="other images"):
+        own.mean_corruption_error(made("other", images=60))
+    with pytest.raises(EvaluationError, match="other images"):
+        own.mean_corruption_error(dataclasses.replace(other, predictions=other.predictions.assign(group="x")))
+    for changed in ({"seed": 1}, {"size": [128, 128]}):
+        settings = {**other.settings, **changed}
+        with pytest.raises(EvaluationError, match="other noise"):
+            own.mean_corruption_error(dataclasses.replace(other, settings=settings))
+    with pytest.raises(EvaluationError, match="other noise"):
+        own.mean_corruption_error(made("other", noises=("gaussian", "speckle")))
+    with pytest.raises(EvaluationError, match="no name"):
+        own.mean_corruption_error(dataclasses.replace(other, name=""))
+    more = made("other", 3, noises=("gaussian", "speckle", "rician"))
+    assert list(own.mean_corruption_error(more)["noises"]) == list(NOISES)
+
+
+def test_predictions_that_do_not_belong_together_are_refused():
+    found = made("CNN")
+    rows = found.predictions
+    for changed, message in (
+        (rows[rows["noise"] != "clean"], "no clean images"),
+        (rows.iloc[:-1], "same images"),
+        (rows.assign(label="cat"), "cat is none"),
+    ):
+        with pytest.raises(EvaluationError, match=message):
+            dataclasses.replace(found, predictions=changed).table  # noqa: B018
