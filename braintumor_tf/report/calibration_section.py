@@ -112,7 +112,9 @@ def _temperature_sentences(calibration: Mapping[str, Any]) -> list[str]:
 def _conformal_sentences(calibration: Mapping[str, Any]) -> list[str]:
     conformal, stated = calibration["conformal"], calibration["conformal"]["coverage_stated"]
     found, parts = [], conformal["classes"]
-    if conformal["answered"]["value"] is not None:
+    if conformal["accuracy_answered"]["value"] is None:
+        found.append(f"With sets made for {100 * stated:g} % coverage, none of the test images gets one answer.")
+    else:
         found.append(
             f"With sets made for {100 * stated:g} % coverage, {100 * conformal['answered']['value']:.0f} % of the test "
             f"images get one answer, and {number(conformal['accuracy_answered']['value'], 2)} of these are right "

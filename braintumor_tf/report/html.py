@@ -15,23 +15,23 @@ from braintumor_tf.files import write_text
 from braintumor_tf.report import plots
 from braintumor_tf.report.calibration_section import calibration_section
 from braintumor_tf.report.members_section import members_section
-from braintumor_tf.report.pages import embed_file, embed_image, embed_thumbnail, render
+from braintumor_tf.report.pages import embed_file, embed_image, render
 from braintumor_tf.report.robustness_section import robustness_section
-from braintumor_tf.report.scores import CLASS_SCORES, as_score, number, ranked_baselines, score
+from braintumor_tf.report.scores import CLASS_SCORES, number, score
 from braintumor_tf.report.sections import (
-    baseline_rows,
     class_rows,
     flat_settings,
     score_rows,
     size_summary,
     split_table,
     tumour_counts,
-    twin_rows,
     unreadable_rows,
 )
-from braintumor_tf.report.selection import predicted_rows, sample_rows, scored_images, twin_mask, worst_rows
+from braintumor_tf.report.selection import predicted_rows, scored_images, twin_mask, worst_rows
+from braintumor_tf.report.shortcut_section import shortcut_section
 from braintumor_tf.report.style import save_figure
 from braintumor_tf.report.tables import write_tables
+from braintumor_tf.report.tiles import HEADLINES, prediction_tiles, sample_tiles, score_tiles
 from braintumor_tf.report.training_plots import PANELS, history_panels
 from braintumor_tf.report.trust_section import trust_section
 from braintumor_tf.report.verdict import run_verdict, setting
@@ -39,19 +39,15 @@ from braintumor_tf.runs import Run
 
 __all__ = ["embed_image", "render", "write_figures", "write_report"]
 
-MAX_TILES = 48
-"""Images in one grid of a page at most, so that a page with many classes stays small."""
-
 CONTENTS = (
     ("scores", "Scores"),
     ("members", "Members"),
-    ("baselines", "Baselines"),
-    ("twins", "Twins"),
+    ("shortcuts", "Shortcut audit"),
     ("classes", "Classes"),
     ("tumour", "Any tumour"),
     ("calibration", "Calibration"),
     ("robustness", "Noise"),
-    ("trust", "Inside the head"),
+    ("trust", "Explanations"),
     ("curves", "Curves"),
     ("data", "Data"),
     ("proof", "What the split proves"),
@@ -185,11 +181,10 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "made": datetime.date.today().isoformat(),
         "verdict": run_verdict(metrics, predictions, manifest, config, explanations),
         "contents": [(link, names.get(link, name)) for link, name in CONTENTS if link not in absent],
-        "tiles": _tiles(metrics, twins),
-        "scores": score_rows(metrics),
+        "tiles": score_tiles(metrics, len(tested)),
+        "scores": score_rows(metrics, HEADLINES),
         "resamples": _resamples(metrics),
-        "baselines": baseline_rows(metrics),
-        "twins": twin_rows(metrics, twins),
+        "shortcuts": shortcut_section(metrics, twins, explanations, run.figures),
         "classes": class_rows(metrics),
         "class_columns": list(CLASS_SCORES.values()),
         "tumour": tumour,
@@ -202,9 +197,9 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "unreadable": unreadable_rows(unreadable)[:200],
         "unreadable_count": unreadable if isinstance(unreadable, int) else 0,
         "split_text": PROTOCOLS.get(str(protocol), "How the split was made was not recorded."),
-        "samples": _sample_tiles(manifest),
-        "predicted": _prediction_tiles(predicted_rows(tested, 12)),
-        "worst": _prediction_tiles(worst_rows(tested, 12)),
+        "samples": sample_tiles(manifest),
+        "predicted": prediction_tiles(predicted_rows(tested, 12)),
+        "worst": prediction_tiles(worst_rows(tested, 12)),
         "errors": f"{int((tested['label'] != tested['predicted']).sum()):,}",
         "images": f"{len(tested):,}",
         "accuracy": number(score(metrics, "accuracy")["value"]),
@@ -223,45 +218,3 @@ def _title(config: Mapping[str, Any], name: str) -> str:
         return name
     dataset = re.split(r"[\\/]", str(dataset).rstrip("\\/"))[-1] if dataset else ""
     return f"{str(model).replace('_', ' ')} on {dataset}" if dataset else str(model).replace("_", " ")
-
-
-def _tiles(metrics: Mapping[str, Any], twins: pd.Series) -> list[dict[str, str]]:
-    tiles = []
-    for key, title in (("macro_f1", "Macro-F1"), ("accuracy", "Accuracy")):
-        found = score(metrics, key)
-        within = f"95 % {number(found['low'])}–{number(found['high'])}" if found["low"] is not None else "no interval"
-        tiles.append({"name": title, "value": number(found["value"]), "note": within})
-    ranked = ranked_baselines(metrics)
-    if ranked:
-        best = baseline_rows(metrics)[1]
-        found, measure = (
-            (best["macro_f1"], "macro-F1") if best["macro_f1"]["value"] != "–" else (best["accuracy"], "accuracy")
-        )
-        tiles.append({"name": "Best dumb baseline", "value": found["value"], "note": f"{measure}, {best['title']}"})
-    share = as_score(metrics.get("twins", {}).get("share"))["value"] if metrics.get("twins") else None
-    share = share if share is not None else (float(twins.mean()) if len(twins) else None)
-    note = f"{int(twins.sum()):,} of {len(twins):,} test images have one"
-    tiles.append(
-        {"name": "Training twins", "value": f"{100 * share:.1f} %" if share is not None else "–", "note": note}
-    )
-    return tiles
-
-
-def _sample_tiles(manifest: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {"source": embed_thumbnail(row.path), "title": row.label, "note": "", "path": row.path, "wrong": False}
-        for row in sample_rows(manifest, 3).head(MAX_TILES).itertuples()
-    ]
-
-
-def _prediction_tiles(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {
-            "source": embed_thumbnail(row.path),
-            "title": f"{row.predicted} {number(row.confidence, 2)}",
-            "note": "right" if row.correct else f"truly {row.label}",
-            "path": row.path,
-            "wrong": not row.correct,
-        }
-        for row in rows.head(MAX_TILES).itertuples()
-    ]

@@ -16,6 +16,14 @@ BASELINES = {
 }
 """The dumb baselines and their names for people."""
 
+SEES = {
+    "nearest_neighbour": "takes the label of the most similar training picture, 32 × 32 pixels",
+    "pca_logistic_regression": "a linear model of 64 × 64 pixels",
+    "border": "sees a strip along the sides, where there is no brain",
+    "metadata": "sees width, height, size and type of the file, not the picture",
+}
+"""What each dumb baseline goes by."""
+
 SCORES = {
     "accuracy": ("Accuracy", "share of test images that are labelled rightly"),
     "balanced_accuracy": ("Balanced accuracy", "mean over the classes of the share found"),
@@ -88,6 +96,19 @@ def baseline_score(metrics: Mapping[str, Any], key: str, name: str) -> dict[str,
     return as_score(found.get(name) if isinstance(found, Mapping) else None)
 
 
+def model_above(metrics: Mapping[str, Any], key: str, name: str) -> dict[str, float | None]:
+    """Returns what the model has more of a score than a baseline; the interval is paired.
+
+    Runs that were scored before `evaluation.evaluate` kept it have the difference without an interval.
+    """
+    found = (metrics.get("baselines") or {}).get(key)
+    kept = found.get("model_above") if isinstance(found, Mapping) else None
+    if kept:
+        return as_score(kept.get(name))
+    own, theirs = score(metrics, name)["value"], baseline_score(metrics, key, name)["value"]
+    return as_score(None if own is None or theirs is None else own - theirs)
+
+
 def ranked_baselines(metrics: Mapping[str, Any], name: str = "macro_f1") -> list[str]:
     """Returns the names of the baselines, best first by `name` (by accuracy where that is missing)."""
 
@@ -122,6 +143,25 @@ def interval(found: Mapping[str, float | None], digits: int = 3) -> str:
     if found.get("low") is None or found.get("high") is None:
         return ""
     return f"{number(found['low'], digits)}–{number(found['high'], digits)}"
+
+
+def plain(value: float | None, sign: str = "", digits: int = 3) -> str:
+    """Writes a number with its decimals, and with its sign for ``sign="+"``; an en dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "−")
+
+
+def signed(found: Mapping[str, float | None], digits: int = 3) -> str:
+    """Writes a difference with its sign and interval, such as ``+0.13 (+0.09 to +0.17)``."""
+    return f"{plain(found['value'], '+', digits)}{signed_interval(found, ' ({})', digits)}"
+
+
+def signed_interval(found: Mapping[str, float | None], form: str = "{}", digits: int = 3) -> str:
+    """Writes the interval of a difference in `form`; empty where it has none."""
+    if found["low"] is None or found["high"] is None:
+        return ""
+    return form.format(f"{plain(found['low'], '+', digits)} to {plain(found['high'], '+', digits)}")
 
 
 def percent(part: float, whole: float) -> str:

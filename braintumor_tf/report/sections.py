@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,14 +12,18 @@ from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.report.scores import (
     CLASS_SCORES,
     SCORES,
+    SEES,
     as_score,
     baseline_score,
     baseline_title,
     interval,
+    model_above,
     number,
     percent,
+    plain,
     ranked_baselines,
     score,
+    signed_interval,
 )
 from braintumor_tf.report.style import SPLITS, split_name
 
@@ -31,26 +35,39 @@ def cell(found: Mapping[str, float | None]) -> Cell:
     return {"value": number(found["value"]), "interval": interval(found)}
 
 
-def score_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row for each score of the whole test set that the run has."""
-    rows = [{"title": title, "note": note, **cell(score(metrics, name))} for name, (title, note) in SCORES.items()]
+def difference_cell(found: Mapping[str, float | None]) -> Cell:
+    """A difference of two scores as text, with its sign: `value` and `interval`."""
+    return {"value": plain(found["value"], "+"), "interval": signed_interval(found)}
+
+
+def score_rows(metrics: Mapping[str, Any], without: Collection[str] = ()) -> list[dict[str, Any]]:
+    """One row for each score of the whole test set that the run has, but those named in `without`."""
+    rows = [
+        {"title": title, "note": note, **cell(score(metrics, name))}
+        for name, (title, note) in SCORES.items()
+        if name not in without
+    ]
     return [row for row in rows if row["value"] != "–"]
 
 
 def baseline_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The model first, then the dumb baselines, best first, with accuracy and macro-F1."""
+    """The model first, then the dumb baselines, best first: accuracy, macro-F1, and the model's lead in the latter."""
     model = {
         "title": "This model",
+        "note": "",
         "model": True,
         "accuracy": cell(score(metrics, "accuracy")),
         "macro_f1": cell(score(metrics, "macro_f1")),
+        "above": {"value": "", "interval": ""},
     }
     baselines = [
         {
             "title": baseline_title(key),
+            "note": SEES.get(key, ""),
             "model": False,
             "accuracy": cell(baseline_score(metrics, key, "accuracy")),
             "macro_f1": cell(baseline_score(metrics, key, "macro_f1")),
+            "above": difference_cell(model_above(metrics, key, "macro_f1")),
         }
         for key in ranked_baselines(metrics)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from braintumor_tf.report.scores import as_score, number
+from braintumor_tf.report.scores import as_score, number, plain, signed
 
 NOTICEABLE = 0.1
 """A part of the score at least as large that comes from outside the head is a reason to doubt it."""
@@ -20,8 +20,12 @@ def trust_sentences(explanations: Mapping[str, Any]) -> list[str]:
     Args:
         explanations: as `explain.check_explanations` returns them.
     """
+    return [*_outside_sentences(explanations), *map_sentences(explanations)]
+
+
+def map_sentences(explanations: Mapping[str, Any]) -> list[str]:
+    """Says what the checks of heat maps found: the sentences of `trust_sentences` but the one on covered heads."""
     return [
-        *_outside_sentences(explanations),
         *_randomisation_sentences(explanations),
         *_localisation_sentences(explanations),
         *_masking_sentences(explanations),
@@ -86,9 +90,9 @@ def _localisation_sentences(explanations: Mapping[str, Any]) -> list[str]:
     for row in explanations.get("localisation") or []:
         if row["reference"]:
             continue
-        gain = as_score(row["energy_gain"])
+        gain, energy = as_score(row["energy_gain"]), as_score(row["energy"])
         verdict = "no better than a random map"
-        if gain["low"] is not None and gain["low"] > 0:
+        if gain["low"] is not None and gain["low"] > 0 and energy["low"] > row["area_share"]:
             verdict = "more than a random map"
         elif gain["high"] is not None and gain["high"] < 0:
             verdict = "less than a random map"
@@ -108,14 +112,3 @@ def _masking_sentences(explanations: Mapping[str, Any]) -> list[str]:
 def _text(found: Mapping[str, float | None]) -> str:
     value = plain(found["value"])
     return f"{value} ({plain(found['low'])} to {plain(found['high'])})" if found["low"] is not None else value
-
-
-def signed(found: Mapping[str, float | None]) -> str:
-    """Writes a difference with its sign and interval."""
-    value = plain(found["value"], "+")
-    return f"{value} ({plain(found['low'], '+')} to {plain(found['high'], '+')})" if found["low"] is not None else value
-
-
-def plain(value: float | None, sign: str = "") -> str:
-    """Writes a number with three decimals, and with its sign for ``sign="+"``; an en dash where there is none."""
-    return "–" if value is None else f"{value:{sign}.3f}".replace("-", "−")

@@ -13,12 +13,14 @@ from braintumor_tf.report.scores import (
     baseline_score,
     baseline_title,
     interval,
+    model_above,
     number,
     percent,
     ranked_baselines,
     score,
 )
 from braintumor_tf.report.selection import scored_images, twin_mask
+from braintumor_tf.report.shortcut_sentences import distance
 from braintumor_tf.report.trust_sentences import masking_warning, outside_warning
 
 FEW_GROUPS = 30
@@ -132,21 +134,29 @@ def _warn_twins(metrics: Mapping[str, Any], twins: int, images: int) -> str:
 
 def _warn_baseline(metrics: Mapping[str, Any]) -> str:
     for name, title in (("macro_f1", "macro-F1"), ("accuracy", "accuracy")):
-        low, high = score(metrics, name)["low"], score(metrics, name)["high"]
-        reached = [
-            (key, value)
-            for key in ranked_baselines(metrics, name)
-            if (value := baseline_score(metrics, key, name)["value"]) is not None and low is not None and value >= low
-        ]
-        if reached:
-            key, value = reached[0]
-            where = "above" if high is not None and value > high else "inside"
-            modality = set(metrics.get("classes_order") or ()) == set(MODALITIES)
-            return (
-                f"A dumb baseline does as well: {baseline_title(key)} reaches {title} {number(value, 2)}, {where} the "
-                f"model's interval. {_NOTHING_OF_PICTURES if modality else _NOTHING_OF_TUMOURS}"
-            )
+        for key in ranked_baselines(metrics, name):
+            value = baseline_score(metrics, key, name)["value"]
+            how = _reaches(metrics, key, name) if value is not None else ""
+            if how:
+                modality = set(metrics.get("classes_order") or ()) == set(MODALITIES)
+                return (
+                    f"A dumb baseline does as well: {baseline_title(key)} reaches {title} {number(value, 2)}, {how}. "
+                    f"{_NOTHING_OF_PICTURES if modality else _NOTHING_OF_TUMOURS}"
+                )
     return ""
+
+
+def _reaches(metrics: Mapping[str, Any], key: str, name: str) -> str:
+    """How a baseline stands to the model where the model is not clearly above it; empty where it is."""
+    lead = model_above(metrics, key, name)
+    if lead["low"] is not None:
+        if lead["low"] > 0:
+            return ""
+        return f"and the model's {number(score(metrics, name)['value'], 2)} is {distance(lead)} it"
+    value, own = baseline_score(metrics, key, name)["value"], score(metrics, name)
+    if own["low"] is None or value < own["low"]:
+        return ""
+    return f"{'above' if own['high'] is not None and value > own['high'] else 'inside'} the model's interval"
 
 
 def _warn_missing(metrics: Mapping[str, Any], tested: pd.DataFrame, manifest: pd.DataFrame) -> str:

@@ -105,13 +105,13 @@ def test_a_run_keeps_what_was_found_and_reports_it(network, manifest, tmp_path):
     run.write_predictions(predict(network, manifest, show_progress=False))
     run.write_metrics(evaluate(run.predictions, manifest, CLASSES, resamples=20))
     assert run.explanations is None
-    assert "Inside the head" not in check_page(write_report(run)).text
+    assert "What explanations are worth" not in check_page(write_report(run)).text
     answer = CliRunner().invoke(main, ["explain", str(run.path), "--check", "--json"])
     assert answer.exit_code == 0, answer.output
     found = json.loads(answer.stdout)
     assert found == run.explanations
     page = check_page(write_report(run)).text
-    assert "Inside the head" in page and "background alone" in page and "another" not in found["method"]
+    assert "What explanations are worth" in page and "background alone" in page and "another" not in found["method"]
     whole = found["outside"][0]["accuracy"]["value"]
     test = run.predictions[run.predictions["split"] == "test"]
     assert whole == pytest.approx((test["label"] == test["predicted"]).mean())

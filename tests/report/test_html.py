@@ -120,7 +120,7 @@ def test_the_numbers_of_the_page_are_those_of_the_run(written):
 def test_sections_come_in_order(written):
     run, _ = written
     text = (run.path / "report.html").read_text(encoding="utf-8")
-    order = ["scores", "baselines", "twins", "classes", "tumour", "curves", "data", "proof", "images", "recompute"]
+    order = ["scores", "shortcuts", "classes", "tumour", "curves", "data", "proof", "images", "recompute"]
     assert re.findall(r'<section id="(\w+)">', text) == order
 
 
@@ -160,7 +160,7 @@ def test_baselines_a_leak_curve_and_unreadable_files_are_shown_where_they_are_kn
     (folder / "metrics.json").write_text(json.dumps(metrics))
     curve = pd.DataFrame({"threshold": [1.1, 0.99], "accuracy": [0.9, 0.7]})
     page = check_page(write_report(folder, {"border": {"value": 0.123, "low": None, "high": None}}, curve))
-    assert "border strip alone 0.123" in page.text
+    assert "Border strip alone reaches accuracy 0.12" in page.text
     assert "ever less similar training images" in page.text
     assert "1 unreadable file, left out" in page.text
     assert "glioma/<broken>.jpg" in page.text
