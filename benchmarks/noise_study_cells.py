@@ -18,6 +18,7 @@ import pandas as pd
 from braintumor_tf.augment.noise import Noise, training_noise
 from braintumor_tf.datasets import load
 from braintumor_tf.errors import BrainTumorError
+from braintumor_tf.evaluation import Robustness
 from braintumor_tf.evaluation.corrupting import NOISES
 from braintumor_tf.leakage import drop_copies, group, split
 from braintumor_tf.runs import Run
@@ -82,9 +83,13 @@ class Setting:
 def all_cells(
     protocols: Sequence[str], duplicates: Sequence[str], epochs: Sequence[int], conditions: Sequence[str], seeds: int
 ) -> list[Cell]:
-    """Returns every combination; the longest trainings first, so that processes finish together."""
-    product = itertools.product(range(seeds), sorted(epochs, reverse=True), protocols, duplicates, conditions)
-    return [Cell(protocol, copies, each, condition, seed) for seed, each, protocol, copies, condition in product]
+    """Returns every combination.
+
+    Neighbours differ in what is compiled (the learning rate's schedule is part of it), so that processes that start
+    together compile different things, and later cells find them in the cache.
+    """
+    product = itertools.product(range(seeds), conditions, sorted(epochs, reverse=True), protocols, duplicates)
+    return [Cell(protocol, copies, each, condition, seed) for seed, condition, each, protocol, copies in product]
 
 
 def split_manifests(folder: str, protocols: Sequence[str], duplicates: Sequence[str]) -> dict[tuple[str, str], Any]:
@@ -113,13 +118,13 @@ def work(cells: Sequence[Cell], manifests: Manifests, setting: Setting) -> None:
             try:
                 run = train_cell(cell, manifests[cell.protocol, cell.duplicates], setting)
                 trained = time.perf_counter()
-                score_cell(run, setting)
+                found = score_cell(run, setting)
             except BrainTumorError as error:
                 click.echo(f"{cell.name}: {error}", err=True)
                 continue
-            score, ended = run.metrics["macro_f1"]["value"], time.perf_counter()
+            score, ended = found.draws.of("macro_f1", (CLEAN, 0))[0], time.perf_counter()
             click.echo(
-                f"{cell.name}: test macro-F1 {score:.3f}; "
+                f"{cell.name}: clean macro-F1 {score:.3f}; "
                 f"{trained - started:.0f} s to train, {ended - trained:.0f} s under noise"
             )
 
@@ -146,14 +151,15 @@ def train_cell(cell: Cell, manifest: pd.DataFrame, setting: Setting) -> Run:
     )
 
 
-def score_cell(run: Run, setting: Setting) -> None:
-    """Scores a run clean and under every noise at every severity, and keeps it in the run."""
+def score_cell(run: Run, setting: Setting) -> Robustness:
+    """Scores a run clean and under every noise at every severity, and keeps what was found in the run."""
     from braintumor_tf.evaluation import robustness
 
     manifest = run.manifest
     rows = manifest[manifest["split"] == setting.scored]
     found = robustness(run, rows, size=setting.noise_size, show_progress=False)
     run.write_robustness(found.as_dict(), found.predictions)
+    return found
 
 
 def _prepare_backend(out: Path) -> None:

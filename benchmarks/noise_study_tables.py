@@ -98,8 +98,8 @@ def check_goals(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def noise_table(records: Sequence[Mapping[str, Any]], place: Mapping[str, Any]) -> str:
     """Returns the Markdown table of the training conditions in one place of the study."""
     lines = [
-        "| trained | macro-F1 on clean images | lost under the three noises | lost under the four unseen ones | "
-        "clean score lost by noise training |",
+        "| trained | macro-F1 on clean images | lost under the three noises, severity 3 | lost under the four unseen "
+        "ones, severity 3 | clean score lost by noise training |",
         "|---|---|---|---|---|",
     ]
     for record in _rows(records, **place):
@@ -115,7 +115,8 @@ def duplicates_table(records: Sequence[Mapping[str, Any]], images: Sequence[Mapp
     """Returns the Markdown table of protocol, duplicates and epochs, for the networks trained clean and with all."""
     lines = [
         "| split | duplicates | epochs | training images | test images; with a twin | trained clean: macro-F1 | "
-        "on the common images | on twins | on the rest | trained with all: macro-F1 | lost under the three noises |",
+        "on the common images | on twins | on the rest | trained with all three: macro-F1 | lost under "
+        "the three noises, severity 3 |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for sizes in images:

@@ -206,4 +206,4 @@ def test_the_study_runs_on_jax_without_tensorflow(folder, tmp_path):
         check=False,
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
-    assert "grouped_removed_1_all_0: test macro-F1" in answer.stdout and (tmp_path / "study.png").is_file()
+    assert "grouped_removed_1_all_0: clean macro-F1" in answer.stdout and (tmp_path / "study.png").is_file()
