@@ -34,8 +34,7 @@ def robustness_section(
         config: the run's configuration, which says what it was trained with.
 
     Returns:
-        ``sentences``, ``severities``, ``rows`` (one a noise, of text), ``errors`` (rows of text) and ``figures``; None
-        without.
+        ``sentences``, ``severities``, ``rows`` (one a noise, of text) and ``figures``; None without.
     """
     if not robustness:
         return None
@@ -55,7 +54,6 @@ def robustness_section(
             }
             for name, lost in robustness["mean_losses"].items()
         ],
-        "clean": cell(as_score(by_place["clean", 0])),
         "figures": _figures(robustness, folder),
     }
 
@@ -87,12 +85,12 @@ def robustness_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any
     ]
     if lost["low"] is not None and lost["low"] <= 0:
         said.append("That interval holds zero: on these images the loss could be chance.")
-    if names > 1:
-        ranked = sorted(each, key=lambda name: each[name]["value"])
-        least, most = ranked[0], ranked[-1]
+    least, most = (pick(each, key=lambda name: each[name]["value"]) for pick in (min, max))
+    if each[least]["value"] < each[most]["value"]:
+        title = noise_name(least)
         said.append(
-            f"{noise_name(least).capitalize()} costs least ({_with_interval(each[least])} on average over its "
-            f"severities), {noise_name(most)} most ({_with_interval(each[most])})."
+            f"{title[0].upper()}{title[1:]} costs least, {_with_interval(each[least])} on average over its severities; "
+            f"{noise_name(most)} costs most, {_with_interval(each[most])}."
         )
     error = robustness["mean_corruption_error"]
     said.append(
