@@ -12,8 +12,9 @@ from braintumor_tf.augment.noise.presets import SEVERITIES, noise_at
 def training_noise(names: Sequence[str], severities: Sequence[int] = SEVERITIES, probability: float = 1.0) -> Noise:
     """Returns a model that gives each image one of some noises at one of some severities, all equally often.
 
-    Training at several strengths, with a part of the images left clean, is what Rusak et al. ("A simple way to make
-    neural networks robust against diverse image corruptions", ECCV 2020) found to keep the score on clean images.
+    Several strengths and a share of clean images keep a network from relying on one strength, or on noise itself. That
+    simple noise in training, well tuned, helps against noise it has not seen is the finding of Rusak et al., "A simple
+    way to make neural networks robust against diverse image corruptions", ECCV 2020.
 
     Args:
         names: keys of `braintumor_tf.augment.noise.PRESETS`.
