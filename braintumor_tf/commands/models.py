@@ -96,6 +96,7 @@ def train(
         click.echo("trained; process 0 has the run and its report")
         return
     report = write_report(run)
+    _say_overlap(run.manifest, run.config.get("external"))
     _say_scores(run.metrics, run.predictions, run.manifest, run.config)
     click.echo(f"report: {report.resolve()}")
 
@@ -158,16 +159,14 @@ def evaluate(
         return
     external = None if dataset is None else load(dataset, data_dir).manifest
     found = evaluate_runs(opened, external, baselines=baselines, views=views)
-    overlap = int((found.manifest["split"] == "overlap").sum())
     if as_json:
         which = {"run": runs[0]} if len(runs) == 1 else {"runs": runs, "weights": found.weights}
-        _print_json({**which, "dataset": dataset, "views": views, "overlap": overlap, **found.metrics})
+        _print_json({**which, "dataset": dataset, "views": views, **found.metrics})
         return
     if len(runs) > 1:
         shares = ", ".join(f"{run.name} {weight:.2f}" for run, weight in zip(opened, found.weights))
         click.echo(f"Weights by validation: {shares}.")
-    if dataset is not None:
-        click.echo(f"{overlap} images of {dataset} have a near-duplicate in training or validation and are left out.")
+    _say_overlap(found.manifest, dataset)
     config = {**opened[0].config, **({} if dataset is None else {"protocol": "external", "dataset": dataset})}
     _say_scores(found.metrics, found.predictions, found.manifest, config)
 
@@ -328,6 +327,13 @@ def _say_kept(run: Any, as_json: bool) -> None:
         return
     _say_scores(run.metrics, run.predictions, run.manifest, run.config)
     click.echo(f"report: {report.resolve()}")
+
+
+def _say_overlap(manifest: Any, external: str | None) -> None:
+    """Says how many images of another data set were left out, where one was scored."""
+    if external is not None:
+        overlap = int((manifest["split"] == "overlap").sum())
+        click.echo(f"{overlap} images of {external} have a near-duplicate in training or validation and are left out.")
 
 
 def _say_scores(metrics: Any, predictions: Any, manifest: Any, config: Any) -> None:

@@ -61,7 +61,7 @@ def run_ensemble(
         **{
             key: first[key]
             for key in ("dataset", "protocol")
-            if all(run.config.get(key) == first.get(key) for run in runs)
+            if key in first and all(run.config.get(key) == first[key] for run in runs)
         },
         "model": f"ensemble of {', '.join(dict.fromkeys(str(run.config['model']) for run in runs))}",
         "classes": first["classes"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +33,7 @@ SCORES = {
 
 LEAD = ("lead", "lead_low", "lead_high", "lead_p", "lead_p_holm")
 """What the best run has more of `RANKED_BY` than the run or baseline of a row: the difference, its paired interval, and
-for a run the p-values of the paired bootstrap. For a baseline it is what the leader's own metrics keep of it."""
+for a run the p-values of the paired bootstrap. A baseline has an interval where it is that of the best run itself."""
 
 COLUMNS = (
     *("rank", "name", "kind", "model", "protocol", "seed", "runs"),
@@ -191,14 +190,16 @@ def _with_lead(table: pd.DataFrame, pairs: pd.DataFrame, leader: Entrant) -> pd.
         ends = sorted([sign * pair.macro_f1_low, sign * pair.macro_f1_high])
         lead = [sign * pair.macro_f1_difference, *ends, pair.macro_f1_p, pair.macro_f1_p_holm]
         table.loc[(table["kind"] == RUN) & (table["name"] == other), list(LEAD)] = lead
-    for name, scores in (leader.metrics.get("baselines") or {}).items():
+    own = leader.metrics.get("baselines") or {}
+    for place, row in table[table["kind"] == BASELINE].iterrows():
+        scores = own.get(row["name"]) or {}
         above = (scores.get("model_above") or {}).get(RANKED_BY)
-        if above:
-            row = (table["kind"] == BASELINE) & (table["name"] == name)
-            table.loc[row, list(LEAD[:3])] = [np.nan if above[end] is None else above[end] for end in above]
+        if above is None or scores[RANKED_BY]["value"] != row[RANKED_BY]:  # the row is that of another run
+            above = {"value": leader.metrics[RANKED_BY]["value"] - row[RANKED_BY], "low": None, "high": None}
+        table.loc[place, list(LEAD[:3])] = [np.nan if above[end] is None else above[end] for end in above]
     return table
 
 
 def table_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Returns the rows of a table as dictionaries for JSON, with None for what is not there."""
-    return json.loads(table.to_json(orient="records", double_precision=15))
+    return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -12,6 +12,7 @@ from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.evaluation import metrics as formulas
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.intervals import CONFIDENCE, group_numbers, group_weights, score
+from braintumor_tf.leakage.splits import OVERLAP
 
 Values = dict[str, np.ndarray]
 
@@ -41,7 +42,8 @@ def evaluate(
         split: which split to score.
 
     Returns:
-        The dictionary of ``metrics.json``: ``images``, ``groups``, ``classes_order``, the scores, ``classes``,
+        The dictionary of ``metrics.json``: ``images``, ``groups``, ``overlap`` (images of another data set that were
+        left out because a near-duplicate is in training), ``classes_order``, the scores, ``classes``,
         ``confusion_matrix``, ``missed_tumours``, ``false_alarms``, ``twins``, ``clean``, ``baselines``. The last has
         for each baseline its accuracy, ``macro_f1``, and under ``model_above`` what the model has more of either;
         ``twins.above_clean`` is what its accuracy on twins has over that on the rest. The intervals of both
@@ -65,6 +67,7 @@ def evaluate(
         "split": split,
         "images": len(rows),
         "groups": int(groups.max()) + 1,
+        "overlap": int((manifest["split"] == OVERLAP).sum()),
         "classes_order": list(classes),
         "interval": {"confidence": CONFIDENCE, "resamples": resamples, "over": "groups", "seed": seed},
         **{name: entry for name, entry in scores.items() if "." not in name},

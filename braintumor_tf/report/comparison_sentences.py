@@ -98,8 +98,7 @@ def _baseline(baselines: pd.DataFrame) -> str:
 
 def _warn_baseline(runs: pd.DataFrame, baselines: pd.DataFrame) -> str:
     leader = runs.iloc[0]
-    close = baselines[~(baselines["lead_low"] > 0) & ~(baselines["lead"].isna() & (baselines["macro_f1"].isna()))]
-    close = close[close["lead_low"].notna() | (close["macro_f1"] >= leader["macro_f1"])]
+    close = baselines[(baselines["lead_low"] <= 0) | (baselines["macro_f1"] >= leader["macro_f1"])]
     if close.empty:
         return ""
     best = close.iloc[0]
