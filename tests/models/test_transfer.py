@@ -1,4 +1,4 @@
-"""EfficientNet and MobileNetV2: every row built, run, saved, loaded, compared; parts; parameters as published."""
+"""EfficientNet and MobileNetV2: inputs, seeds, heads, momentum. What holds for each row is in test_every_row."""
 
 from __future__ import annotations
 
@@ -6,32 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import MODELS, ImageInputError, ModelError, build, load_model
-from braintumor_tf.models.backbone import (
-    BATCH_NORMALISATION_MOMENTUM,
-    backbone_blocks,
-    backbone_layers,
-    head_layers,
-    set_batch_normalisation_momentum,
-)
+from braintumor_tf.models.backbone import head_layers, set_batch_normalisation_momentum
 from braintumor_tf.models.network import as_predictor
 from braintumor_tf.training.callbacks import save_network
 
-# Parameters with the head of 1000 classes, as Keras counts them, and the features that go into that head.
-PUBLISHED = {
-    "EfficientNetB0": (5_330_571, 1280),
-    "EfficientNetB1": (7_856_239, 1280),
-    "EfficientNetB2": (9_177_569, 1408),
-    "EfficientNetB3": (12_320_535, 1536),
-    "EfficientNetB4": (19_466_823, 1792),
-    "EfficientNetB5": (30_562_527, 2048),
-    "EfficientNetB6": (43_265_143, 2304),
-    "MobileNetV2": (3_538_984, 1280),
-    "MobileNetV2-0.75": (2_663_064, 1280),
-    "MobileNetV2-0.5": (1_987_224, 1280),
-    "MobileNetV2-0.35": (1_691_208, 1280),
-}
 SIDES = {"B0": 224, "B1": 240, "B2": 260, "B3": 300, "B4": 380, "B5": 456, "B6": 528}
 SMALL = "MobileNetV2-0.35"
 
@@ -44,50 +23,12 @@ def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(images, training=False))
 
 
-@pytest.fixture(scope="module", params=PUBLISHED)
-def built(request) -> keras.Model:
-    """Each network once, at a small size: the weights do not depend on it."""
-    return build(request.param, image_size=64, seed=0)
-
-
-def test_the_table_has_these_rows_and_sizes():
-    assert {name for name, spec in MODELS.items() if spec.builder.startswith("braintumor_tf.models.transfer")} == set(
-        PUBLISHED
-    )
-    assert all(MODELS[f"EfficientNet{variant}"].image_size == side for variant, side in SIDES.items())
-    assert all(MODELS[name].channels == 3 and MODELS[name].licence == "Apache-2.0" for name in PUBLISHED)
-
-
-def test_a_row_has_the_published_parameters(built):
-    with_head, features = PUBLISHED[built.name]
-    backbone = sum(layer.count_params() for layer in backbone_layers(built))
-    assert backbone + 1000 * (features + 1) == with_head
-    assert built.count_params() == backbone + len(CLASSES) * (features + 1)
-
-
-def test_a_row_is_flat_runs_and_is_loaded_to_the_same_answers(built, tmp_path):
-    assert not any(hasattr(layer, "layers") for layer in built.layers)
-    images = _images(2, 64, 64, 3)
-    answers = _answers(built, images)
-    assert answers.shape == (2, 4) and answers.dtype == np.float32
-    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
-    save_network(built, tmp_path / "model.keras")
-    loaded = load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(_answers(loaded, images), answers)
-    names = [layer.name for layer in backbone_layers(built)]
-    assert [layer.name for layer in backbone_layers(loaded)] == names
-    assert as_predictor(loaded).classes == CLASSES and as_predictor(loaded).image_size == (64, 64)
-    moments = {layer.momentum for layer in loaded.layers if isinstance(layer, keras.layers.BatchNormalization)}
-    assert moments == {BATCH_NORMALISATION_MOMENTUM}
-
-
-def test_a_rows_layers_are_door_backbone_and_head(built):
-    backbone, head = backbone_layers(built), head_layers(built)
-    assert [layer.name for layer in head] == ["average_pooling", "dropout", "probabilities"]
-    assert len(backbone) + len(head) + 3 == len(built.layers)
-    blocks = backbone_blocks(built)
-    assert sum(map(len, blocks.values())) == len(backbone)
-    assert next(iter(blocks)) == "stem" and list(blocks)[-1] == "top" and len(blocks) >= 18
+def test_the_rows_have_the_sizes_of_the_papers():
+    rows = [spec for spec in MODELS.values() if spec.builder.startswith("braintumor_tf.models.transfer")]
+    assert {spec.name: spec.image_size for spec in rows if spec.name.startswith("Eff")} == {
+        f"EfficientNet{variant}": side for variant, side in SIDES.items()
+    }
+    assert all(spec.channels == 3 and spec.licence == "Apache-2.0" for spec in rows) and len(rows) == 11
 
 
 @pytest.mark.parametrize("name", ["EfficientNetB0", SMALL])
