@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import shutil
+import tracemalloc
 import weakref
 from pathlib import Path
 
@@ -137,6 +139,68 @@ def test_few_images_are_in_memory_at_once_and_no_figure_stays(run, images, tmp_p
     explain_files(run, [images["grey.png"]] * 4, tmp_path, batch_size=3, show_progress=False)
     gc.collect()
     assert batches == [3, 1] and not figures and len(list(tmp_path.iterdir())) == 8
+
+
+def test_many_images_of_different_sizes_leave_nothing_behind(run, tmp_path, monkeypatch):
+    from braintumor_tf.report import explanation_files
+
+    def remember():
+        gc.collect()
+        seen.append((len(gc.get_objects()), tracemalloc.get_traced_memory()[0]))
+
+    def watched(*words):
+        if next(counter) in (8, 24):
+            remember()
+        return write(*words)
+
+    paths, seen, counter, write = [], [], itertools.count(), explanation_files._write
+    for number in range(25):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(GENERATOR.integers(0, 256, (30 + number, 60 - number), dtype=np.uint8)).save(paths[-1])
+    monkeypatch.setattr(explanation_files, "_write", watched)
+    tracemalloc.start()
+    try:
+        explain_files(run, paths, tmp_path / "out", show_progress=False)
+    finally:
+        tracemalloc.stop()
+    (objects, memory), (objects_later, memory_later) = seen
+    assert objects_later - objects < 16 * 50, "a figure has thousands of objects, and so has a traced function"
+    assert memory_later - memory < 16 * 20_000, "a picture here has a million bytes before it is stored"
+
+
+def test_what_was_finished_before_ctrl_c_is_kept(run, images, tmp_path, monkeypatch):
+    from braintumor_tf.report import explanation_files
+
+    drawn, draw = [], explanation_files.plot_explanations
+
+    def interrupted(*words, **settings):
+        drawn.append(len(drawn))
+        if len(drawn) == 4:
+            raise KeyboardInterrupt
+        return draw(*words, **settings)
+
+    monkeypatch.setattr(explanation_files, "plot_explanations", interrupted)
+    result = call("explain", run, *[images["grey.png"]] * 9, "--out", tmp_path / "out")
+    assert result.exit_code == 1 and "Aborted" in result.stderr
+    stems = ["grey_grad_cam", "grey_grad_cam_2", "grey_grad_cam_3"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"{n}{end}.png" for n in stems for end in ("", "_map")
+    }
+
+
+def test_an_image_that_no_model_takes_is_named_and_the_others_done(run, images, tmp_path):
+    Image.fromarray(GENERATOR.integers(0, 2, (40, 40), dtype=np.uint8)).save(tmp_path / "mask.png")
+    result = call("explain", run, tmp_path / "mask.png", images["grey.png"], "--out", tmp_path)
+    assert result.exit_code == 1 and (tmp_path / "grey_grad_cam.png").is_file()
+    lines = [line for line in result.stderr.splitlines() if line.startswith("braintumor-tf: ")]
+    assert len(lines) == 1 and "mask.png: pixels range from 0 to 1, scaled to 0-1" in lines[0]
+
+
+def test_a_folder_that_cannot_be_written_is_named(run, images, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    result = call("explain", run, images["grey.png"], "--out", tmp_path / "file" / "out")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("braintumor-tf: ")]
+    assert result.exit_code == 1 and len(lines) == 1 and "file" in lines[0] and "Not a directory" in lines[0]
 
 
 def test_the_text_names_the_class_and_the_file(run, images, tmp_path):

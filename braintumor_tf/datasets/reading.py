@@ -95,7 +95,7 @@ def open_image(path: str | Path, data: bytes | None = None) -> Image.Image:
             if image.format == "PNG":
                 _check_png(data)
             image.load()
-            return _eight_bit(_upright(image))
+            return eight_bit(_upright(image))
     except ImageReadError:
         raise
     except UnidentifiedImageError as error:
@@ -109,8 +109,20 @@ def open_image(path: str | Path, data: bytes | None = None) -> Image.Image:
         raise ImageReadError(path, f"damaged or truncated file ({reason})") from error
 
 
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Turns a decoded image of any mode into one of mode ``L`` or ``RGB``, as `read_image` documents; not oriented."""
+    if image.mode in _DEEP_MODES:
+        return Image.fromarray(_scale(np.asarray(image, dtype=np.float64)))
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, image).convert("RGB")
+    mode = "L" if image.mode in ("L", "1") else "RGB"
+    return image if image.mode == mode else image.convert(mode)
+
+
 def to_array(image: Image.Image, grey: bool = True, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Turns an image opened by `open_image` into the array that `read_image` returns."""
+    """Turns an image of mode ``L`` or ``RGB``, as `open_image` opens it, into the array that `read_image` returns."""
     image = image.convert("L" if grey else "RGB")
     if size is not None and (image.height, image.width) != tuple(size):
         image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -173,17 +185,6 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image) if turned else image
     except Exception:  # a damaged EXIF block says nothing about the pixels
         return image
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode in _DEEP_MODES:
-        return Image.fromarray(_scale(np.asarray(image, dtype=np.float64)))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, image).convert("RGB")
-    mode = "L" if image.mode in ("L", "1") else "RGB"
-    return image if image.mode == mode else image.convert(mode)
 
 
 def _scale(pixels: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ INK, MUTED = "#1f2933", "#66717d"
 NODE, GAP, MARGIN = 34, 30, 22
 """Sizes in pixels of the graph: side of a node, distance between two, and border."""
 
-DEPTHS = 1100
+DEPTHS = 520
 """Pixels that the thicknesses of all boxes of the layered view may add up to."""
 
 
@@ -60,7 +60,7 @@ def draw_architecture(
         font_size: of captions, in pixels.
 
     Returns:
-        The picture, RGB; up to 1,600 pixels wide for every model of the table.
+        The picture, RGB; up to 1,200 pixels wide for every model of the table, so that it can be read at 800.
 
     Raises:
         ExplanationError: the view is unknown, or the model is no network of layers.

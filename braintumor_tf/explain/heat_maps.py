@@ -31,8 +31,8 @@ def explain(
     Args:
         model: a model of `braintumor_tf.models`, built or loaded, a run, or a run's directory.
         images: pixels from 0 to 255, integer or float: an array ``(images, height, width)`` or ``(images, height,
-            width, 1 | 3)``, one image ``(height, width)`` or ``(height, width, 1 | 3)``, a path, a Pillow image of
-            8 bits, or a sequence of single images and paths whose sizes and modes may differ.
+            width, 1 | 3)``, one image ``(height, width)`` or ``(height, width, 1 | 3)``, a path, a Pillow image (of any
+            mode, as a file of it is read), or a sequence of these whose sizes and modes may differ.
         method: a name of `METHODS`; None for the model's own: ``grad_cam`` for networks of convolutions,
             ``attention_rollout`` for vision transformers, ``occlusion`` for others.
         target: the class asked about, by name or index, or one for each image; None for the predicted class of each.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from braintumor_tf.datasets.reading import read_image, to_array
+from braintumor_tf.datasets.reading import eight_bit, read_image, to_array
 from braintumor_tf.explain.methods import ExplanationError
 from braintumor_tf.models.errors import ImageInputError
 
@@ -18,7 +18,7 @@ class GivenImages:
 
     Args:
         images: an array ``(images, height, width)`` or ``(images, height, width, 1 | 3)``, one image
-            ``(height, width)`` or ``(height, width, 1 | 3)``, a path, a Pillow image of 8 bits, or a sequence of single
+            ``(height, width)`` or ``(height, width, 1 | 3)``, a path, a Pillow image, or a sequence of single
             images and paths whose sizes and channels may differ. An array of three axes is one image if its last axis
             is 1 or 3.
         grey: whether files are read as grey images.
@@ -55,7 +55,7 @@ class GivenImages:
             pixels = read_image(image, grey=self._grey)
             return pixels.reshape(*pixels.shape[:2], -1).astype(np.float32)
         if isinstance(image, Image.Image):
-            image = to_array(image, self._grey)
+            image = to_array(eight_bit(image), self._grey)
         pixels = np.asarray(image)
         if not self._checked:
             if pixels.ndim not in (2, 3) or pixels.dtype == object:

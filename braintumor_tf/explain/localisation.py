@@ -20,8 +20,8 @@ from braintumor_tf.progress import progress
 TOLERANCE = 0.03
 """How far beside the lesion a map's peak may lie, as a share of the longer side: 15 pixels of 500, as in the paper."""
 
-RANDOM = "random"
-REFERENCES = (RANDOM, "uniform", "head")
+RANDOM, HEAD = "random", "head"
+REFERENCES = (RANDOM, "uniform", HEAD)
 """Maps that know nothing of the model: smooth noise, the same everywhere, and the same all over the head."""
 
 _CHUNK = 32
@@ -136,9 +136,10 @@ def localisation_table(
         show_progress: whether to show bars.
 
     Returns:
-        One row a method, references last: `method`, `reference` (bool), `pointing`, `energy` and `energy_gain` (over
-        the random map on the same images), each with `…_low` and `…_high`, the 95 % interval over groups;
-        `pointing_by_chance`, `area_share`, `empty` (maps that are 0 all over), `images`, `groups`.
+        One row a method, references last: `method`, `reference` (bool), `pointing`, `energy`, `energy_gain` (over the
+        random map on the same images) and `energy_beyond_head` (over the head alone), each with `…_low` and `…_high`,
+        the 95 % interval over groups; `pointing_by_chance`, `area_share`, `empty` (maps that are 0 all over), `images`,
+        `groups`.
 
     Raises:
         ExplanationError: no image has a mask, a method is unknown or does not fit, a mask does not fit its image.
@@ -172,7 +173,7 @@ def _maps_of(subject: Any, settings: Mapping[str, Any], batch_size: int) -> Call
 
     def maps(rows: pd.DataFrame) -> Any:
         paths = rows["path"].tolist()
-        if settings["method"] == "head":
+        if settings["method"] == HEAD:
             return [head_mask(read_image(path)).astype(np.float32) for path in paths]
         if settings["method"] == "uniform":
             return [np.ones(read_image(path).shape, np.float32) for path in paths]
@@ -203,8 +204,12 @@ def _measure(
 def _table(measured: dict[str, dict[str, np.ndarray]], groups: np.ndarray, resamples: int, seed: int) -> pd.DataFrame:
     table = []
     for name, found in measured.items():
-        gain = found["energy"] - measured[RANDOM]["energy"]
-        columns = {"pointing": found["pointing"], "energy": found["energy"], "energy_gain": gain}
+        columns = {
+            "pointing": found["pointing"],
+            "energy": found["energy"],
+            "energy_gain": found["energy"] - measured[RANDOM]["energy"],
+            "energy_beyond_head": found["energy"] - measured[HEAD]["energy"],
+        }
         row: dict[str, Any] = {"method": name, "reference": name in REFERENCES}
         for key, entry in mean_scores(columns, groups, resamples, seed).items():
             row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}

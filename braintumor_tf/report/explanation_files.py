@@ -15,6 +15,7 @@ from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation.predictions import load_run_model
 from braintumor_tf.explain.methods import choose_method, target_indices
 from braintumor_tf.files import atomic_path
+from braintumor_tf.models.errors import ImageInputError
 from braintumor_tf.progress import progress
 from braintumor_tf.report.explanation_plots import plot_explanations
 from braintumor_tf.report.style import save_figure
@@ -73,7 +74,8 @@ def explain_files(
         method: as in `braintumor_tf.explain.explain`.
         target: class asked about; None for the predicted class of each image.
         layer: as in `braintumor_tf.explain.explain`.
-        batch_size: images in memory at once.
+        batch_size: images in memory at once; by occlusion they are explained one by one, and it is the number of
+            occluded copies that the model takes at once.
         show_progress: whether to show a bar.
         **options: of the method, as in `braintumor_tf.explain.explain`.
 
@@ -102,22 +104,20 @@ def explain_files(
     names = _distinct([f"{Path(path).stem}_{chosen.name}" for path in paths])
     found, errors = [], []
     bar = iter(progress(paths, f"Explaining ({chosen.name})", len(paths), show_progress))
-    for start in range(0, len(paths), batch_size):
-        images, sized, places = [], [], []
-        for place in range(start, min(start + batch_size, len(paths))):
+    step = 1 if chosen.one_by_one else batch_size  # each picture is kept as soon as it is there
+    for start in range(0, len(paths), step):
+        readable = []
+        for place in range(start, min(start + step, len(paths))):
             try:
-                image = open_image(paths[place])
+                readable.append((place, *_read(paths[place], subject)))
             except ImageReadError as error:
                 errors.append(error)
                 next(bar)
-                continue
-            images.append(to_array(image, grey=subject.grey))
-            sized.append(to_array(image, subject.grey, subject.predictor.image_size))
-            places.append(place)
-        if not images:
+        if not readable:
             continue
-        probabilities = subject.predictor.predict_images(_batch(sized), batch_size)
-        maps = explain(model, images, chosen.name, target, layer, batch_size, **options)
+        places, images, sized = zip(*readable)
+        probabilities = subject.predictor.predict_images(np.stack(sized), batch_size)
+        maps = explain(model, list(images), chosen.name, target, layer, batch_size, **options)
         for place, image, heat, row in zip(places, images, maps, probabilities, strict=True):
             says = dict(zip(subject.classes, map(float, row), strict=True))
             asked = (target or max(says, key=says.get)) if chosen.uses_target else None
@@ -187,6 +187,21 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return distinct
 
 
-def _batch(images: Sequence[np.ndarray]) -> np.ndarray:
-    stacked = np.stack(images)
-    return stacked[..., None] if stacked.ndim == 3 else stacked
+def _read(path: str, subject: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Reads an image at its own size, and at the model's with its channels as third axis, both uint8.
+
+    Raises:
+        ImageReadError: the file cannot be read, or no model would take what is in it.
+    """
+    from braintumor_tf.models.inputs import check_images  # imports Keras
+
+    opened = open_image(path)
+    image = to_array(opened, subject.grey)
+    sized = to_array(opened, subject.grey, subject.predictor.image_size)
+    sized = sized.reshape(*subject.predictor.image_size, -1)
+    try:
+        check_images(image.reshape(1, *image.shape[:2], -1))
+        check_images(sized[None])
+    except ImageInputError as error:
+        raise ImageReadError(path, str(error)) from None
+    return image, sized

@@ -13,6 +13,7 @@ from braintumor_tf.report.explanation_plots import (
 from braintumor_tf.report.image_plots import predicted_grid, sample_grid, twin_pairs, worst_errors
 from braintumor_tf.report.interval_plots import leak_curve, score_intervals
 from braintumor_tf.report.layer_plots import plot_activations, plot_attention_heads, plot_filters
+from braintumor_tf.report.lesion_plots import plot_maps_and_lesions
 from braintumor_tf.report.robustness_plots import robustness_curves, robustness_table
 from braintumor_tf.report.score_plots import confusion_matrix, precision_recall_curves, roc_curves
 from braintumor_tf.report.search_plots import search_trials
@@ -41,6 +42,7 @@ __all__ = [
     "plot_attention_heads",
     "plot_explanations",
     "plot_filters",
+    "plot_maps_and_lesions",
     "plot_right_and_wrong",
     "precision_recall_curves",
     "predicted_grid",

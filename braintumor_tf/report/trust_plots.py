@@ -38,7 +38,7 @@ def localisation_scores(table: pd.DataFrame, title: str = "Do the maps point at 
         return message_figure("no lesion is known", title)
     figure, axes = new_figure(5.4, 1.5 + _ROW * len(table), 1, 2)
     colours = [MUTED if reference else ACCENT for reference in table["reference"]]
-    names = [_name(name) for name in table["method"]]
+    names = [method_name(name) for name in table["method"]]
     for chart, key, chance, label in (
         (axes[0, 0], "pointing", "pointing_by_chance", "peaks on the lesion"),
         (axes[0, 1], "energy", "area_share", "energy on the lesion"),
@@ -178,7 +178,8 @@ def _dots(chart: Axes, table: pd.DataFrame, key: str, names: Sequence[str], colo
     chart.grid(axis="y", visible=False)
 
 
-def _name(name: str) -> str:
+def method_name(name: str) -> str:
+    """Returns what figures call a method of explanation or a reference."""
     known = {"random": "random map", "uniform": "same everywhere", "head": "head alone"}
     return known.get(
         name, name.replace("grad_cam_plus_plus", "Grad-CAM++").replace("grad_cam", "Grad-CAM").replace("_", " ")

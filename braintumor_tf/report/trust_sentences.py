@@ -10,6 +10,9 @@ from braintumor_tf.report.scores import as_score, number, plain, signed
 NOTICEABLE = 0.1
 """A part of the score at least as large that comes from outside the head is a reason to doubt it."""
 
+UNCHANGED = 0.9
+"""Maps of a random network that correlate as much with the trained network's show nothing that was learned."""
+
 _ALONE = {"background alone": "the head blackened", "outline alone": "the head filled with one grey"}
 _MASKED = {"lesion": "the lesion", "elsewhere": "as much of the head elsewhere", "border": "the border strip"}
 
@@ -81,8 +84,19 @@ def _randomisation_sentences(explanations: Mapping[str, Any]) -> list[str]:
     )
     if other is None:
         return [f"{text}."]
-    verdict = "they change" if steps[-1]["spearman"]["value"] <= other["spearman"]["value"] else "they hardly change"
-    return [f"{text}; those of two different images have {_text(other['spearman'])}: {verdict}."]
+    return [f"{text}; those of two different images have {_text(other['spearman'])}: {_change(steps[-1], other)}."]
+
+
+def _change(random: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """Says how far maps have gone from the trained network's; `other` is how far apart unrelated maps are."""
+    left, unrelated = random["spearman"], other["spearman"]
+    lowest = left["value"] if left["low"] is None else left["low"]
+    highest = unrelated["value"] if unrelated["high"] is None else unrelated["high"]
+    if left["value"] <= unrelated["value"] or lowest <= highest:
+        return "they change"
+    if left["value"] >= UNCHANGED:
+        return "they hardly change"
+    return "they change, but not altogether: a part of them shows the image and nothing that was learned"
 
 
 def _localisation_sentences(explanations: Mapping[str, Any]) -> list[str]:
@@ -93,7 +107,7 @@ def _localisation_sentences(explanations: Mapping[str, Any]) -> list[str]:
         gain, energy = as_score(row["energy_gain"]), as_score(row["energy"])
         verdict = "no better than a random map"
         if gain["low"] is not None and gain["low"] > 0 and energy["low"] > row["area_share"]:
-            verdict = "more than a random map"
+            verdict = f"more than a random map{_beside_the_head(row)}"
         elif gain["high"] is not None and gain["high"] < 0:
             verdict = "less than a random map"
         sentences.append(
@@ -101,6 +115,16 @@ def _localisation_sentences(explanations: Mapping[str, Any]) -> list[str]:
             f"{number(row['area_share'], 3)}: {verdict}."
         )
     return sentences
+
+
+def _beside_the_head(row: Mapping[str, Any]) -> str:
+    """Says whether a map that beats a random one does more than find the head; lesions lie nowhere else."""
+    beyond = as_score(row.get("energy_beyond_head"))
+    if beyond["low"] is None:
+        return ""
+    if beyond["low"] > 0:
+        return ", and more than a map of the head alone"
+    return ", but no more than a map of the head alone: it may find no more than the head"
 
 
 def _masking_sentences(explanations: Mapping[str, Any]) -> list[str]:

@@ -63,6 +63,14 @@ def test_images_of_different_sizes_modes_and_sources_are_explained_as_alone(netw
         np.testing.assert_array_equal(explain(network, same), explain(network, IMAGES[0]))
 
 
+@pytest.mark.parametrize("shape", [(30, 20), (30, 20, 4)])
+def test_a_picture_of_any_mode_is_what_its_file_is(network, tmp_path, shape):
+    pixels = GENERATOR.integers(0, 65536, shape, dtype=np.uint16)
+    picture = Image.fromarray(pixels if len(shape) == 2 else (pixels // 256).astype(np.uint8))
+    picture.save(tmp_path / "picture.png")
+    np.testing.assert_array_equal(explain(network, picture), explain(network, tmp_path / "picture.png"))
+
+
 @pytest.mark.parametrize(
     ("images", "words"),
     [

@@ -47,7 +47,7 @@ def has_colour(picture: Image.Image, kind: str) -> bool:
 def test_pictures_show_every_kind_at_a_size_that_can_be_read(networks, name, view, tmp_path):
     model = networks[name]
     picture = draw_architecture(model, tmp_path / "deep" / "model.png", view)
-    assert 600 < picture.width <= 1600 and 200 < picture.height < 800
+    assert 600 < picture.width <= 1200 and 200 < picture.height < 800
     steps = (layered_steps if view == "layered" else graph_steps)(model)
     assert all(has_colour(picture, step.kind) for step in steps)
     stored = tmp_path / "deep" / "model.png"
@@ -148,7 +148,7 @@ def test_a_network_of_many_blocks_becomes_thinner_and_not_wider(networks):
     stages = ((112, 32, 3), (56, 40, 6), (28, 72, 6), (14, 200, 16), (7, 576, 14))
     blocks = [Step(INVERTED_RESIDUAL, (side, side, n), f"{n}_{i}") for side, n, count in stages for i in range(count)]
     picture = _layered([first, *blocks, last], 14)
-    assert 1000 < picture.width <= 1600
+    assert 900 < picture.width <= 1200
 
 
 def test_what_cannot_be_drawn_is_named(networks):

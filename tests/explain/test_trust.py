@@ -216,6 +216,7 @@ def test_occlusion_of_a_known_model_points_at_what_it_looks_at(pictures):
     assert list(table.index) == ["occlusion", "random", "uniform", "head"]
     assert table["pointing"]["occlusion"] == 1 and table["energy"]["occlusion"] > 3 * table["energy"]["random"]
     assert table["energy"]["uniform"] == pytest.approx(disc().mean())
+    assert table["energy_beyond_head"]["occlusion"] > 0 == table["energy_beyond_head"]["head"]
 
 
 def test_records_are_the_table():
@@ -245,3 +246,44 @@ def test_maps_that_cannot_change_are_not_called_changed():
     found = {"outside": outside, "method": "grad_cam", "randomisation": as_records(table)}
     assert "nothing can be said" in trust_sentences(found)[1]
     assert not randomisation_curve(table).axes[0].lines
+
+
+@pytest.mark.parametrize(
+    ("beyond_head", "words"),
+    [
+        ((0.01, 0.005, 0.02), "more than a random map, and more than a map of the head alone."),
+        ((0.0, -0.01, 0.01), "more than a random map, but no more than a map of the head alone"),
+        (None, "more than a random map."),
+    ],
+)
+def test_a_map_that_only_finds_the_head_is_not_praised(beyond_head, words):
+    from braintumor_tf.report.trust_sentences import map_sentences
+
+    row = {"method": "grad_cam", "reference": False, "energy": scored(0.04, 0.03, 0.05), "area_share": 0.01}
+    row["energy_gain"] = scored(0.03, 0.02, 0.04)
+    if beyond_head:
+        row["energy_beyond_head"] = scored(*beyond_head)
+    (sentence,) = map_sentences({"localisation": [row]})
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        ((0.1, 0.0, 0.2), ": they change."),
+        ((0.6, 0.5, 0.7), ": they change."),  # a little above, within the intervals
+        ((0.8, 0.78, 0.82), "not altogether"),
+        ((0.99, 0.98, 1.0), "hardly change"),
+    ],
+)
+def test_how_far_maps_change_is_said_with_regard_to_intervals(left, words):
+    from braintumor_tf.report.trust_sentences import map_sentences
+
+    steps = [{"step": "original", "spearman": scored(1, 1, 1)}, {"step": "1", "spearman": scored(*left)}]
+    steps.append({"step": "another image", "spearman": scored(0.55, 0.5, 0.6)})
+    found = {"method": "grad_cam", "randomisation": [{**step, "images": 9} for step in steps]}
+    assert words in map_sentences(found)[0]
+
+
+def scored(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}

@@ -157,6 +157,37 @@ def test_look_alikes_and_missing_sides(predictions):
     assert "nothing has been predicted" in texts(plots.plot_right_and_wrong(rows.head(0), []))
 
 
+# === Maps and lesions ===
+
+
+def test_maps_stand_beside_the_outlined_lesion_with_their_energy():
+    masks = [np.zeros(heat.shape, bool) for heat in MAPS[:2]]
+    for mask in masks:
+        mask[10:20, 10:20] = True
+    even = [np.ones(mask.shape) for mask in masks]
+    inside = [mask.astype(float) for mask in masks]
+    figure = plots.plot_maps_and_lesions(IMAGES[:2], masks, {"grad_cam": even, "occlusion": inside}, ["a", "b"])
+    shown = texts(figure).split("\n")
+    assert {"slice", "Grad-CAM", "occlusion", "a", "b"} <= set(shown) and spots(figure) == 6
+    assert shown.count("100 % on the lesion") == 2
+    assert {"lesion: 5.0 % of it", "5.0 % on the lesion"} <= set(shown)
+    charts = np.array(figure.axes[:6]).reshape(2, 3)
+    height, width = IMAGES[0].shape
+    side = drawn(figure)[0].shape[0]
+    line = np.concatenate(charts[0, 0].collections[0].get_paths()[0].to_polygons())
+    scale, top = side / width, (side - side * height / width) / 2
+    expected = [10 * scale, top + 10 * scale, 20 * scale, top + 20 * scale]
+    np.testing.assert_allclose([*line.min(axis=0), *line.max(axis=0)], expected, atol=scale)
+
+
+def test_maps_and_lesions_that_do_not_fit_are_refused():
+    with pytest.raises(ExplanationError, match=r"\[2, 3\]"):
+        plots.plot_maps_and_lesions(IMAGES, MAPS[:2], {"grad_cam": MAPS})
+    with pytest.raises(ExplanationError, match="mask of shape"):
+        plots.plot_maps_and_lesions(IMAGES[:1], [np.ones((3, 3))], {"grad_cam": MAPS[:1]})
+    assert "no image with a known lesion" in texts(plots.plot_maps_and_lesions([], [], {}))
+
+
 # === Layers ===
 
 
