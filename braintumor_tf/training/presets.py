@@ -139,6 +139,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             weight_decay=0.05,
             label_smoothing=0.1,
             augmentation=dict(STRONG_AUGMENTATION),
+            patience=None,
             normalisation_momentum=AUTO,
         ),
         "smoke": Preset((Stage(epochs=2),), batch_size=16, patience=None, augmentation={"horizontal_flip": True}),
@@ -150,8 +151,9 @@ see that the road is open, ``pca`` for the pipeline, which reads the class weigh
 
 ``transfer`` first fits the head on the frozen backbone, because the large gradients of a random head would spoil
 pretrained features; its 20 epochs use the features of two views, which cost two passes through the backbone. Then it
-trains the whole network at a lower rate. Batch normalisation keeps ImageNet's statistics in the first stage; in the
-second they follow the new images, the faster the fewer steps an epoch has
+trains the whole network at a lower rate. It never stops early: while the learning rate is high the validation score
+jumps about, and the best epochs come with the low rates at the end. Batch normalisation keeps ImageNet's statistics in
+the first stage; in the second they follow the new images, the faster the fewer steps an epoch has
 (`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
 
 _OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains", "views")
