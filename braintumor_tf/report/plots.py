@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from braintumor_tf.report.calibration_plots import reliability_diagram, risk_coverage, set_sizes
+from braintumor_tf.report.comparison_plots import leaderboard
 from braintumor_tf.report.data_plots import class_balance, group_sizes, image_sizes
 from braintumor_tf.report.explanation_plots import (
     explanation_pages,
@@ -34,6 +35,7 @@ __all__ = [
     "group_sizes",
     "image_sizes",
     "image_versions",
+    "leaderboard",
     "leak_curve",
     "localisation_scores",
     "masking_drops",
