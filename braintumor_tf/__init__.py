@@ -32,7 +32,7 @@ _NAMES = {
     "training": ("fit", "search"),
     "evaluation": ("compare", "evaluate", "predict", "robustness", "run_ensemble", "run_experiment", "run_folds"),
     "explain": ("attention_maps", "convolution_layers", "layer_activations"),
-    "report": ("write_report",),
+    "report": ("write_model_card", "write_report"),
     "runs": ("Run",),
 }
 _STAGE_OF = {name: stage for stage, names in _NAMES.items() for name in names}

@@ -71,7 +71,7 @@ def audit(
         "test_images": int((manifest["split"] == "test").sum()),
     }
     for name, column in FINGERPRINTS.items():
-        report[name] = _duplicates(manifest, column)
+        report[name] = duplicate_counts(manifest, column)
     sizes = manifest["group"].value_counts()
     report["near"] |= {
         "groups": len(sizes),
@@ -122,7 +122,17 @@ def size_table(manifest: pd.DataFrame, rows: int = 10) -> pd.DataFrame:
     return table.sort_values(["images", "width"], ascending=[False, True]).head(rows).reset_index(drop=True)
 
 
-def _duplicates(manifest: pd.DataFrame, column: str) -> dict[str, Any]:
+def duplicate_counts(manifest: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Counts what a fingerprint finds twice.
+
+    Args:
+        manifest: with its splits; every image has the fingerprint.
+        column: the one that holds it, such as those of `FINGERPRINTS`.
+
+    Returns:
+        ``redundant_files``, ``within_split``, ``across_splits``, ``across_classes``, ``test_with_train_twin``,
+        ``test_share``, as in `audit`.
+    """
     by_value = manifest.groupby(column)
     several = by_value["path"].transform("size") > 1
     across_splits = by_value["split"].transform("nunique") > 1

@@ -12,7 +12,7 @@ from braintumor_tf.report.scores import as_score, interval, number
 from braintumor_tf.report.sections import cell
 from braintumor_tf.report.style import save_figure
 
-_SCORES = {
+SCORES = {
     "expected_calibration_error": (
         "Expected calibration error",
         "mean gap of confidence and accuracy, equal-width bins",
@@ -50,7 +50,7 @@ def calibration_section(calibration: Mapping[str, Any] | None, folder: Path) -> 
         "sentences": calibration_sentences(calibration),
         "scores": [
             {"title": title, "note": note, **{key: cell(as_score(scores[key][name])) for key in ("before", "after")}}
-            for name, (title, note) in _SCORES.items()
+            for name, (title, note) in SCORES.items()
         ],
         "classes": [
             {

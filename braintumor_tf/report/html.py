@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from braintumor_tf.files import write_text
 from braintumor_tf.report import plots
 from braintumor_tf.report.calibration_section import calibration_section
 from braintumor_tf.report.members_section import members_section
+from braintumor_tf.report.model_card import FILE as CARD
+from braintumor_tf.report.model_card import render_model_card
 from braintumor_tf.report.pages import embed_file, embed_image, render
 from braintumor_tf.report.robustness_section import robustness_section
 from braintumor_tf.report.scores import CLASS_SCORES, number, score
@@ -31,6 +32,7 @@ from braintumor_tf.report.selection import predicted_rows, scored_images, twin_m
 from braintumor_tf.report.shortcut_section import shortcut_section
 from braintumor_tf.report.style import save_figure
 from braintumor_tf.report.tables import write_tables
+from braintumor_tf.report.texts import PROOF, PROTOCOLS, resamples_text, run_title
 from braintumor_tf.report.tiles import HEADLINES, prediction_tiles, sample_tiles, score_tiles
 from braintumor_tf.report.training_plots import PANELS, history_panels
 from braintumor_tf.report.trust_section import trust_section
@@ -55,22 +57,11 @@ CONTENTS = (
     ("recompute", "How to recompute it"),
 )
 
-PROTOCOLS = {
-    "grouped": "The split keeps groups whole: no group has images both in training and in the test set.",
-    "kfold": "Each fold keeps groups whole: no group has images both in training and in the part that is scored.",
-    "external": "The test images come from another data set than the training images; those that are also in training "
-    "were left out and are listed as “overlap”.",
-    "random": "The split was drawn image by image and pays no heed to groups: near-duplicates can stand on both sides. "
-    "It is here to be compared with the grouped split, not to be believed.",
-    "official": "The split is the one that the data set came with. Nothing was moved, so whatever it repeats between "
-    "training and test is still there.",
-}
-
 
 def write_report(
     run: Run | str | Path, baselines: Mapping[str, Any] | None = None, leak_curve: pd.DataFrame | None = None
 ) -> Path:
-    """Writes ``report.html``, ``figures/*.png``, and the tables of `tables.write_tables` into a finished run.
+    """Writes ``report.html``, ``MODEL_CARD.md``, ``figures/*.png`` and the tables of `write_tables` into a run.
 
     A run that `explain.check_explanations` has looked at, or that `evaluation.calibrate_run` has calibrated, gets a
     section of what was found.
@@ -97,7 +88,9 @@ def write_report(
     write_tables(run.path, metrics, predictions)
     figures = write_figures(run.figures, metrics, predictions, manifest, run.history, leak_curve)
     context = _context(run, metrics, predictions, manifest)
-    return write_text(run.path / "report.html", render("report.html", figures=figures, **context))
+    page, card = render("report.html", figures=figures, **context), render_model_card(run)
+    write_text(run.path / CARD, card)
+    return write_text(run.path / "report.html", page)
 
 
 def write_figures(
@@ -176,14 +169,15 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
     protocol = setting(config, "protocol")
     unreadable = setting(config, "unreadable")
     return {
-        "title": _title(config, name),
+        "title": run_title(config, name),
         "subtitle": f"Run “{name}”, {len(manifest):,} images, protocol “{protocol or 'not recorded'}”",
         "made": datetime.date.today().isoformat(),
         "verdict": run_verdict(metrics, predictions, manifest, config, explanations),
         "contents": [(link, names.get(link, name)) for link, name in CONTENTS if link not in absent],
         "tiles": score_tiles(metrics, len(tested)),
         "scores": score_rows(metrics, HEADLINES),
-        "resamples": _resamples(metrics),
+        "resamples": resamples_text(metrics),
+        "proof": PROOF,
         "shortcuts": shortcut_section(metrics, twins, explanations, run.figures),
         "classes": class_rows(metrics),
         "class_columns": list(CLASS_SCORES.values()),
@@ -205,16 +199,3 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "accuracy": number(score(metrics, "accuracy")["value"]),
         "settings": flat_settings(config),
     }
-
-
-def _resamples(metrics: Mapping[str, Any]) -> str:
-    found = metrics.get("interval")
-    return f" of {found['resamples']:,} resamples" if isinstance(found, Mapping) and found.get("resamples") else ""
-
-
-def _title(config: Mapping[str, Any], name: str) -> str:
-    model, dataset = setting(config, "model"), setting(config, "dataset")
-    if not model:
-        return name
-    dataset = re.split(r"[\\/]", str(dataset).rstrip("\\/"))[-1] if dataset else ""
-    return f"{str(model).replace('_', ' ')} on {dataset}" if dataset else str(model).replace("_", " ")
