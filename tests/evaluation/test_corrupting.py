@@ -103,6 +103,14 @@ def test_a_higher_severity_changes_more(name, paths):
     assert distances == sorted(distances) and distances[0] > 0
 
 
+def test_each_severity_draws_its_own_numbers(paths):
+    picture = read_picture(paths["grey"], SIZE)
+    mild, strong = (
+        corrupt(picture, each, 0).astype(float) - picture.pixels for each in choose_corruptions("gaussian", (1, 2))
+    )
+    assert abs(np.corrcoef(mild.ravel(), strong.ravel())[0, 1]) < 0.1
+
+
 def test_grey_pictures_stay_grey_and_colour_gets_its_own_noise_in_each_channel(paths):
     (gaussian,) = choose_corruptions("gaussian", [2])
     grey, rgb, colour = (read_picture(path, SIZE) for path in paths.values())

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import EvaluationError, Robustness, evaluate
@@ -127,6 +127,21 @@ def test_losses_are_paired_over_groups():
     assert found.mean_loss()["value"] == pytest.approx(found.losses["value"].mean())
     with pytest.raises(EvaluationError, match="none of the noises"):
         found.mean_loss(["speckle"])
+
+
+def test_what_noise_adds_to_the_error_is_paired_too():
+    found = made("CNN", noises=["rician"])
+    rows = {key: part.reset_index(drop=True) for key, part in found.predictions.groupby(["noise", "severity"])}
+    drawn = []
+    for weights in np.concatenate(list(group_weights(group_numbers(rows["clean", 0]["group"]), 40, 0))):
+        present = sorted(set(rows["clean", 0]["label"][weights > 0]))
+        balanced = {
+            key: recall_score(each["label"], each["predicted"], labels=present, average="macro", sample_weight=weights)
+            for key, each in rows.items()
+        }
+        drawn.append(balanced["clean", 0] - np.mean([balanced["rician", level] for level in (1, 2)]))
+    own = found.mean_corruption_error()["relative_mean_corruption_error"]
+    assert [own["low"], own["high"]] == pytest.approx(np.quantile(drawn, [0.025, 0.975]))
 
 
 def test_a_single_group_has_no_intervals():
