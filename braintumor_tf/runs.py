@@ -30,10 +30,10 @@ class Run:
     """A run directory, read and written file by file, each file atomically.
 
     Files: ``config.json``, ``manifest.csv``, ``history.csv``, ``model.keras`` (or the baseline's own format),
-    ``predictions.csv``, ``calibration.json``, ``metrics.json``, ``figures/*.png``, ``report.html``; after
-    `evaluation.score_robustness` also ``robustness.json`` and ``robustness_predictions.csv.gz``. ``metrics.json``
-    is written last of what is scored, so a run that has one is finished; until then ``checkpoint/`` holds what an
-    interrupted training needs to go on.
+    ``predictions.csv``, ``calibration.json``, ``metrics.json``, ``figures/*.png``, ``report.html``,
+    ``MODEL_CARD.md``; after `evaluation.score_robustness` also ``robustness.json`` and
+    ``robustness_predictions.csv.gz``. ``metrics.json`` is written last of what is scored, so a run that has one is
+    finished; until then ``checkpoint/`` holds what an interrupted training needs to go on.
 
     Args:
         path: the directory; it is made by `create`, and must exist for `open`.
