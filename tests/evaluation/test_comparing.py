@@ -138,6 +138,16 @@ def test_equal_files_are_matched_one_by_one(manifest, three, tmp_path):
     )
 
 
+def test_equal_files_with_two_labels_are_matched_label_by_label(manifest, tmp_path):
+    content = manifest["md5"].replace({"test_0_0": "same", "test_1_0": "same"})
+    here = manifest.assign(md5=content)
+    turned = {"a/test_0_0.png": "a/z.png", "a/test_1_0.png": "a/b.png"}  # the other way round in the order of names
+    there = here.assign(path=manifest["path"].replace(turned))
+    runs = [made_run(tmp_path / name, images, 3.0, 1) for name, images in {"here": here, "there": there}.items()]
+    pair = compare(runs, resamples=DRAWS).pairs.iloc[0]
+    assert (pair["only_first"], pair["only_second"]) == (0, 0)
+
+
 def test_runs_with_other_test_images_are_refused_and_named(manifest, three, tmp_path):
     smaller = manifest[~manifest["md5"].isin([f"test_{group}_0" for group in range(7)])]
     other = made_run(tmp_path / "other", smaller.assign(md5=smaller["md5"].replace("test_9_0", "new")))
