@@ -117,6 +117,10 @@ def test_of_different_baselines_the_best_is_shown_and_one_as_good_as_the_runs_is
     assert any(
         "does as well" in warning and "border strip" in warning for warning in comparison_verdict(found).warnings
     )
+    best = made_run(tmp_path / "c", manifest, 4.0, 3, baselines={"border": 0.3})
+    row = compare([*runs, best], resamples=DRAWS).leaderboard.query("kind == 'baseline'").iloc[0]
+    assert row["lead"] == pytest.approx(best.metrics["macro_f1"]["value"] - row["macro_f1"])
+    assert pd.isna(row["lead_low"]), "the interval that the best run keeps is that of another baseline"
 
 
 def test_copies_of_the_data_elsewhere_in_another_order_are_the_same_images(manifest, three, tmp_path):
