@@ -35,7 +35,7 @@ def cost_of(run: Run) -> dict[str, float | None]:
 
     Returns:
         ``parameters``, trained or not; ``bytes`` of the model files; ``train_seconds``, wall time of the training,
-        which of a training that was interrupted counts every epoch that was kept and the last session. None for what
+        which of a training that was interrupted counts every epoch that was kept and the last start. None for what
         the run does not know: its model is gone, or it was made before the time was kept.
     """
     try:
