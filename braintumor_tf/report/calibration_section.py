@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from braintumor_tf.report import calibration_plots
-from braintumor_tf.report.pages import embed_file
+from braintumor_tf.report.pages import keep_figure
 from braintumor_tf.report.scores import as_score, interval, number
 from braintumor_tf.report.sections import cell
-from braintumor_tf.report.style import save_figure
 
 SCORES = {
     "expected_calibration_error": (
@@ -69,16 +68,11 @@ def calibration_section(calibration: Mapping[str, Any] | None, folder: Path) -> 
             }
             for row in calibration["selective"]["at_risk"]
         ],
-        "figures": _figures(calibration, folder),
+        "figures": [
+            keep_figure(plot(calibration), folder / f"{file}.png", alt, caption)
+            for plot, file, alt, caption in _FIGURES
+        ],
     }
-
-
-def _figures(calibration: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
-    figures = []
-    for plot, name, alt, caption in _FIGURES:
-        path = save_figure(plot(calibration), folder / f"{name}.png")
-        figures.append({"source": embed_file(path), "alt": alt, "caption": caption})
-    return figures
 
 
 def calibration_sentences(calibration: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from braintumor_tf.report.calibration_section import calibration_section
 from braintumor_tf.report.members_section import members_section
 from braintumor_tf.report.model_card import FILE as CARD
 from braintumor_tf.report.model_card import render_model_card
-from braintumor_tf.report.pages import embed_file, embed_image, render
+from braintumor_tf.report.pages import embed_image, keep_figure, render
 from braintumor_tf.report.robustness_section import robustness_section
 from braintumor_tf.report.scores import CLASS_SCORES, number, score
 from braintumor_tf.report.sections import (
@@ -112,8 +112,7 @@ def write_figures(
     embedded: dict[str, Any] = {"leak": None, "groups": None, "counts": None, "rates": None, "training": []}
 
     def keep(name: str, figure: Figure, alt: str, caption: str = "") -> None:
-        path = save_figure(figure, folder / f"{name}.png")
-        embedded[name] = {"source": embed_file(path), "alt": alt, "caption": caption}
+        embedded[name] = keep_figure(figure, folder / f"{name}.png", alt, caption)
 
     keep(
         "intervals",

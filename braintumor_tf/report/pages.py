@@ -16,7 +16,7 @@ from PIL import Image
 
 from braintumor_tf.datasets.reading import open_image
 from braintumor_tf.report.image_plots import thumbnail
-from braintumor_tf.report.style import small_png, to_png
+from braintumor_tf.report.style import save_figure, small_png, to_png
 
 TEMPLATES = Path(__file__).parent / "templates"
 JPEG_QUALITY = 80
@@ -87,6 +87,11 @@ def embed_image(
 def embed_file(path: str | Path) -> str:
     """Returns a PNG file as a ``data:`` address, as it stands."""
     return _address(Path(path).read_bytes(), "png")
+
+
+def keep_figure(figure: Figure, path: str | Path, alt: str, caption: str = "") -> dict[str, str]:
+    """Saves a figure as PNG; returns what a template shows: ``source`` (a ``data:`` address), ``alt``, ``caption``."""
+    return {"source": embed_file(save_figure(figure, path)), "alt": alt, "caption": caption}
 
 
 def embed_thumbnail(path: str | Path, side: int = 160) -> str | None:

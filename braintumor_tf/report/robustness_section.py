@@ -10,11 +10,10 @@ import pandas as pd
 
 from braintumor_tf.augment.noise import PRESETS, from_description
 from braintumor_tf.report import robustness_plots
-from braintumor_tf.report.pages import embed_file
+from braintumor_tf.report.pages import keep_figure
 from braintumor_tf.report.robustness_plots import noise_name
 from braintumor_tf.report.scores import as_score, interval, number
 from braintumor_tf.report.sections import cell
-from braintumor_tf.report.style import save_figure
 
 _FIGURES = (
     (robustness_plots.robustness_curves, "robustness_curves", "Macro-F1 against the severity of each noise", ""),
@@ -54,16 +53,10 @@ def robustness_section(
             }
             for name, lost in robustness["mean_losses"].items()
         ],
-        "figures": _figures(robustness, folder),
+        "figures": [
+            keep_figure(plot(robustness), folder / f"{file}.png", alt, caption) for plot, file, alt, caption in _FIGURES
+        ],
     }
-
-
-def _figures(robustness: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
-    figures = []
-    for plot, name, alt, caption in _FIGURES:
-        path = save_figure(plot(robustness), folder / f"{name}.png")
-        figures.append({"source": embed_file(path), "alt": alt, "caption": caption})
-    return figures
 
 
 def robustness_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> list[str]:

@@ -10,11 +10,10 @@ import pandas as pd
 
 from braintumor_tf.explain.trust import as_table
 from braintumor_tf.report import trust_plots
-from braintumor_tf.report.pages import embed_file
+from braintumor_tf.report.pages import keep_figure
 from braintumor_tf.report.scores import as_score
 from braintumor_tf.report.sections import baseline_rows, cell, difference_cell, twin_rows
 from braintumor_tf.report.shortcut_sentences import shortcut_sentences
-from braintumor_tf.report.style import save_figure
 
 
 def shortcut_section(
@@ -33,8 +32,8 @@ def shortcut_section(
     """
     covered, figure = (explanations or {}).get("outside") or [], None
     if covered:
-        path = save_figure(trust_plots.outside_scores(as_table(covered)), folder / "outside_head.png")
-        figure = {"source": embed_file(path), "alt": "Balanced accuracy with parts covered", "caption": ""}
+        drawn = trust_plots.outside_scores(as_table(covered))
+        figure = keep_figure(drawn, folder / "outside_head.png", "Balanced accuracy with parts covered")
     return {
         "sentences": shortcut_sentences(metrics, int(twins.sum()), len(twins), explanations),
         "baselines": baseline_rows(metrics),

@@ -8,8 +8,7 @@ from typing import Any
 
 from braintumor_tf.explain.trust import as_table
 from braintumor_tf.report import trust_plots
-from braintumor_tf.report.pages import embed_file
-from braintumor_tf.report.style import save_figure
+from braintumor_tf.report.pages import keep_figure
 from braintumor_tf.report.trust_sentences import map_sentences
 
 
@@ -40,6 +39,5 @@ def _figures(explanations: Mapping[str, Any], folder: Path) -> list[dict[str, st
     figures = []
     for key, plot, name, alt, caption in drawn:
         if explanations.get(key) and any(row.get("images", 1) for row in explanations[key]):
-            path = save_figure(plot(as_table(explanations[key])), folder / f"{name}.png")
-            figures.append({"source": embed_file(path), "alt": alt, "caption": caption})
+            figures.append(keep_figure(plot(as_table(explanations[key])), folder / f"{name}.png", alt, caption))
     return figures
