@@ -10,6 +10,7 @@ import keras
 
 from braintumor_tf.models.inputs import image_door
 from braintumor_tf.models.network import Seeds, classification_head
+from braintumor_tf.models.normalisation import FusedBatchNormalization
 
 BATCH_NORM_MOMENTUM = 0.9
 """Momentum of the running mean and variance.
@@ -86,7 +87,7 @@ def _convolution_block(x: Any, block: ConvolutionBlock, name: str, seeds: Seeds)
             kernel_initializer=keras.initializers.HeNormal(seed=seeds()),
             name=f"{name}_convolution_{index}",
         )(x)
-        x = keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_normalization_{index}")(x)
+        x = FusedBatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_normalization_{index}")(x)
         x = keras.layers.ReLU(name=f"{name}_relu_{index}")(x)
     if block.pool > 1:
         x = keras.layers.MaxPooling2D(block.pool, name=f"{name}_pooling")(x)

@@ -11,6 +11,7 @@ import numpy as np
 
 from braintumor_tf.models.errors import ModelError
 from braintumor_tf.models.inputs import FitSize, SelectChannels, check_images
+from braintumor_tf.models.normalisation import FusedBatchNormalization
 from braintumor_tf.models.tokens import AddPositions, ClassToken
 
 
@@ -36,7 +37,7 @@ class ClassProbabilities(keras.layers.Dense):
         return {**super().get_config(), "class_names": list(self.class_names)}
 
 
-OWN_LAYERS = (SelectChannels, FitSize, AddPositions, ClassToken, ClassProbabilities)
+OWN_LAYERS = (SelectChannels, FitSize, AddPositions, ClassToken, FusedBatchNormalization, ClassProbabilities)
 """Every layer that is not Keras's own; they are known wherever a model is loaded, whichever module built it."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ from braintumor_tf.models.backbone import seed_layers, set_batch_normalisation_m
 from braintumor_tf.models.errors import ModelError
 from braintumor_tf.models.inputs import image_door
 from braintumor_tf.models.network import Seeds, classification_head
+from braintumor_tf.models.normalisation import with_fused_normalisation
 from braintumor_tf.models.weights import RANDOM
 
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -54,9 +55,8 @@ def build_efficientnet(
     _, x = image_door(image_size, channels=3)
     network = getattr(keras.applications, f"EfficientNet{variant}")
     backbone = network(input_tensor=x, include_top=False, weights=None)
-    if weights != RANDOM:
-        backbone = keras.models.clone_model(backbone, call_function=_call_with_imagenet_scale)
-    return _finish(backbone, name, classes, weights, dropout, head, Seeds(seed))
+    call = _call_with_imagenet_scale if weights != RANDOM else None
+    return _finish(backbone, name, classes, weights, dropout, head, Seeds(seed), call)
 
 
 def _call_with_imagenet_scale(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,8 +75,10 @@ def _finish(
     dropout: float,
     head: Sequence[int],
     seeds: Seeds,
+    call: Callable[..., Any] | None = None,
 ) -> keras.Model:
-    """Fills the backbone's weights and puts the head into the same graph."""
+    """Gives the backbone our batch normalisation, fills its weights, and puts the head into the same graph."""
+    backbone = keras.models.clone_model(backbone, clone_function=with_fused_normalisation, call_function=call)
     seed_layers(backbone, seeds, kernels=weights == RANDOM)
     set_batch_normalisation_momentum(backbone)
     if weights != RANDOM:
