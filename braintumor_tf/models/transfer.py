@@ -77,12 +77,14 @@ def _finish(
     seeds: Seeds,
     call: Callable[..., Any] | None = None,
 ) -> keras.Model:
-    """Gives the backbone our batch normalisation, fills its weights, and puts the head into the same graph."""
-    backbone = keras.models.clone_model(backbone, clone_function=with_fused_normalisation, call_function=call)
+    """Fills the backbone's weights, gives it our batch normalisation, and puts the head into the same graph."""
+    published = backbone
+    backbone = keras.models.clone_model(published, clone_function=with_fused_normalisation, call_function=call)
     seed_layers(backbone, seeds, kernels=weights == RANDOM)
     set_batch_normalisation_momentum(backbone)
     if weights != RANDOM:
-        _load(backbone, name, weights)
+        _load(published, name, weights)  # into Keras's own layers, because .weights.h5 files go by their names
+        backbone.set_weights(published.get_weights())
     probabilities = classification_head(backbone.output, classes, dropout, head, seeds)
     return keras.Model(backbone.inputs[0], probabilities, name=name)
 

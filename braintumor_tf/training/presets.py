@@ -38,7 +38,8 @@ class Stage:
         epochs: passes over the training images.
         learning_rate: the highest learning rate, reached after the warm-up; it then falls to 0 on half a cosine.
         warmup: share of the stage's steps in which the learning rate rises from a twentieth of its highest value.
-        trains: ``"all"``, ``"head"``, or how many of the backbone's last blocks are trained with the head (blocks as
+        trains: ``"all"``, ``"head"``, or how many of the backbone's last blocks are trained with the head: a number, or
+            a share of them above 0 and under 1, which is rounded to whole blocks and to one at least (blocks as
             `braintumor_tf.models.backbone.backbone_blocks` counts them). All other layers are frozen: neither their
             weights nor the statistics of their batch normalisation move.
         views: only for ``"head"``: of how many views of the training images the features are computed once and kept,
@@ -52,7 +53,7 @@ class Stage:
     epochs: int = 30
     learning_rate: float = 2e-3
     warmup: float = 0.07
-    trains: str | int = ALL
+    trains: str | int | float = ALL
     views: int | None = None
 
 
@@ -134,7 +135,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "transfer": Preset(
             stages=(
                 Stage("head", epochs=20, learning_rate=2e-3, warmup=0.0, trains=HEAD, views=2),
-                Stage("fine_tuning", epochs=20, learning_rate=1e-3, warmup=0.1, trains=ALL),
+                Stage("fine_tuning", epochs=20, learning_rate=1e-3, warmup=0.1, trains=0.75),
             ),
             weight_decay=0.05,
             label_smoothing=0.1,
@@ -151,7 +152,10 @@ see that the road is open, ``pca`` for the pipeline, which reads the class weigh
 
 ``transfer`` first fits the head on the frozen backbone, because the large gradients of a random head would spoil
 pretrained features; its 20 epochs use the features of two views, which cost two passes through the backbone. Then it
-trains the whole network at a lower rate. It never stops early: while the learning rate is high the validation score
+trains the last three quarters of the blocks at a lower rate: edges and textures are the same in slices as in
+photographs, and the first blocks are the largest maps, so that leaving them is faster by half and, for the same time at
+a larger image, better (MobileNetV2-0.35, grouped split of Sartaj, 8 epochs, macro-F1 on validation images: 0.89 at 160
+pixels with all blocks, 0.92 at 192 with three quarters, in less time; one seed). It never stops early: while the learning rate is high the validation score
 jumps about, and the best epochs come with the low rates at the end. Batch normalisation keeps ImageNet's statistics in
 the first stage; in the second they follow the new images, the faster the fewer steps an epoch has
 (`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
@@ -241,18 +245,22 @@ def _check(preset: Preset) -> None:
     share = momentum is None or momentum == AUTO or (not isinstance(momentum, str) and 0 <= momentum < 1)
     rules.append(("normalisation_momentum", "'auto', a share from 0 to under 1 or None", momentum, share))
     for stage in preset.stages:
-        trains = stage.trains
-        blocks = isinstance(trains, int) and trains >= 1
         rules += [
             ("epochs", "at least 1", stage.epochs, stage.epochs >= 1),
             ("learning_rate", "above 0", stage.learning_rate, stage.learning_rate > 0),
             ("warmup", "a share from 0 to under 1", stage.warmup, 0 <= stage.warmup < 1),
-            ("trains", "'all', 'head' or a number of blocks", trains, trains in (ALL, HEAD) or blocks),
+            ("trains", "'all', 'head', a number of blocks or a share of them", stage.trains, _fits_trains(stage.trains)),
             ("views", "a number from 0, of a stage that trains the head, or None", stage.views, _fits_views(stage)),
         ]
     wrong = [f"{name} must be {rule}, not {value!r}" for name, rule, value, fine in rules if not fine]
     if wrong:
         raise TrainingError("; ".join(wrong))
+
+
+def _fits_trains(trains: Any) -> bool:
+    if isinstance(trains, float):
+        return 0 < trains < 1
+    return trains in (ALL, HEAD) or (isinstance(trains, int) and trains >= 1)
 
 
 def _fits_views(stage: Stage) -> bool:

@@ -55,7 +55,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "learning_rate": "the highest learning rate of the last stage",
         "epochs": "epochs of the last stage",
         "warmup": "share of the last stage in which the learning rate rises",
-        "trains": "what the last stage trains: 'all', 'head' or a number of blocks",
+        "trains": "what the last stage trains: 'all', 'head', a number of blocks or a share of them",
         "batch_size": "images a step",
         "weight_decay": "weight decay of AdamW; 0 is Adam",
         "label_smoothing": "share of the target probability that is spread over all classes",
@@ -89,7 +89,7 @@ SPACES: Mapping[str, Mapping[str, Range | Choice]] = MappingProxyType(
         "transfer": {
             "learning_rate": Range(5e-5, 2e-3, log=True),
             "epochs": Range(5, 30),
-            "trains": Choice((4, 8, "all")),
+            "trains": Choice((0.25, 0.5, 0.75, "all")),
             "batch_size": Choice((16, 32)),
             **_SHARED,
         },

@@ -48,7 +48,23 @@ def prepare_normalisation(model: keras.Model, preset: Preset, steps: int) -> Non
         set_batch_normalisation_momentum(model, normalisation_momentum(steps) if momentum == AUTO else momentum)
 
 
-def set_trainable(model: keras.Model, trains: str | int) -> None:
+def trained_blocks(trains: str | int | float, blocks: int) -> int:
+    """Returns how many of a backbone's last blocks a stage trains.
+
+    Args:
+        trains: as in `Stage`.
+        blocks: how many there are.
+
+    Example:
+        >>> [trained_blocks(trains, 19) for trains in ("head", 3, 0.75, "all")]
+        [0, 3, 14, 19]
+    """
+    if isinstance(trains, float):
+        return max(1, round(trains * blocks))
+    return {HEAD: 0, ALL: blocks}.get(trains, trains)
+
+
+def set_trainable(model: keras.Model, trains: str | int | float) -> None:
     """Freezes what a stage does not train, and nothing else; the head is always trained.
 
     A frozen batch normalisation uses and keeps its running statistics, also while the rest is trained.
@@ -61,7 +77,7 @@ def set_trainable(model: keras.Model, trains: str | int) -> None:
         TrainingError: the backbone has fewer blocks.
     """
     blocks = backbone_blocks(model)
-    wanted = {HEAD: 0, ALL: len(blocks)}.get(trains, trains)
+    wanted = trained_blocks(trains, len(blocks))
     if wanted > len(blocks):
         raise TrainingError(
             f"{model.name} has {len(blocks)} blocks, so not the last {wanted} can be trained; take 'all'"

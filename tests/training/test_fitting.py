@@ -121,6 +121,8 @@ def test_a_manifest_that_does_not_fit_is_named(manifest, change, words):
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"trains": 0}, "trains"),
         ({"trains": "tail"}, "'head'"),
+        ({"trains": 1.0}, "a share"),
+        ({"trains": 0.0}, "a share"),
         ({"epochs": [1, 2, 3]}, "3 values"),
         ({"stages": ()}, "stages"),
     ],

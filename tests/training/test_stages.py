@@ -115,7 +115,8 @@ def test_a_momentum_that_is_no_share_is_refused(momentum):
 def test_layers_are_chosen_by_name_of_the_stage_or_number_of_blocks():
     model = _network()
     blocks = backbone_blocks(model)
-    for trains, count in ((HEAD, 0), (1, 1), (ALL, len(blocks))):
+    half = round(0.5 * len(blocks))
+    for trains, count in ((HEAD, 0), (1, 1), (0.5, half), (0.01, 1), (ALL, len(blocks))):
         set_trainable(model, trains)
         free = [name for name, layers in blocks.items() if all(layer.trainable for layer in layers)]
         assert free == list(blocks)[len(blocks) - count :]
