@@ -6,15 +6,20 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import pandas as pd
 import pytest
 from click.testing import Result
 
 from braintumor_tf.augment.noise import from_description, training_noise
 from braintumor_tf.datasets import scan, write_synthetic
-from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation import evaluate_run
+from braintumor_tf.files import to_json
+from braintumor_tf.models.network import load_network
+from braintumor_tf.models.weights import file_hash
 from braintumor_tf.runs import Run
+from braintumor_tf.training import Preset, Stage, fitting
 from tests.calling import call
 
 
@@ -55,6 +60,47 @@ def test_train_writes_a_run_and_prints_its_report(trained, folder):
 def test_a_severity_out_of_range_is_refused_before_anything_is_read():
     result = call("train", "--model", "CNN", "--dataset", "nowhere", "--noise", "gaussian", "--severity", "1-6")
     assert result.exit_code == 1 and "1 to 5" in result.stderr
+
+
+def test_options_of_the_model_and_a_preset_file_are_kept_with_the_run(folder, tmp_path):
+    file, best = tmp_path / "made.h5", tmp_path / "best.json"
+    keras.applications.MobileNetV2(alpha=0.35, include_top=False, weights=None, input_shape=(32, 32, 3)).save(file)
+    preset = Preset((Stage("head", 1, 0.005, trains="head"),), label_smoothing=0.15, precision="mixed_bfloat16")
+    best.write_text(to_json(preset.as_dict()))
+    words = ("--model", "MobileNetV2-0.35", "--dataset", folder, "--image-size", 32, "--no-baselines", "--binary")
+    options = ("--weights", file, "--dropout", 0.3, "--precision", "float32", "--preset", best)
+    result = call("train", *words, *options, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.stderr
+    run = Run(tmp_path / "run")
+    config = run.config
+    assert tuple(config["classes"]) == BINARY_CLASSES and set(run.manifest["label"]) == set(BINARY_CLASSES)
+    assert (config["weights"], config["weights_used"]["source"]) == (str(file), "file")
+    assert config["weights_used"]["sha256"] == file_hash(file, "sha256")
+    assert config["dropout"] == load_network(run.file("model.keras")).get_layer("dropout").rate == 0.3
+    expected = {**preset.as_dict(), "precision": "float32"}  # the option replaces the file's
+    assert config["training"] == json.loads(to_json(expected)) and config["baselines"] == []
+
+
+def test_resume_goes_on_where_a_training_was_interrupted(folder, tmp_path, monkeypatch):
+    class Interrupted(fitting.PinEpoch):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+            super().on_epoch_begin(epoch, logs)
+
+    out = tmp_path / "run"
+    words = ("--model", "CNN", "--dataset", folder, "--preset", "smoke", "--image-size", 32, "--no-baselines")
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "PinEpoch", Interrupted)
+        assert call("train", *words, "--out", out).exit_code == 1
+    run = Run(out)
+    first = run.history
+    assert list(first["epoch"]) == [1] and not run.finished
+    result = call("train", "--resume", out)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == f"report: {(out / 'report.html').resolve()}"
+    assert run.finished and list(run.history["epoch"]) == [1, 2]
+    pd.testing.assert_frame_equal(run.history.head(1), first)  # its seconds too: the epoch was not trained again
 
 
 def test_resume_of_a_finished_run_leaves_it_and_prints_its_report(trained):

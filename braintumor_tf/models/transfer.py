@@ -85,6 +85,9 @@ def _finish(
     if weights != RANDOM:
         _load(published, name, weights)  # into Keras's own layers, because .weights.h5 files go by their names
         backbone.set_weights(published.get_weights())
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.Normalization):
+                layer.finalize_state()  # what it computes with, which setting its weights leaves as it was
     probabilities = classification_head(backbone.output, classes, dropout, head, seeds)
     return keras.Model(backbone.inputs[0], probabilities, name=name)
 

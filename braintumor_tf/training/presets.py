@@ -152,13 +152,14 @@ see that the road is open, ``pca`` for the pipeline, which reads the class weigh
 
 ``transfer`` first fits the head on the frozen backbone, because the large gradients of a random head would spoil
 pretrained features; its 20 epochs use the features of two views, which cost two passes through the backbone. Then it
-trains the last three quarters of the blocks at a lower rate: edges and textures are the same in slices as in
-photographs, and the first blocks are the largest maps, so that leaving them is faster by half and, for the same time at
-a larger image, better (MobileNetV2-0.35, grouped split of Sartaj, 8 epochs, macro-F1 on validation images: 0.89 at 160
-pixels with all blocks, 0.92 at 192 with three quarters, in less time; one seed). It never stops early: while the learning rate is high the validation score
-jumps about, and the best epochs come with the low rates at the end. Batch normalisation keeps ImageNet's statistics in
-the first stage; in the second they follow the new images, the faster the fewer steps an epoch has
-(`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says why)."""
+trains the last three quarters of the blocks at a lower rate. Edges and textures are the same in slices as in
+photographs, and the first blocks have the largest maps, so that leaving them alone saves time for larger images: on the
+validation images of Sartaj (grouped split, MobileNetV2-0.35, 8 epochs, one seed) macro-F1 was 0.89 with all blocks at
+160 pixels and 0.92 with three quarters at 192, which took three quarters of the time. It never stops early: while the
+learning rate is high the validation score jumps about, and the best epochs come with the low rates at the end. Batch
+normalisation keeps ImageNet's statistics in the first stage and in frozen blocks; in the others they follow the new
+images, the faster the fewer steps an epoch has (`braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says
+why)."""
 
 _OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains", "views")
 _NONE_HAS_A_MEANING = ("clip_norm", "class_weights", "patience", "normalisation_momentum")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import BrainTumorError, ImageReadError, RunError
 from braintumor_tf.evaluation import EvaluationError, evaluate, load_run_model, predict, run_experiment
+from braintumor_tf.report import write_model_card
 from braintumor_tf.runs import Run
 from tests.training.toy import SPLITS, toy_manifest
 
@@ -85,6 +88,23 @@ def test_what_cannot_be_predicted_is_named(run, manifest, tmp_path):
         predict(empty, manifest)
     with pytest.raises(BrainTumorError, match="choose one of"):
         run_experiment(manifest, "Transformer", tmp_path / "none")
+
+
+def test_a_run_from_a_weights_file_says_which(manifest, tmp_path):
+    file = tmp_path / "made weights.h5"
+    keras.applications.MobileNetV2(alpha=0.35, include_top=False, weights=None, input_shape=(32, 32, 3)).save(file)
+    run = run_experiment(
+        manifest, "MobileNetV2-0.35", tmp_path / "run", image_size=32, weights=file, preset="transfer", epochs=[1, 1],
+        trains=["head", 1], baselines=False, resamples=20, show_progress=False,
+    )  # fmt: skip
+    content = file.read_bytes()
+    assert run.finished and list(run.history["stage"]) == ["head", "fine_tuning"]
+    assert run.config["weights"] == str(file)
+    assert run.config["weights_used"] == {
+        "source": "file", "file": file.name, "bytes": len(content),
+        "md5": hashlib.md5(content).hexdigest(), "sha256": hashlib.sha256(content).hexdigest(),
+    }  # fmt: skip
+    assert f"file: {file.name}, MD5 {run.config['weights_used']['md5']}" in write_model_card(run).read_text()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")

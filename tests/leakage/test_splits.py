@@ -46,6 +46,17 @@ def test_every_class_keeps_its_share(seed):
     assert np.abs(shares[["train", "validation", "test"]].to_numpy() - [0.7, 0.15, 0.15]).max() < 0.06
 
 
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_every_class_keeps_its_share_in_every_fold(seed):
+    manifest = made_manifest(seed, groups=300)
+    for fold in range(5):
+        result = split(manifest, "kfold", seed=seed, folds=5, fold=fold)
+        shares = pd.crosstab(result["label"], result["split"], normalize="index")
+        wanted = [0.8 * 0.7 / 0.85, 0.8 * 0.15 / 0.85, 0.2]
+        assert np.abs(shares[["train", "validation", "test"]].to_numpy() - wanted).max() < 0.04
+
+
 def test_test_groups_are_as_large_as_training_groups():
     """Largest-first allocation would leave the small parts with singletons alone."""
     result = split(made_manifest(1, groups=600), "grouped")

@@ -30,11 +30,24 @@ from braintumor_tf.models.weights import file_hash
 SMALL = "MobileNetV2-0.35"
 SMALL_FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_{}_no_top.h5"
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype("float32")
+NETWORKS = {
+    SMALL: functools.partial(keras.applications.MobileNetV2, alpha=0.35),
+    "EfficientNetB0": keras.applications.EfficientNetB0,
+}
+"""Keras's own networks, by the names that they have here."""
 
 
 def _features(model: keras.Model, layer: str) -> np.ndarray:
     part = keras.Model(model.inputs[0], model.get_layer(layer).output)
     return keras.ops.convert_to_numpy(part(IMAGES, training=False))
+
+
+def _drawn_network(name: str) -> keras.Model:
+    """Keras's own network for 32 x 32 images, all weights drawn: statistics and offsets are not those of a new one."""
+    network = NETWORKS[name](include_top=False, weights=None, input_shape=(32, 32, 3))
+    generator = np.random.default_rng(0)
+    network.set_weights([generator.uniform(1, 2, np.shape(value)) for value in network.get_weights()])
+    return network
 
 
 @pytest.fixture
@@ -102,6 +115,16 @@ def test_a_path_and_the_cache_give_one_mobilenet_and_the_file_of_its_size_is_pre
     assert describe_weights(SMALL, "imagenet", (96, 128))["file"] == general.name
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_weights_file_of_keras_3_fills_every_layer(name, home):
+    network = _drawn_network(name)
+    network.save_weights(home / "own.weights.h5")
+    expected = network.get_weights()
+    found = build(name, image_size=32, weights=home / "own.weights.h5", seed=0).get_weights()
+    assert len(found) == len(expected) + 2  # kernel and bias of the head
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected))
+
+
 def test_which_weights_were_used_is_described(home):
     assert describe_weights(SMALL, "random") == {"source": "random"} == describe_weights("PCA", "random")
     path = home / SMALL_FILE.format(224)
@@ -146,6 +169,36 @@ def test_a_file_that_does_not_fit_is_named_and_kept(home, made_efficientnet):
         build(SMALL, weights=home / "nowhere.h5")
     with pytest.raises(ModelError, match="random"):
         build("CNN", weights=str(garbage))
+
+
+def test_half_of_a_file_is_named_and_kept(home):
+    path = home / SMALL_FILE.format(224)
+    _drawn_network(SMALL).save(path)
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+    for weights in ("imagenet", path):
+        with pytest.raises(ModelError, match=path.name):
+            build(SMALL, weights=weights, image_size=32)
+    assert path.read_bytes() == half
+
+
+def test_a_weights_file_of_keras_3_under_the_name_of_an_older_one_is_named_and_kept(home):
+    path = home / SMALL_FILE.format(224)
+    _drawn_network(SMALL).save_weights(home / "own.weights.h5")
+    content = (home / "own.weights.h5").rename(path).read_bytes()
+    for weights in ("imagenet", path):
+        with pytest.raises(ModelError, match=path.name):
+            build(SMALL, weights=weights, image_size=32)
+    assert path.read_bytes() == content
+
+
+def test_the_hashes_of_the_efficientnets_are_those_that_keras_checks():
+    hashes = keras.src.applications.efficientnet.WEIGHTS_HASHES
+    rows = {name: spec.pretrained for name, spec in MODELS.items() if name.startswith("EfficientNet")}
+    assert len(rows) == 7
+    for name, (file,) in rows.items():
+        variant = name.removeprefix("EfficientNet").lower()
+        assert (file.name, file.md5) == (f"efficientnet{variant}_notop.h5", hashes[variant][1])
 
 
 def test_a_directory_that_cannot_be_written_is_still_read(home, monkeypatch):

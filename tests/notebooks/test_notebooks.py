@@ -25,6 +25,7 @@ BADGE = "https://colab.research.google.com/github/braintumor-tf/braintumor_tf/bl
 NOTEBOOKS = find_notebooks(Path(__file__).resolve().parents[2] / "notebooks")
 TASKS = {"14_vision_transformer": BINARY_CLASSES, "15_modality_check": MODALITIES}
 """The classes of notebooks on another task than the four classes."""
+MINUTES = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "fifteen": 15, "twenty": 20}
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -73,6 +74,14 @@ def test_opening(path):
     assert 'if "google.colab" in sys.modules:' in install.source and "%pip install" in install.source
     assert imports.source.rstrip().endswith("notebooks.begin()")
     assert parameters.metadata.get("tags") == ["parameters"]
+
+
+@each_notebook
+def test_the_minutes_of_the_metadata_are_those_that_the_title_promises(path):
+    notebook = read_notebook(path)
+    promise = re.search(r"Expected time: (?:about|under) (\w+)(?: to (\w+))? minutes?", notebook.cells[0].source)
+    lowest, highest = (MINUTES[word] for word in (promise[1], promise[2] or promise[1]))
+    assert lowest <= notebook.metadata["braintumor_tf"]["minutes"] <= highest
 
 
 @each_notebook

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.augment.noise import GaussianNoise
+from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.files import to_json
 from braintumor_tf.models import load_model
 from braintumor_tf.models.network import as_predictor
 from braintumor_tf.runs import Run
-from braintumor_tf.training import Preset, TrainingError, fit, resolve_preset
+from braintumor_tf.training import Preset, TrainingError, callbacks, fit, resolve_preset
 from braintumor_tf.training.batches import class_weights, training_batches, validation_batches
 from braintumor_tf.training.presets import METRICS, PRESETS
 from braintumor_tf.training.stages import learning_rate_schedule
@@ -147,6 +148,29 @@ def test_the_learning_rate_rises_then_falls_to_zero():
     assert peak == 4 and rates[peak] == pytest.approx(0.01, rel=1e-3)
     assert rates[0] == pytest.approx(0.0005) and rates[-1] == pytest.approx(0, abs=1e-8)
     assert (np.diff(rates[:peak]) > 0).all() and (np.diff(rates[peak:]) <= 0).all()
+
+
+def test_progress_is_a_bar_on_standard_error_or_nothing(manifest, monkeypatch, capsys):
+    class Impatient(callbacks.tqdm):
+        def __init__(self, **options):
+            super().__init__(**{**options, "delay": 0, "mininterval": 0, "miniters": 1})
+
+    monkeypatch.setattr(callbacks, "tqdm", Impatient)
+    fit(small_cnn(), manifest, **{**QUICK, "show_progress": True})
+    shown = capsys.readouterr()
+    assert "Training" in shown.err and "12/12" in shown.err and "epoch 2/2, val_macro_f1 " in shown.err
+    fit(small_cnn(), manifest, **QUICK)
+    silent = capsys.readouterr()
+    assert "Training" not in silent.err and shown.out == silent.out == ""
+
+
+def test_a_class_that_alone_has_a_weight_is_what_the_model_learns_to_say(manifest):
+    for favoured in ("meningioma", "pituitary"):
+        weights = {name: float(name == favoured) for name in CLASSES}
+        settings = {**QUICK, "epochs": 1, "batch_size": 8, "learning_rate": 0.1, "warmup": 0.0}
+        network = as_predictor(fit(small_cnn(), manifest, class_weights=weights, **settings).model)
+        answers = network.predict_images(validation_batches(manifest, network, 24)[0][0]).argmax(axis=1)
+        assert (answers == CLASSES.index(favoured)).mean() > 0.9
 
 
 def test_class_weights_balance_the_classes():

@@ -136,6 +136,16 @@ def test_weight_decay_takes_adamw_and_spares_biases_and_normalisation():
     assert type(model.optimizer) is keras.optimizers.Adam
 
 
+def test_label_smoothing_reaches_the_loss():
+    model = small_cnn()
+    right = np.eye(4, dtype="float32")
+    losses = []
+    for smoothing in (0.0, 0.2):
+        compile_stage(model, Preset(label_smoothing=smoothing), Stage(), steps=1)
+        losses.append(float(model.compute_loss(y=right, y_pred=right)))
+    assert losses[0] == pytest.approx(0, abs=1e-5) and losses[1] > 1
+
+
 def test_one_value_is_the_last_stages_and_a_list_has_one_for_each():
     preset = resolve_preset("transfer", epochs=7, learning_rate=[0.1, 0.2], trains=3)
     assert [(stage.learning_rate, stage.trains) for stage in preset.stages] == [(0.1, HEAD), (0.2, 3)]
