@@ -60,8 +60,8 @@ _KINDS = {
 }
 
 _IGNORED = frozenset({
-    "Activation", "BatchNormalization", "Dropout", "Flatten", "FusedBatchNormalization", "InputLayer", "LayerNormalization", "Normalization",
-    "ReLU", "Rescaling", "Reshape", "SelectChannels", "ZeroPadding2D",
+    "Activation", "BatchNormalization", "Dropout", "Flatten", "FusedBatchNormalization", "InputLayer",
+    "LayerNormalization", "Normalization", "ReLU", "Rescaling", "Reshape", "SelectChannels", "ZeroPadding2D",
 })  # fmt: skip
 """Types of layers that no picture shows: they belong to the step before or only prepare its input."""
 

@@ -250,7 +250,12 @@ def _check(preset: Preset) -> None:
             ("epochs", "at least 1", stage.epochs, stage.epochs >= 1),
             ("learning_rate", "above 0", stage.learning_rate, stage.learning_rate > 0),
             ("warmup", "a share from 0 to under 1", stage.warmup, 0 <= stage.warmup < 1),
-            ("trains", "'all', 'head', a number of blocks or a share of them", stage.trains, _fits_trains(stage.trains)),
+            (
+                "trains",
+                "'all', 'head', a number of blocks or a share of them",
+                stage.trains,
+                _fits_trains(stage.trains),
+            ),
             ("views", "a number from 0, of a stage that trains the head, or None", stage.views, _fits_views(stage)),
         ]
     wrong = [f"{name} must be {rule}, not {value!r}" for name, rule, value, fine in rules if not fine]
