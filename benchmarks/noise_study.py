@@ -129,6 +129,7 @@ def collect(cells: list[Cell], manifests: Manifests, setting: Setting, results: 
 @click.option("--weights", default="imagenet", show_default=True, help="random, imagenet or a file.")
 @click.option("--image-size", default=96, show_default=True, help="Side in pixels.")
 @click.option("--preset", help="Training preset; by default the model's own.")
+@click.option("--trains", help="What the last stage trains: all, head, a number of blocks or a share.")
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, mixed_float16, mixed_bfloat16.")
 @click.option("--epochs", multiple=True, default=(12, 20), show_default=True, type=click.IntRange(1))
 @click.option(

@@ -22,6 +22,7 @@ from braintumor_tf.evaluation import Robustness
 from braintumor_tf.evaluation.corrupting import NOISES
 from braintumor_tf.leakage import drop_copies, group, split
 from braintumor_tf.runs import Run
+from braintumor_tf.training.presets import parse_trains
 
 SEEN = ("gaussian", "salt_and_pepper", "speckle")
 """The noises that some conditions train with; the others are seen by none."""
@@ -59,6 +60,7 @@ class Setting:
     weights: str
     image_size: int | None
     preset: str | None
+    trains: str | None
     precision: str
     severities: tuple[int, ...]
     probability: float
@@ -141,6 +143,7 @@ def train_cell(cell: Cell, manifest: pd.DataFrame, setting: Setting) -> Run:
         weights=setting.weights,
         preset=setting.preset,
         precision=setting.precision,
+        trains=parse_trains(setting.trains),
         epochs=cell.epochs,
         noise=setting.noise_of(cell.condition),
         baselines=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -68,7 +69,7 @@ def test_options_of_the_model_and_a_preset_file_are_kept_with_the_run(folder, tm
     preset = Preset((Stage("head", 1, 0.005, trains="head"),), label_smoothing=0.15, precision="mixed_bfloat16")
     best.write_text(to_json(preset.as_dict()))
     words = ("--model", "MobileNetV2-0.35", "--dataset", folder, "--image-size", 32, "--no-baselines", "--binary")
-    options = ("--weights", file, "--dropout", 0.3, "--precision", "float32", "--preset", best)
+    options = ("--weights", file, "--dropout", 0.3, "--precision", "float32", "--preset", best, "--trains", 2)
     result = call("train", *words, *options, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.stderr
     run = Run(tmp_path / "run")
@@ -77,7 +78,8 @@ def test_options_of_the_model_and_a_preset_file_are_kept_with_the_run(folder, tm
     assert (config["weights"], config["weights_used"]["source"]) == (str(file), "file")
     assert config["weights_used"]["sha256"] == file_hash(file, "sha256")
     assert config["dropout"] == load_network(run.file("model.keras")).get_layer("dropout").rate == 0.3
-    expected = {**preset.as_dict(), "precision": "float32"}  # the option replaces the file's
+    stages = [{**asdict(preset.stages[0]), "trains": 2}]
+    expected = {**preset.as_dict(), "precision": "float32", "stages": stages}  # the options replace the file's
     assert config["training"] == json.loads(to_json(expected)) and config["baselines"] == []
 
 

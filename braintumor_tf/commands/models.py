@@ -49,6 +49,7 @@ VIEWS = click.option(
     help="The share of the training images that get noise in an epoch.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage.")
+@click.option("--trains", help="What the last stage trains: all, head, a number of blocks or a share such as 0.75.")
 @click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
 @click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
 @click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
@@ -286,13 +287,16 @@ def _start(
     from braintumor_tf.leakage import group, split
     from braintumor_tf.models import get_spec
     from braintumor_tf.training import resolve_preset
+    from braintumor_tf.training.presets import parse_trains
 
     spec = get_spec(model)
+    options["trains"] = parse_trains(options["trains"])
     split_seed = options["seed"] if split_seed is None else split_seed
     resolve_preset(
         options["preset"] or spec.preset_for(options["weights"]),
         epochs=options["epochs"],
         precision=options["precision"],
+        trains=options["trains"],
     )
     severities = parse_severities(severity)
     model_of_noise = None if noise is None else training_noise(noise.split(","), severities, noise_probability)

@@ -202,6 +202,27 @@ def resolve_preset(preset: str | Path | Preset, **settings: Any) -> Preset:
     return result
 
 
+def parse_trains(words: str | None) -> str | int | float | None:
+    """Reads what a stage trains (`Stage.trains`) from a word of the command line; None stays None.
+
+    Raises:
+        TrainingError: it is neither a word nor a number that a stage knows.
+
+    Example:
+        >>> [parse_trains(words) for words in ("all", "4", "0.75")]
+        ['all', 4, 0.75]
+    """
+    if words is None or words in (ALL, HEAD):
+        return words
+    try:
+        trains = float(words) if "." in words else int(words)
+    except ValueError:
+        trains = words
+    if not _fits_trains(trains):
+        raise TrainingError(f"trains must be 'all', 'head', a number of blocks or a share of them, not {words!r}")
+    return trains
+
+
 def read_preset(path: str | Path) -> Preset:
     """Reads a preset from a JSON file that holds what `Preset.as_dict` returns.
 

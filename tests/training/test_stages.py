@@ -12,7 +12,7 @@ from braintumor_tf.models.backbone import BATCH_NORMALISATION_MOMENTUM, backbone
 from braintumor_tf.models.network import load_network
 from braintumor_tf.runs import Run
 from braintumor_tf.training import PRESETS, Preset, Stage, TrainingError, fit, resolve_preset
-from braintumor_tf.training.presets import ALL, HEAD
+from braintumor_tf.training.presets import ALL, HEAD, parse_trains
 from braintumor_tf.training.stages import compile_stage, normalisation_momentum, prepare_normalisation, set_trainable
 from tests.training.toy import small_cnn, toy_manifest
 
@@ -123,6 +123,13 @@ def test_layers_are_chosen_by_name_of_the_stage_or_number_of_blocks():
         assert all(layer.trainable for layer in head_layers(model))
     with pytest.raises(TrainingError, match="blocks"):
         set_trainable(model, len(blocks) + 1)
+
+
+def test_what_a_stage_trains_is_read_from_words():
+    assert [parse_trains(words) for words in ("all", "head", "4", "0.75", None)] == [ALL, HEAD, 4, 0.75, None]
+    for words in ("tail", "0", "1.5", "-2", "0.0", ""):
+        with pytest.raises(TrainingError, match="a share"):
+            parse_trains(words)
 
 
 def test_weight_decay_takes_adamw_and_spares_biases_and_normalisation():
