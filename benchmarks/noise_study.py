@@ -8,8 +8,9 @@ has seen, at five severities. Each of these cells is a run directory of its own.
 command is given again, and interrupted ones go on; the same command may be given several times at once, on one
 machine, and all processes share the cells. With KERAS_BACKEND=jax, TensorFlow need not be installed.
 
-Training noise is that of ``braintumor-tf train --noise … --severity 1-5 --noise-probability 0.5``. It should be chosen
-on the validation images (``--scored validation``); the test images are for the last word.
+Training noise is that of ``braintumor-tf train --noise … --severity 1-5 --noise-probability 0.5``; its size is
+``--noise-size`` there and ``--training-noise-size`` here. It should be chosen on the validation images
+(``--scored validation``); the test images are for the last word.
 """
 
 from __future__ import annotations
@@ -147,6 +148,11 @@ def collect(cells: list[Cell], manifests: Manifests, setting: Setting, results: 
 @click.option("--noise-probability", default=0.5, show_default=True, help="Share of training images with noise.")
 @click.option(
     "--noise-size", default=224, show_default=True, help="Side of the test pictures when noise is added to them."
+)
+@click.option(
+    "--training-noise-size",
+    type=click.IntRange(1),
+    help="Side of the training images when noise is added to them; by default --image-size.",
 )
 @click.option("--scored", default="test", show_default=True, type=click.Choice(["test", "validation"]))
 @click.option("--out", default="models/noise_study", show_default=True, help="Where the runs and study.csv go.")

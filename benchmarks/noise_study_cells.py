@@ -64,6 +64,7 @@ class Setting:
     precision: str
     severities: tuple[int, ...]
     probability: float
+    training_noise_size: int | None
     scored: str
     noise_size: int
     out: Path
@@ -71,7 +72,7 @@ class Setting:
     def noise_of(self, condition: str) -> Noise | None:
         """The noise of a condition's training images, as ``braintumor-tf train --noise`` makes it."""
         names = CONDITIONS[condition]
-        return training_noise(names, self.severities, self.probability) if names else None
+        return training_noise(names, self.severities, self.probability, self.training_noise_size) if names else None
 
     def path_of(self, cell: Cell) -> Path:
         """A cell's run directory."""

@@ -36,7 +36,7 @@ def folder(tmp_path_factory) -> Path:
 def trained(folder, tmp_path_factory) -> tuple[Result, Run]:
     out = tmp_path_factory.mktemp("models") / "cnn"
     words = ("--model", "CNN", "--dataset", folder, "--preset", "smoke", "--epochs", 1, "--image-size", 32)
-    noise = ("--noise", "gaussian,speckle", "--severity", "1-3", "--noise-probability", 0.5)
+    noise = ("--noise", "gaussian,speckle", "--severity", "1-3", "--noise-probability", 0.5, "--noise-size", 48)
     result = call("train", *words, *noise, "--seed", 3, "--no-baselines", "--out", out)
     return result, Run(out)
 
@@ -54,13 +54,18 @@ def test_train_writes_a_run_and_prints_its_report(trained, folder):
         [32, 32],
     )
     assert config["dataset"] == str(folder)
-    assert from_description(config["noise"]) == training_noise(["gaussian", "speckle"], (1, 2, 3), 0.5)
+    assert from_description(config["noise"]) == training_noise(["gaussian", "speckle"], (1, 2, 3), 0.5, 48)
     assert config["training"]["stages"][-1]["epochs"] == 1 and len(run.history) == 1
 
 
 def test_a_severity_out_of_range_is_refused_before_anything_is_read():
     result = call("train", "--model", "CNN", "--dataset", "nowhere", "--noise", "gaussian", "--severity", "1-6")
     assert result.exit_code == 1 and "1 to 5" in result.stderr
+
+
+def test_a_size_of_no_noise_is_refused():
+    result = call("train", "--model", "CNN", "--dataset", "nowhere", "--noise-size", 224)
+    assert result.exit_code == 2 and "goes with --noise" in result.stderr
 
 
 def test_options_of_the_model_and_a_preset_file_are_kept_with_the_run(folder, tmp_path):

@@ -65,7 +65,7 @@ def folder(tmp_path_factory) -> Path:
 def study(folder, tmp_path_factory) -> tuple[Path, str]:
     """A finished study and what it printed: on JAX and without TensorFlow where JAX is installed."""
     place = tmp_path_factory.mktemp("study")
-    words = arguments(folder, place, "--conditions", "clean", "--conditions", "all")
+    words = arguments(folder, place, "--training-noise-size", 48, "--conditions", "clean", "--conditions", "all")
     jax = importlib.util.find_spec("jax") is not None
     answer = subprocess.run(
         [sys.executable, "-c", (WITHOUT_TENSORFLOW if jax else "") + STUDY, *words],
@@ -86,7 +86,7 @@ def test_a_study_writes_its_runs_tables_and_figure(study):
     noises = {name: run.config["noise"] for name, run in runs.items()}
     assert noises["grouped_removed_1_clean_0"] is None
     drawn = from_description(noises["grouped_removed_1_all_0"])
-    assert drawn == training_noise(cells_of.SEEN, (1, 2, 3, 4, 5), 0.5)
+    assert drawn == training_noise(cells_of.SEEN, (1, 2, 3, 4, 5), 0.5, 48)
     table = pd.read_csv(place / "out" / "study.csv")
     assert set(table["condition"]) == {"clean", "all"} and set(table["noise"]) == {"clean", *PRESETS}
     assert len(table[table["metric"] == "macro_f1"]) == 2 * (1 + 7 * 5)
@@ -116,7 +116,7 @@ def test_the_scores_of_the_tables_are_those_of_the_runs(study):
 def test_finished_cells_are_skipped_and_other_settings_refused(folder, study, monkeypatch):
     place, first = study
     monkeypatch.setattr(cells_of, "train_cell", lambda *ignored: pytest.fail("a finished cell was trained again"))
-    words = arguments(folder, place, "--conditions", "clean", "--conditions", "all")
+    words = arguments(folder, place, "--training-noise-size", 48, "--conditions", "clean", "--conditions", "all")
     again = CliRunner().invoke(noise_study.main, words, catch_exceptions=False)
     assert again.exit_code == 0 and "2 cells, 0 to do" in again.output
     assert again.output[again.output.index("| trained") :] == first[first.index("| trained") :]

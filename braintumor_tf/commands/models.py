@@ -48,6 +48,12 @@ VIEWS = click.option(
     type=click.FloatRange(0, 1),
     help="The share of the training images that get noise in an epoch.",
 )
+@click.option(
+    "--noise-size",
+    type=click.IntRange(1),
+    help="Side of the training images when noise is added to them, such as the 224 at which "
+    "robustness tests; by default that of the model.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage.")
 @click.option("--trains", help="What the last stage trains: all, head, a number of blocks or a share such as 0.75.")
 @click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
@@ -260,6 +266,8 @@ def _check_train(resume: str | None, options: dict[str, Any]) -> None:
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {names}")
     if not resume and not (options["model"] and options["dataset"]):
         raise click.UsageError("give --model and --dataset, or --resume RUN")
+    if options["noise_size"] is not None and options["noise"] is None:
+        raise click.UsageError("--noise-size goes with --noise")
     if options["folds"] is not None and options["protocol"] != "kfold":
         raise click.UsageError("--folds goes with --protocol kfold")
     if options["split_seed"] is not None and options["protocol"] == "kfold":
@@ -276,6 +284,7 @@ def _start(
     noise: str | None,
     severity: str,
     noise_probability: float,
+    noise_size: int | None,
     split_seed: int | None,
     out: str | None,
     data_dir: str,
@@ -299,7 +308,9 @@ def _start(
         trains=options["trains"],
     )
     severities = parse_severities(severity)
-    model_of_noise = None if noise is None else training_noise(noise.split(","), severities, noise_probability)
+    model_of_noise = (
+        None if noise is None else training_noise(noise.split(","), severities, noise_probability, noise_size)
+    )
     scans = [load(name, data_dir) for name in (dataset, external) if name is not None]
     manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
     name = "_".join([model, Path(dataset).stem, protocol, str(options["seed"])]).replace("/", "-")

@@ -94,9 +94,10 @@ def _first_weights(config: Mapping[str, Any]) -> str:
 def _noise(description: Mapping[str, Any] | None) -> str:
     if not description:
         return "none"
-    parts = description.get("noises") or [description]
-    names = ", ".join(dict.fromkeys(str(part.get("noise")) for part in parts))
-    return f"{names} (all settings in config.json)"
+    inner = description.get("model") or description
+    names = ", ".join(dict.fromkeys(str(part.get("noise")) for part in inner.get("noises") or [inner]))
+    size = " at {} × {} pixels".format(*description["size"]) if "size" in description else ""
+    return f"{names}{size} (all settings in config.json)"
 
 
 def _pairs(values: Mapping[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.augment.noise import PRESETS, from_description
+from braintumor_tf.augment.noise import PRESETS, Noise, NoiseAtSize, from_description
 from braintumor_tf.report import robustness_plots
 from braintumor_tf.report.pages import keep_figure
 from braintumor_tf.report.robustness_plots import noise_name
@@ -98,22 +98,23 @@ def _size_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any]) ->
     said = [f"Noise was added to pictures of {height} × {width} pixels, the same ones for every model."]
     size = config.get("image_size")
     size = [size, size] if isinstance(size, int) else size
+    noise = from_description(dict(config["noise"])) if config.get("noise") else None
     if size and list(size) != [height, width]:
-        said[0] += (
-            f" They were then resized to the {size[0]} × {size[1]} that this model takes; its training sees noise at "
-            "that size, where the same severity is not the same thing."
-        )
+        said[0] += f" They were then resized to the {size[0]} × {size[1]} that this model takes."
+    met = noise.size if isinstance(noise, NoiseAtSize) else size
+    if noise is not None and met and list(met) != [height, width]:
+        said[0] += f" Its training met noise at {met[0]} × {met[1]}, where the same severity is not the same thing."
     if "noise" in config:
-        trained = _trained_with(config["noise"])
+        trained = _trained_with(noise)
         said.append(f"The model was trained {f'with noise ({trained})' if trained else 'without noise'}.")
     return said
 
 
-def _trained_with(description: Mapping[str, Any] | None) -> str:
-    """Names the kinds of noise in a run's configuration; empty for none."""
-    if not description:
+def _trained_with(noise: Noise | None) -> str:
+    """Names the kinds of noise of a training; empty for none."""
+    if noise is None:
         return ""
-    noise = from_description(dict(description))
+    noise = noise.model if isinstance(noise, NoiseAtSize) else noise
     kinds = dict.fromkeys(type(part) for part in getattr(noise, "noises", [noise]))
     known = {preset.noise: noise_name(preset.name) for preset in PRESETS.values()}
     return ", ".join(known.get(kind, kind.__name__) for kind in kinds)

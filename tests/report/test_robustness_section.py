@@ -57,6 +57,13 @@ def test_the_sentences_say_what_was_found_and_what_the_noise_was(found):
     noise = describe(training_noise(["gaussian", "speckle"], (1, 2)))
     said = " ".join(robustness_sentences(found.as_dict(), {"noise": noise, "image_size": 96}))
     assert "resized to the 96 × 96" in said and "trained with noise (Gaussian, speckle)" in said
+    assert "Its training met noise at 96 × 96" in said
+    noise = describe(training_noise(["gaussian", "speckle"], (1, 2), size=224))
+    said = " ".join(robustness_sentences(found.as_dict(), {"noise": noise, "image_size": 96}))
+    assert "resized to the 96 × 96 that this model takes. The model" in said and "noise (Gaussian, speckle)" in said
+    noise = describe(training_noise(["gaussian"], (1, 2), size=128))
+    said = " ".join(robustness_sentences(found.as_dict(), {"noise": noise, "image_size": 224}))
+    assert "resized" not in said and "Its training met noise at 128 × 128" in said
     assert "without noise" in " ".join(robustness_sentences(found.as_dict(), {"noise": None}))
     one = made("CNN", noises=["rician"], severities=(2,))
     said = robustness_sentences(one.as_dict())

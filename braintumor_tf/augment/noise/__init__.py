@@ -5,6 +5,7 @@ from braintumor_tf.augment.noise.choice import RandomNoise
 from braintumor_tf.augment.noise.intensity import GaussianNoise, RicianNoise, SaltAndPepperNoise, SpeckleNoise
 from braintumor_tf.augment.noise.mixture import parse_severities, training_noise
 from braintumor_tf.augment.noise.presets import PRESETS, SEVERITIES, Preset, noise_at
+from braintumor_tf.augment.noise.sized import NoiseAtSize
 from braintumor_tf.augment.noise.spatial import BiasField, GaussianBlur, MotionBlur
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "GaussianNoise",
     "MotionBlur",
     "Noise",
+    "NoiseAtSize",
     "NoiseError",
     "Preset",
     "RandomNoise",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from braintumor_tf.errors import BrainTumorError
 
@@ -137,7 +138,14 @@ def replay(image: np.ndarray, record: Record | None) -> np.ndarray:
 
 def render(image: np.ndarray, record: Record | None) -> np.ndarray:
     """Applies a record to a float32 image in 0..255 without checks or a copy, as the generator does."""
-    return image if is_identity(record) else _TYPES[record["noise"]].render(image, record)
+    if is_identity(record):
+        return image
+    draw, size = _TYPES[record["noise"]].render, record.get("size")
+    if size is None or tuple(size) == image.shape[:2]:
+        return draw(image, record)
+    sized = _resize(image, size)
+    change = draw(sized.copy(), record) - sized
+    return np.clip(image + _resize(change, image.shape[:2]), 0.0, 255.0)
 
 
 def is_identity(record: Record | None) -> bool:
@@ -152,6 +160,14 @@ def is_identity(record: Record | None) -> bool:
     if model is None or not model.strength:
         raise NoiseError(f"record names no noise model ({record.get('noise')!r}); use what a model's sample() returned")
     return record[model.strength] == 0
+
+
+def _resize(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Resizes a float32 image to (height, width) as `braintumor_tf.datasets.reading` does, without rounding."""
+    if image.ndim == 3:
+        return np.stack([_resize(plane, size) for plane in np.moveaxis(image, 2, 0)], axis=2)
+    plane = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(plane.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def has_equal_channels(image: np.ndarray) -> bool:

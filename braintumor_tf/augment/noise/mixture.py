@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from braintumor_tf.augment.noise.base import Noise, NoiseError
 from braintumor_tf.augment.noise.choice import RandomNoise
 from braintumor_tf.augment.noise.presets import SEVERITIES, noise_at
+from braintumor_tf.augment.noise.sized import NoiseAtSize
 
 
-def training_noise(names: Sequence[str], severities: Sequence[int] = SEVERITIES, probability: float = 1.0) -> Noise:
+def training_noise(
+    names: Sequence[str],
+    severities: Sequence[int] = SEVERITIES,
+    probability: float = 1.0,
+    size: int | tuple[int, int] | None = None,
+) -> Noise:
     """Returns a model that gives each image one of some noises at one of some severities, all equally often.
 
     Several strengths and a share of clean images keep a network from relying on one strength, or on noise itself. That
@@ -20,12 +26,16 @@ def training_noise(names: Sequence[str], severities: Sequence[int] = SEVERITIES,
         names: keys of `braintumor_tf.augment.noise.PRESETS`.
         severities: 1 (mild) to 5 (heavy).
         probability: the share of the images that get noise, 0..1.
+        size: side in pixels, or ``(height, width)``, of the picture when the noise comes (`NoiseAtSize`); None for that
+            of the training images.
 
     Returns:
-        A `RandomNoise`; for a single noise at a single severity on every image, that noise itself.
+        A `RandomNoise`, in a `NoiseAtSize` if there is a size; for a single noise at a single severity on every image,
+        that noise itself.
 
     Raises:
-        NoiseError: nothing to draw from, an unknown name or severity, a name twice, or a probability outside 0..1.
+        NoiseError: nothing to draw from, an unknown name or severity, a name twice, a probability outside 0..1, or
+            a size that is none.
 
     Example:
         >>> noise = training_noise(["gaussian", "speckle"], severities=(1, 2, 3), probability=0.5)
@@ -38,7 +48,8 @@ def training_noise(names: Sequence[str], severities: Sequence[int] = SEVERITIES,
     if len(set(names)) < len(names) or len(set(severities)) < len(severities):
         raise NoiseError(f"noise {', '.join(names)} at severity {severities}: name each of them once")
     noises = [noise_at(name, severity) for name in names for severity in severities]
-    return noises[0] if len(noises) == 1 and probability == 1 else RandomNoise(noises, probability)
+    noise = noises[0] if len(noises) == 1 and probability == 1 else RandomNoise(noises, probability)
+    return noise if size is None else NoiseAtSize(noise, size)
 
 
 def parse_severities(text: str) -> tuple[int, ...]:
