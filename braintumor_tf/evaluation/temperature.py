@@ -84,9 +84,13 @@ def fit_temperature(predictions: pd.DataFrame, classes: Sequence[str]) -> Temper
         >>> fit_temperature(run.predictions.query("split == 'validation'"), CLASSES).value
         1.31
     """
-    from scipy.optimize import minimize_scalar
-
     truth, chances = truth_and_chances(predictions, classes)
+    return best_temperature(chances, truth)
+
+
+def best_temperature(chances: np.ndarray, truth: np.ndarray) -> Temperature:
+    """Fits a temperature to probabilities, shape ``(images, classes)``, and class numbers; see `fit_temperature`."""
+    from scipy.optimize import minimize_scalar
 
     def loss(exponent: float) -> float:
         return float(log_losses(truth, scale(chances, float(np.exp(exponent)))).mean())

@@ -26,6 +26,7 @@ from braintumor_tf.evaluation import (
     run_experiment,
     validation_weights,
 )
+from braintumor_tf.evaluation.temperature import fit_temperature, scale
 from braintumor_tf.files import write_csv
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
@@ -58,8 +59,8 @@ def table(seed: int, strength: float = 0.0, images: int = 60, split: str = "vali
     return frame.assign(**dict(zip(CHANCES, chances.T)))
 
 
-def log_loss(frame: pd.DataFrame) -> float:
-    return float(np.mean([-np.log(row[f"p_{row['label']}"]) for row in frame.to_dict("records")]))
+def calibrated_log_loss(frame: pd.DataFrame) -> float:
+    return fit_temperature(frame, CLASSES).after
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -110,24 +111,45 @@ def test_the_mean_is_the_mean_and_the_order_of_members_and_rows_changes_nothing(
 
 
 def test_weights_are_shares_and_none_is_better_on_validation():
-    tables = [table(0, 2.0), table(1, 1.0), table(2, -1.0)]
+    tables = [table(0, 2.0, 400), table(1, 1.0, 400), table(2, -1.0, 400)]
     weights = validation_weights(tables)
     assert weights.min() >= 0 and weights.sum() == pytest.approx(1, abs=1e-12)
     assert weights[0] > weights[1] > weights[2]
-    best = log_loss(combine(tables, weights))
+    best = calibrated_log_loss(combine(tables, weights))
     generator = np.random.default_rng(3)
     others = [
         *np.eye(3),
         np.ones(3),
-        *generator.dirichlet(np.ones(3), 200),
+        *generator.dirichlet(np.ones(3), 100),
         *generator.dirichlet(100 * weights + 1, 50),
     ]
-    assert all(best <= log_loss(combine(tables, other)) + 1e-9 for other in others)
+    assert all(best <= calibrated_log_loss(combine(tables, other)) + 1e-6 for other in others)
+
+
+def test_members_that_are_about_as_good_share_alike():
+    for seeds in ((0, 1, 2), (3, 4, 5), (6, 7, 8)):
+        weights = validation_weights([table(seed, 2.0, 120) for seed in seeds])
+        np.testing.assert_array_equal(weights, np.full(3, 1 / 3))
+
+
+def test_hesitation_alone_costs_no_weight():
+    bold, shy = table(0, 2.0, 400), table(1, 2.0, 400)
+    shy[CHANCES] = scale(shy[CHANCES].to_numpy(), 4.0)
+    weights = validation_weights([bold, shy])
+    assert weights[1] >= 0.5
+
+
+def test_images_of_a_group_are_left_out_together():
+    good, bad = table(0, 2.0, 400), table(1, 1.0, 400)
+    assert validation_weights([good, bad])[0] > 0.6
+    alike = [each.assign(group="g0") for each in (good, bad)]
+    np.testing.assert_array_equal(validation_weights(alike), [0.5, 0.5])  # one group says nothing of others
 
 
 def test_weights_follow_their_members_and_identical_members_share_alike():
-    tables = [table(0, 2.0), table(1, 1.5), table(2, 0.5)]
+    tables = [table(0, 2.5, 400), table(1, 1.5, 400), table(2, 0.2, 400)]
     weights = validation_weights(tables)
+    assert weights[0] > 0.5
     np.testing.assert_allclose(
         validation_weights([tables[place] for place in (2, 0, 1)]), weights[[2, 0, 1]], atol=1e-4
     )
