@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import braintumor_tf as bt
+from braintumor_tf.augment import GaussianNoise, describe, training_noise
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
 from braintumor_tf.datasets.sources import get_source
 from braintumor_tf.errors import RunError
@@ -151,6 +152,22 @@ def test_the_numbers_under_noise_are_those_of_the_file(card, run):
     for name, title in ((NOISES[0], "Gaussian"), (NOISES[1], "salt and pepper")):
         scores = [text_of(table[name, severity]) for severity in (1, 3)]
         assert card.rows[title] == [[*scores, text_of(found["mean_losses"][name])]]
+
+
+@pytest.mark.parametrize(
+    ("noise", "shown"),
+    [
+        (None, "none"),
+        (GaussianNoise(20), "GaussianNoise (all"),
+        (training_noise(["gaussian", "speckle"], (1, 2)), "GaussianNoise, SpeckleNoise (all"),
+        (training_noise(["gaussian", "speckle"], (1, 2), size=224), "GaussianNoise, SpeckleNoise at 224 × 224 pixels"),
+        (training_noise(["speckle"], (2,), size=(64, 96)), "SpeckleNoise at 64 × 96 pixels (all"),
+    ],
+)
+def test_the_noise_of_the_training_is_named(tmp_path, manifest, noise, shown):
+    config = {"model": "CNN", "noise": noise if noise is None else describe(noise)}
+    ((row,),) = Card(write_model_card(Run(make_run(tmp_path / "run", manifest, **config)))).rows["Training noise"]
+    assert row.startswith(shown)
 
 
 def test_the_counts_of_the_images_are_those_of_the_manifest(card, manifest):
