@@ -84,24 +84,13 @@ def validation_weights(validation_predictions: Sequence[pd.DataFrame]) -> np.nda
         return equal
     gains = np.zeros(len(first))
     for seen, left_out in GroupKFold(parts).split(first, groups=groups):
-        losses = [
-            _losses(weights, _sharpness(weights, chances[:, seen], truth[seen]), chances[:, left_out], truth[left_out])
-            for weights in (equal, _fitted(chances[:, seen], truth[seen]))
-        ]
-        gains[left_out] = losses[0] - losses[1]
+        for sign, weights in ((1, equal), (-1, _fitted(chances[:, seen], truth[seen]))):
+            mixture = np.tensordot(weights, chances, 1)
+            temperature = best_temperature(mixture[seen], truth[seen]).value
+            gains[left_out] += sign * log_losses(truth[left_out], scale(mixture[left_out], temperature))
     of_groups = pd.Series(gains).groupby(groups).sum()
     error = np.sqrt(len(of_groups)) * of_groups.std()
     return _fitted(chances, truth) if of_groups.sum() > error else equal
-
-
-def _losses(weights: np.ndarray, sharpness: float, chances: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The log loss of a mixture for each image; `sharpness` is one over the temperature."""
-    return log_losses(truth, scale(np.tensordot(weights, chances, 1), 1 / sharpness))
-
-
-def _sharpness(weights: np.ndarray, chances: np.ndarray, truth: np.ndarray) -> float:
-    """One over the temperature at which a mixture has the lowest log loss."""
-    return 1 / best_temperature(np.tensordot(weights, chances, 1), truth).value
 
 
 def _fitted(chances: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -111,7 +100,7 @@ def _fitted(chances: np.ndarray, truth: np.ndarray) -> np.ndarray:
     members, images = len(chances), np.arange(len(truth))
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
-        weights, sharpness = values[:-1], values[-1]
+        weights, sharpness = values[:-1], values[-1]  # sharpness is one over the temperature
         mixture = np.maximum(np.tensordot(weights, chances, 1), LEAST)
         error = scale(mixture, 1 / sharpness)
         lost = float(log_losses(truth, error).mean())
@@ -124,7 +113,7 @@ def _fitted(chances: np.ndarray, truth: np.ndarray) -> np.ndarray:
     ones = np.append(np.ones(members), 0)
     sum_to_one = {"type": "eq", "fun": lambda values: values @ ones - 1, "jac": lambda _: ones}
     found = minimize(
-        loss, np.append(equal, _sharpness(equal, chances, truth)), jac=True, method="SLSQP",
+        loss, np.append(equal, 1 / best_temperature(chances.mean(axis=0), truth).value), jac=True, method="SLSQP",
         bounds=[(0, 1)] * members + [(1 / BOUNDS[1], 1 / BOUNDS[0])], constraints=[sum_to_one],
         options={"ftol": 1e-12, "maxiter": 500},
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from braintumor_tf._version import __version__
+from braintumor_tf.augment.noise import NoiseAtSize, from_description
 from braintumor_tf.datasets.labels import MODALITIES
 from braintumor_tf.evaluation.members import has_folds
 from braintumor_tf.models.table import MODELS, PIPELINE
@@ -94,9 +95,9 @@ def _first_weights(config: Mapping[str, Any]) -> str:
 def _noise(description: Mapping[str, Any] | None) -> str:
     if not description:
         return "none"
-    inner = description.get("model") or description
-    names = ", ".join(dict.fromkeys(str(part.get("noise")) for part in inner.get("noises") or [inner]))
-    size = " at {} × {} pixels".format(*description["size"]) if "size" in description else ""
+    noise = from_description(dict(description))
+    names = ", ".join(dict.fromkeys(type(part).__name__ for part in noise.parts))
+    size = " at {} × {} pixels".format(*noise.size) if isinstance(noise, NoiseAtSize) else ""
     return f"{names}{size} (all settings in config.json)"
 
 

@@ -112,10 +112,7 @@ def _size_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any]) ->
 
 def _trained_with(noise: Noise | None) -> str:
     """Names the kinds of noise of a training; empty for none."""
-    if noise is None:
-        return ""
-    noise = noise.model if isinstance(noise, NoiseAtSize) else noise
-    kinds = dict.fromkeys(type(part) for part in getattr(noise, "noises", [noise]))
+    kinds = dict.fromkeys(type(part) for part in noise.parts) if noise else {}
     known = {preset.noise: noise_name(preset.name) for preset in PRESETS.values()}
     return ", ".join(known.get(kind, kind.__name__) for kind in kinds)
 

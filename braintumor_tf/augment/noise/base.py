@@ -59,6 +59,11 @@ class Noise(abc.ABC):
         value = low if low == high else float(rng.uniform(low, high))
         return {"noise": type(self).__name__, self.strength: value, **self._details(rng, value)}
 
+    @property
+    def parts(self) -> tuple[Noise, ...]:
+        """The models whose noise an image can get: this one, or those that it picks from."""
+        return (self,)
+
     def apply(self, image: np.ndarray, record: Record) -> np.ndarray:
         """Returns the image with the noise of a record; see `replay`, which this calls."""
         return replay(image, record)

@@ -46,6 +46,11 @@ class RandomNoise(Noise):
         object.__setattr__(self, "noises", noises)
         object.__setattr__(self, "weights", weights)
 
+    @property
+    def parts(self) -> tuple[Noise, ...]:
+        """The models to pick from."""
+        return tuple(part for noise in self.noises for part in noise.parts)
+
     def sample(self, rng: np.random.Generator) -> Record | None:
         """Draws which noise an image gets and how strong; None is no noise."""
         gets_noise, pick = rng.random(2)

@@ -49,6 +49,11 @@ class NoiseAtSize(Noise):
             raise NoiseError(f"NoiseAtSize: size={self.size!r}; give a side in pixels, or (height, width)")
         object.__setattr__(self, "size", (int(sides[0]), int(sides[1])))
 
+    @property
+    def parts(self) -> tuple[Noise, ...]:
+        """Those of `model`."""
+        return self.model.parts
+
     def sample(self, rng: np.random.Generator) -> Record | None:
         """Draws what `model` draws; the record says the size too."""
         record = self.model.sample(rng)
