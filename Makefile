@@ -36,7 +36,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/braintumor-tf run 0x --dataset "$(DATA)" --out "$(OUT)"
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(VENV)/test.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files --show-diff-on-failure
