@@ -10,8 +10,8 @@ machine, and all processes share the cells. With KERAS_BACKEND=jax, TensorFlow n
 
 Training noise is that of ``braintumor-tf train --noise … --severity 1-5 --noise-probability 0.5``; its size is
 ``--noise-size`` there and ``--training-noise-size`` here. It should be chosen on the validation images
-(``--scored validation``); the test images are for the last word. On validation images losses under noise come out too
-large: the epoch was chosen by its score on these very images, clean, which flatters the clean score alone.
+(``--scored validation``); the test images are for the last word. On validation images losses under noise tend to be too
+large: the epoch was chosen by its score on these very images, clean, which flatters the clean score most.
 """
 
 from __future__ import annotations
