@@ -292,7 +292,8 @@ def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(tmp_path, out):
     cell = f"import pathlib, time\npathlib.Path({str(touched)!r}).write_text('x')\ntime.sleep(60)"
     paths = [write(tmp_path, "00_a"), write(tmp_path, "01_b", cell)]
     call = f"run_notebooks({[*map(str, paths)]}, {str(out)!r}, html=False)"
-    script = f"from braintumor_tf.notebooks import run_notebooks\n{call}"
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # `make test &` ignores it
+    script = f"{heed}\nfrom braintumor_tf.notebooks import run_notebooks\n{call}"
     process = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=tmp_path,
