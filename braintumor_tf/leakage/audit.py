@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.manifest import Scan
 from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_pairs, twins
 
@@ -52,8 +53,10 @@ def audit(
         wider than the one before and each with ``redundant_files``, ``within_split``, ``across_splits``,
         ``across_classes``, ``test_with_train_twin``, ``test_share``, and for near ``groups``, ``largest_group``,
         ``distance``, ``correlation``; ``label_conflicts`` (lists of paths that show one picture under several labels),
-        ``against`` (overlaps by fingerprint), ``pairs`` (a choice of twins to look at), ``leak`` (whether a test image
-        has a training twin or another data set overlaps).
+        ``against`` (for each other data set ``root``, ``images``, overlaps by fingerprint, ``classes`` of the images
+        here that are there as the same picture, and ``label_conflicts``: pictures that are filed differently there),
+        ``pairs`` (a choice of twins to look at), ``leak`` (whether a test image has a training twin or another
+        data set overlaps).
     """
     manifests = [scan.manifest, *(other.manifest for other in against)]
     everything = pd.concat(manifests, ignore_index=True)
@@ -149,7 +152,7 @@ def duplicate_counts(manifest: pd.DataFrame, column: str) -> dict[str, Any]:
 
 
 def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[dict[str, Any]]:
-    """For each other data set, how many of its images are here, and how many of ours are there, by each fingerprint."""
+    """For each other data set, how much of it is here and of ours there, by each fingerprint, and filed differently."""
     ours, start, rows = joint.iloc[:own], own, []
     for other in against:
         theirs = joint.iloc[start : start + len(other.manifest)]
@@ -160,8 +163,19 @@ def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[di
                 "images": int(theirs[column].isin(ours[column]).sum()),
                 "ours": int(ours[column].isin(theirs[column]).sum()),
             }
+        there = ours["picture"].isin(theirs["picture"])
+        row["classes"] = class_table(ours[there]).reset_index().to_dict("records")
+        row["label_conflicts"] = _conflicts_between(ours[there], theirs[theirs["picture"].isin(ours["picture"])])
         rows.append(row)
     return rows
+
+
+def _conflicts_between(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[str]]:
+    """Pictures that two data sets file differently; as tumour or not, if one of them knows no more."""
+    both = [ours, theirs]
+    if any(set(manifest["label"]) <= set(BINARY_CLASSES) for manifest in both):
+        both = [to_binary(manifest) for manifest in both]
+    return label_conflicts(pd.concat(both, ignore_index=True))
 
 
 def _pairs_to_show(
@@ -226,6 +240,11 @@ def format_audit(report: dict[str, Any]) -> str:
             + ", ".join(f"{row[key]['images']:,} ({name})" for key, name in NAMES.items())
             + " are here too",
         ]
+        if row["classes"]:
+            lines += ["of the images here, these are there too as the same picture:"]
+            lines += [pd.DataFrame(row["classes"]).set_index("split").to_string()]
+        for paths in row["label_conflicts"]:
+            lines += ["one picture under several labels, here or there:", *(f"  {path}" for path in paths)]
     return "\n".join([*lines, "", verdict(report)])
 
 

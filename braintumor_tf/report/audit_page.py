@@ -43,7 +43,7 @@ def write_audit_page(audit: Mapping[str, Any], path: str | Path) -> Path:
     conflicts = [list(map(str, paths)) for paths in audit.get("label_conflicts") or []]
     unreadable = unreadable_rows(audit.get("unreadable_files") or audit.get("unreadable"))
     counted = audit.get("unreadable")
-    overlaps = [_overlap(row) for row in audit.get("against") or [] if isinstance(row, Mapping)]
+    overlaps = [_overlap(row, root) for row in audit.get("against") or [] if isinstance(row, Mapping)]
     sentences = _sentences(audit)
     warnings = _warnings(audit, conflicts, overlaps)
     context = {
@@ -57,7 +57,7 @@ def write_audit_page(audit: Mapping[str, Any], path: str | Path) -> Path:
         "fingerprints": [_fingerprint(audit, key) for key in FINGERPRINTS if isinstance(audit.get(key), Mapping)],
         "test_images": int(audit.get("test_images") or 0),
         "pairs": [_pair(row, root) for row in (audit.get("pairs") or [])[:MAX_PAIRS]],
-        "conflicts": [[_relative(file, root) for file in files] for files in conflicts[:MAX_CONFLICTS]],
+        "conflicts": _shown(conflicts, root),
         "conflict_count": len(conflicts),
         "overlaps": overlaps,
         "classes": _class_table(audit.get("classes")),
@@ -99,6 +99,11 @@ def _warnings(audit: Mapping[str, Any], conflicts: list[list[str]], overlaps: li
         what = "picture is" if len(conflicts) == 1 else "pictures are"
         warnings.append(f"{len(conflicts):,} {what} filed under more than one label: at least one label is wrong.")
     for row in overlaps:
+        if row["conflict_count"]:
+            what = "picture is" if row["conflict_count"] == 1 else "pictures are"
+            warnings.append(
+                f"{row['conflict_count']:,} {what} filed otherwise in {row['name']}: one of the two is wrong."
+            )
         if row["shared"]:
             warnings.append(
                 f"{row['shared']:,} of the {row['images']} images of {row['name']} look like an image here, "
@@ -121,7 +126,7 @@ def _advice(
         )
     elif _found(audit, "near", "redundant_files"):
         advice.append("Split with the grouped protocol (the default), which keeps twins on one side; delete nothing.")
-    if conflicts:
+    if conflicts or any(row["conflict_count"] for row in overlaps):
         advice.append("Look at each label conflict below, and correct or remove the file that is filed wrongly.")
     if unreadable or audit.get("unreadable"):
         advice.append("Fetch the unreadable files again, or remove them; until then they are left out.")
@@ -142,14 +147,21 @@ def _fingerprint(audit: Mapping[str, Any], key: str) -> dict[str, str]:
     return row
 
 
-def _overlap(row: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(conflicts: list[list[str]], root: str) -> list[list[str]]:
+    return [[_relative(file, root) for file in files] for files in conflicts[:MAX_CONFLICTS]]
+
+
+def _overlap(row: Mapping[str, Any], root: str) -> dict[str, Any]:
     counts = {key: _shared(row.get(key)) for key in FINGERPRINTS}
     name = str(row.get("name") or Path(str(row.get("root", ""))).name or row.get("root", ""))
+    conflicts = [list(map(str, paths)) for paths in row.get("label_conflicts") or []]
     images = f"{int(row['images']):,}" if row.get("images") is not None else "–"
     return {
         "name": name,
         "images": images,
         "shared": max(counts.values()),
+        "conflicts": _shown(conflicts, root),
+        "conflict_count": len(conflicts),
         **{key: f"{n:,}" for key, n in counts.items()},
     }
 

@@ -62,6 +62,28 @@ def test_overlap_with_another_set_is_a_leak(near_duplicates, tmp_path):
     assert report["leak"] and "overlaps with" in verdict(report)
 
 
+def test_pictures_that_another_set_files_differently_are_named(near_duplicates, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    [row] = make_audit(one, two)["against"]
+    assert row["label_conflicts"] == [] and row["classes"] == [{"split": "all", "glioma": 1}]
+    (two / "meningioma").mkdir()
+    (two / "glioma" / "twin.jpg").rename(two / "meningioma" / "twin.jpg")
+    report = make_audit(one, two)
+    [paths] = report["against"][0]["label_conflicts"]
+    assert sorted(map(name_of, paths)) == ["4.png", "twin.jpg"]
+    assert report["label_conflicts"] == [] and "several labels, here or there" in format_audit(report)
+
+
+def test_a_set_that_knows_tumours_only_contradicts_no_type_of_tumour(near_duplicates, tmp_path):
+    two = tmp_path / "two"
+    (two / "glioma").rename(two / "yes")
+    [row] = make_audit(tmp_path / "one", two)["against"]
+    assert row["near"]["images"] == 1 and row["label_conflicts"] == []
+    (two / "yes" / "twin.jpg").rename(two / "no_tumor" / "twin.jpg")
+    [row] = make_audit(tmp_path / "one", two)["against"]
+    assert len(row["label_conflicts"]) == 1
+
+
 def test_group_names_depend_on_the_pictures_alone(leaky_folder, tmp_path):
     manifest = scan(leaky_folder, show_progress=False).manifest
     grouped = group(manifest).set_index("path")["group"]
@@ -108,6 +130,17 @@ def test_the_measured_facts_of_sartaj(real_data):
     conflicts = [{name_of(path) for path in paths} for paths in report["label_conflicts"]]
     assert any({"image(48).jpg", "m1(111).jpg", "m1(168).jpg", "m1(192).jpg"} <= paths for paths in conflicts)
     assert any({"image(2).jpg", "m1(123).jpg"} <= paths for paths in conflicts)
+
+
+@pytest.mark.real_data
+def test_masoud_contradicts_the_gliomas_among_the_test_images_of_sartaj(real_data):
+    [row] = make_audit(real_data / "sartaj", real_data / "masoud")["against"]
+    conflicts = [{name_of(path) for path in paths} for paths in row["label_conflicts"]]
+    assert len(conflicts) == 2
+    assert any({"image(2).jpg", "Te-me_0019.jpg"} <= paths for paths in conflicts)
+    assert any({"image(48).jpg", "Te-me_0026.jpg"} <= paths for paths in conflicts)
+    [test] = [counts for counts in row["classes"] if counts["split"] == "test"]
+    assert (test["glioma"], test["meningioma"], test["no_tumor"], test["pituitary"]) == (5, 115, 105, 0)
 
 
 @pytest.mark.real_data

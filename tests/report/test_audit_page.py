@@ -36,6 +36,7 @@ def audit(manifest):
             | {
                 "picture": {"images": 2},
                 "near": {"images": 4},
+                "label_conflicts": [[a, "other/glioma/7.png"]],
             }
         ],
         "pairs": [
@@ -52,6 +53,8 @@ def test_the_audit_page_is_selfcontained_and_says_what_was_found(audit, tmp_path
     assert "2 of these as the very same file" in page.text
     assert "1 picture is filed under more than one label" in page.text
     assert "4 of the 30 images of other look like an image here, 2 of them the very same picture" in page.text
+    assert "1 picture is filed otherwise in other" in page.text
+    assert "filed under more than one label, here or in other" in page.text and "other/glioma/7.png" in page.text
     assert "look-alike, correlation 0.999; two labels" in page.text
     assert "empty file (0 bytes)" in page.text
     assert path.read_text(encoding="utf-8").count('<div class="two">') == MAX_PAIRS
