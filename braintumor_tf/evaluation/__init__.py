@@ -15,6 +15,7 @@ from braintumor_tf.evaluation.cross_validation import resume_folds, run_folds
 from braintumor_tf.evaluation.ensembles import run_ensemble
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.experiment import resume_experiment, run_experiment
+from braintumor_tf.evaluation.folders import folder_errors
 from braintumor_tf.evaluation.members import Ensemble
 from braintumor_tf.evaluation.paired_tests import holm, mcnemar, paired_tests
 from braintumor_tf.evaluation.predictions import load_run_model, predict, predictions_frame
@@ -48,6 +49,7 @@ __all__ = [
     "evaluate_runs",
     "fit_temperature",
     "fit_thresholds",
+    "folder_errors",
     "holm",
     "load_run_model",
     "mcnemar",

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.datasets.labels import MODALITIES
+from braintumor_tf.evaluation.folders import folder_errors
 from braintumor_tf.report.scores import (
     baseline_score,
     baseline_title,
@@ -25,6 +26,9 @@ from braintumor_tf.report.trust_sentences import masking_warning, outside_warnin
 
 FEW_GROUPS = 30
 """Below this many independent groups in the test set, an interval is too wide to rank models by."""
+
+UNLIKELY = 0.01
+"""Errors in one folder are warned of if luck brings about so many less often than this, over all folders."""
 
 _NOTHING_OF_TUMOURS = "The model has not been shown to have learned anything about tumours."
 _NOTHING_OF_PICTURES = (
@@ -78,6 +82,7 @@ def run_verdict(
     warnings = [
         _warn_twins(metrics, twins, len(tested)),
         _warn_baseline(metrics),
+        _warn_folders(tested, metrics),
         outside_warning(explanations),
         masking_warning(explanations),
         _warn_missing(metrics, tested, manifest),
@@ -157,6 +162,21 @@ def _reaches(metrics: Mapping[str, Any], key: str, name: str) -> str:
     if own["low"] is None or value < own["low"]:
         return ""
     return f"{'above' if own['high'] is not None and value > own['high'] else 'inside'} the model's interval"
+
+
+def _warn_folders(tested: pd.DataFrame, metrics: Mapping[str, Any]) -> str:
+    table = folder_errors(tested, metrics.get("split", "test"))
+    found = [
+        f"{row.folder}, {row.wrong} of {row.images} {row.label} images, against "
+        f"{row.elsewhere_wrong} of {row.elsewhere} in other folders"
+        for row in table[table["p_holm"] < UNLIKELY].itertuples()
+    ]
+    if not found:
+        return ""
+    return (
+        f"Errors crowd in one place: {'; '.join(found)}. Either labels there are wrong, or its images are of another "
+        "kind than those that were trained on: look at them before you trust or improve the score."
+    )
 
 
 def _warn_missing(metrics: Mapping[str, Any], tested: pd.DataFrame, manifest: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from braintumor_tf.report.scores import as_score, interval, number, percent, ranked_baselines, score, score_table
@@ -99,3 +100,15 @@ def test_settings_are_found_in_sections():
     assert setting({"split": {"protocol": "random"}}, "protocol") == "random"
     assert setting({"protocol": "grouped", "split": {"protocol": "random"}}, "protocol") == "grouped"
     assert setting({}, "protocol") is None
+
+
+def test_a_folder_that_holds_the_errors_is_named(verdict_of, predictions):
+    images = pd.concat([predictions.query("split == 'test' and label == 'glioma'").head(1)] * 40, ignore_index=True)
+    folders = ["Testing/g"] * 10 + ["Training/g"] * 30
+    images = images.assign(
+        path=[f"/set/{folder}/{number}.png" for number, folder in enumerate(folders)],
+        predicted=["meningioma"] * 8 + ["glioma"] * 32,
+    )
+    verdict = verdict_of(predictions=images)
+    assert warned(verdict, "Testing/g, 8 of 10 glioma images, against 0 of 30 in other folders")
+    assert not warned(verdict_of(predictions=images.assign(predicted="meningioma")), "Errors crowd")
