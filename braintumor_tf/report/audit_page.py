@@ -102,7 +102,7 @@ def _warnings(audit: Mapping[str, Any], conflicts: list[list[str]], overlaps: li
         if row["conflict_count"]:
             what = "picture is" if row["conflict_count"] == 1 else "pictures are"
             warnings.append(
-                f"{row['conflict_count']:,} {what} filed otherwise in {row['name']}: one of the two is wrong."
+                f"{row['conflict_count']:,} {what} filed otherwise in {row['name']}: one of the two labels is wrong."
             )
         if row["shared"]:
             warnings.append(
