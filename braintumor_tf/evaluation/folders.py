@@ -10,8 +10,6 @@ from scipy.stats import hypergeom
 from braintumor_tf.evaluation.intervals import group_numbers
 from braintumor_tf.evaluation.paired_tests import holm
 
-COLUMNS = ("folder", "label", "images", "wrong", "elsewhere", "elsewhere_wrong", "p_value", "p_holm")
-
 
 def folder_errors(predictions: pd.DataFrame, split: str = "test") -> pd.DataFrame:
     """Compares the errors in each folder with those on images of the same label in all other folders.
@@ -56,4 +54,4 @@ def folder_errors(predictions: pd.DataFrame, split: str = "test") -> pd.DataFram
     )
     table = table[table["elsewhere"] > 0]
     table = table.assign(p_holm=holm(table["p_value"]))
-    return table.sort_values("p_value", kind="stable", ignore_index=True)[list(COLUMNS)]
+    return table.sort_values("p_value", kind="stable", ignore_index=True)

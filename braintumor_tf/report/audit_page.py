@@ -59,6 +59,7 @@ def write_audit_page(audit: Mapping[str, Any], path: str | Path) -> Path:
         "pairs": [_pair(row, root) for row in (audit.get("pairs") or [])[:MAX_PAIRS]],
         "conflicts": _shown(conflicts, root),
         "conflict_count": len(conflicts),
+        "conflicted": _pictures(len(conflicts)),
         "overlaps": overlaps,
         "classes": _class_table(audit.get("classes")),
         "sizes": _size_rows(audit.get("sizes")),
@@ -96,14 +97,10 @@ def _warnings(audit: Mapping[str, Any], conflicts: list[list[str]], overlaps: li
     if twins:
         warnings.append("A score on this test set rewards memory: its answers stand in the training set.")
     if conflicts:
-        what = "picture is" if len(conflicts) == 1 else "pictures are"
-        warnings.append(f"{len(conflicts):,} {what} filed under more than one label: at least one label is wrong.")
+        warnings.append(f"{_pictures(len(conflicts))} filed under more than one label: at least one label is wrong.")
     for row in overlaps:
-        if row["conflict_count"]:
-            what = "picture is" if row["conflict_count"] == 1 else "pictures are"
-            warnings.append(
-                f"{row['conflict_count']:,} {what} filed otherwise in {row['name']}: one of the two labels is wrong."
-            )
+        if row["conflicts"]:
+            warnings.append(f"{row['conflicted']} filed otherwise in {row['name']}: one of the two labels is wrong.")
         if row["shared"]:
             warnings.append(
                 f"{row['shared']:,} of the {row['images']} images of {row['name']} look like an image here, "
@@ -126,7 +123,7 @@ def _advice(
         )
     elif _found(audit, "near", "redundant_files"):
         advice.append("Split with the grouped protocol (the default), which keeps twins on one side; delete nothing.")
-    if conflicts or any(row["conflict_count"] for row in overlaps):
+    if conflicts or any(row["conflicts"] for row in overlaps):
         advice.append("Look at each label conflict below, and correct or remove the file that is filed wrongly.")
     if unreadable or audit.get("unreadable"):
         advice.append("Fetch the unreadable files again, or remove them; until then they are left out.")
@@ -147,6 +144,10 @@ def _fingerprint(audit: Mapping[str, Any], key: str) -> dict[str, str]:
     return row
 
 
+def _pictures(count: int) -> str:
+    return f"{count:,} {'picture is' if count == 1 else 'pictures are'}"
+
+
 def _shown(conflicts: list[list[str]], root: str) -> list[list[str]]:
     return [[_relative(file, root) for file in files] for files in conflicts[:MAX_CONFLICTS]]
 
@@ -162,6 +163,7 @@ def _overlap(row: Mapping[str, Any], root: str) -> dict[str, Any]:
         "shared": max(counts.values()),
         "conflicts": _shown(conflicts, root),
         "conflict_count": len(conflicts),
+        "conflicted": _pictures(len(conflicts)),
         **{key: f"{n:,}" for key, n in counts.items()},
     }
 

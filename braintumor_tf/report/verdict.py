@@ -82,7 +82,7 @@ def run_verdict(
     warnings = [
         _warn_twins(metrics, twins, len(tested)),
         _warn_baseline(metrics),
-        _warn_folders(tested, metrics),
+        _warn_folders(metrics, predictions),
         outside_warning(explanations),
         masking_warning(explanations),
         _warn_missing(metrics, tested, manifest),
@@ -164,8 +164,8 @@ def _reaches(metrics: Mapping[str, Any], key: str, name: str) -> str:
     return f"{'above' if own['high'] is not None and value > own['high'] else 'inside'} the model's interval"
 
 
-def _warn_folders(tested: pd.DataFrame, metrics: Mapping[str, Any]) -> str:
-    table = folder_errors(tested, metrics.get("split", "test"))
+def _warn_folders(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> str:
+    table = folder_errors(predictions, metrics.get("split", "test"))
     found = [
         f"{row.folder}, {row.wrong} of {row.images} {row.label} images, against "
         f"{row.elsewhere_wrong} of {row.elsewhere} in other folders"
