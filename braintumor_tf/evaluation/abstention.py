@@ -65,7 +65,8 @@ def answering(run: Run | str | Path, coverage: float | None = None) -> Answering
             0.9 for one that was not.
 
     Raises:
-        EvaluationError: the coverage is none, or the run has no validation predictions (a k-fold run, an ensemble).
+        EvaluationError: the coverage is none, or the run has no validation predictions (a k-fold run, an ensemble of
+            runs that were split in different ways).
         RunError: there is no such run.
 
     Example:

@@ -35,7 +35,9 @@ def calibrate_run(
     """Fits temperature and conformal thresholds on a run's validation predictions and measures them on test.
 
     Nothing is predicted anew and no score of ``metrics.json`` changes: what is found is ``calibration.json`` of the
-    run, which the report and `predict_files` read. `run_experiment` does this at its end.
+    run, which the report and `predict_files` read. `run_experiment` and `run_ensemble` do this at their end. Weights
+    of an ensemble that were fitted on the same validation images (`validation_weights`; equal ones mostly) make it look
+    a little surer there than it is.
 
     Args:
         run: the run, or its directory.
@@ -77,7 +79,7 @@ def validation_predictions(run: Run) -> pd.DataFrame:
     """Returns the predictions that a run has kept of its validation images.
 
     Raises:
-        EvaluationError: it has none, as k-fold runs and ensembles.
+        EvaluationError: it has none, as k-fold runs and ensembles of runs that were split in different ways.
     """
     return _of_split(run.predictions, "validation", run)
 
@@ -86,8 +88,8 @@ def _of_split(predictions: pd.DataFrame, split: str, run: Run) -> pd.DataFrame:
     rows = predictions[predictions["split"] == split].reset_index(drop=True)
     if rows.empty:
         raise EvaluationError(
-            f"{run.path}: has no {split} predictions, so it cannot be calibrated; of k-fold runs and ensembles "
-            "calibrate the members"
+            f"{run.path}: has no {split} predictions, so it cannot be calibrated; of k-fold runs, and of ensembles of "
+            "runs that were split in different ways, calibrate the members"
         )
     return rows
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.errors import RunError
+from braintumor_tf.evaluation.calibrating import calibrate_run
 from braintumor_tf.evaluation.combining import combine, validation_weights
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.members import keep_members, members_of, normalised_weights, refuse_other_classes
@@ -31,7 +32,9 @@ def run_ensemble(
     """Makes an ensemble of finished runs and scores it on their common test images.
 
     The result is a run without a model of its own: ``ensemble.json`` names its members, and it predicts with them. Its
-    predictions are the mean of those that the members have kept, so nothing is predicted anew.
+    predictions are the mean of those that the members have kept, so nothing is predicted anew. Where all members have
+    the same split, that holds for the validation images too, on which the ensemble is then calibrated
+    (`calibrate_run`), so that it can abstain; members with other validation images have none that all left alone.
 
     Args:
         runs: finished runs, or their directories, on the same split.
@@ -73,11 +76,14 @@ def run_ensemble(
     }
     out = Run.create(out, config, manifest)
     keep_members(out, runs, shares)
+    splits = ["validation", "test"] if _same_split(runs) else ["test"]
     kept = [run.predictions for run in runs]
-    together = combine([table[table["split"] == "test"] for table in kept], shares)
+    together = combine([table[table["split"].isin(splits)] for table in kept], shares)
     out.write_predictions(together)
     beside = dumb_baselines(manifest, first["classes"], seed) if baselines else None
     metrics = evaluate(together, manifest, first["classes"], beside, seed, resamples)
+    if set(together["split"]) >= {"validation", "test"}:
+        calibrate_run(out)
     out.write_metrics({**metrics, "members": member_scores(runs, shares)})
     return out
 
@@ -137,6 +143,10 @@ def refuse_leaks(runs: Sequence[Run]) -> None:
                     f"near-duplicates of them are in the training or validation images of {runs[other].path}; "
                     "only runs on the same split make an ensemble"
                 )
+
+
+def _same_split(runs: Sequence[Run]) -> bool:
+    return len({data_fingerprint(run.manifest) for run in runs}) == 1
 
 
 def common_manifest(runs: Sequence[Run]) -> pd.DataFrame:

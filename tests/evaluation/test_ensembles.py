@@ -28,7 +28,7 @@ from braintumor_tf.evaluation import (
 )
 from braintumor_tf.evaluation.temperature import fit_temperature, scale
 from braintumor_tf.files import write_csv
-from braintumor_tf.report import write_report
+from braintumor_tf.report import write_model_card, write_report
 from braintumor_tf.runs import Run
 from tests.evaluation.quick import hashed, without_trees
 from tests.training.toy import toy_manifest
@@ -192,14 +192,17 @@ def test_weights_that_are_none_are_refused(weights):
 
 def test_an_ensemble_is_a_run_that_predicts_what_was_scored(ensemble, members, manifest):
     metrics = ensemble.metrics
-    weights = [row["weight"] for row in metrics["members"]]
+    weights = weights_of(ensemble)
     assert sum(weights) == pytest.approx(1) and [row["run"] for row in metrics["members"]] == ["CNN", "PCA"]
     assert metrics["members"][0]["accuracy"] == members[0].metrics["accuracy"] and set(metrics["baselines"])
     assert ensemble.config["protocol"] == "grouped" and ensemble.config["model"] == "ensemble of CNN, PCA"
-    expected = combine([run.predictions.query("split == 'test'") for run in members], weights)
+    expected = combine([run.predictions for run in members], weights)
+    assert set(expected["split"]) == {"validation", "test"}
     pd.testing.assert_frame_equal(ensemble.predictions, expected, atol=1e-9)
     again = predict(ensemble, manifest, ("test",), show_progress=False)
-    np.testing.assert_allclose(again[CHANCES], ensemble.predictions[CHANCES], atol=1e-5)
+    scored = ensemble.predictions.query("split == 'test'")
+    assert metrics["images"] == len(scored)
+    np.testing.assert_allclose(again[CHANCES], scored[CHANCES], atol=1e-5)
     found = evaluate_run(ensemble, show_progress=False)
     assert found.metrics["accuracy"] == metrics["accuracy"] and found.metrics["baselines"] == metrics["baselines"]
     table_of_files, errors = predict_files(ensemble, again["path"], show_progress=False)
@@ -230,6 +233,32 @@ def test_the_loaded_ensemble_answers_for_images_of_any_size(ensemble):
 def test_the_report_of_an_ensemble_names_its_members(ensemble):
     page = write_report(ensemble).read_text(encoding="utf-8")
     assert "Members of the ensemble" in page and ">PCA<" in page and "reports of the members" in page
+
+
+def test_an_ensemble_on_one_split_is_calibrated_and_can_abstain(ensemble, members):
+    validation = combine([run.predictions.query("split == 'validation'") for run in members], weights_of(ensemble))
+    fitted = fit_temperature(validation, CLASSES).value
+    assert ensemble.calibration["temperature"]["value"] == pytest.approx(fitted)
+    assert ensemble.calibration["validation"]["images"] == len(validation)
+    image = ensemble.predictions["path"][0]
+    (answer,) = predict_files(ensemble, [image], show_progress=False, coverage=0.6)[0]["answer"]
+    assert answer in {*CLASSES, "unknown"}
+    assert "were not calibrated" not in write_model_card(ensemble).read_text(encoding="utf-8")
+
+
+def test_members_with_other_validation_images_make_an_ensemble_that_cannot_abstain(members, manifest, tmp_path):
+    swapped = manifest.copy()
+    (train,), (validation,) = (manifest.index[manifest["split"] == name][:1] for name in ("train", "validation"))
+    swapped.loc[[train, validation], "split"] = ["validation", "train"]
+    other = copy_run(members[1], tmp_path / "other", swapped)
+    found = run_ensemble([members[0], other], tmp_path / "out", "equal", baselines=False, resamples=0)
+    assert set(found.predictions["split"]) == {"test"} and found.calibration is None
+    with pytest.raises(EvaluationError, match="split in different ways"):
+        predict_files(found, [found.predictions["path"][0]], show_progress=False, abstain=True)
+
+
+def weights_of(ensemble: Run) -> list[float]:
+    return [row["weight"] for row in ensemble.metrics["members"]]
 
 
 def copy_run(run: Run, folder: Path, manifest: pd.DataFrame) -> Run:
