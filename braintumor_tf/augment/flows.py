@@ -25,7 +25,9 @@ class FilesIterator(ReproducibleIterator):
     def _open_files(self, keep_aspect_ratio: bool, interpolation: str) -> None:
         """Reads every file, keeps the pixels in the cache, if any, and refuses or leaves out what cannot be read."""
         generator = self.image_data_generator
-        self._load = make_loader(self.color_mode, self.target_size, interpolation, keep_aspect_ratio, generator.grey)
+        self._load = make_loader(
+            self.color_mode, self.target_size, interpolation, keep_aspect_ratio, generator.grey, generator.crop
+        )
         paths = list(self._filepaths)
         cache = _make_cache(generator.cache, len(paths))
         try:

@@ -16,6 +16,7 @@ from braintumor_tf.augment.noise import Noise, NoiseError
 from braintumor_tf.augment.parameters import is_set, single
 from braintumor_tf.augment.rendering import add_noise, transform
 from braintumor_tf.augment.streams import quick_stream
+from braintumor_tf.datasets.reading import CropError, check_crop
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 ON_ERROR = ("raise", "skip")
@@ -58,6 +59,8 @@ class ImageDataGenerator(KerasImageDataGenerator):
             picture to luma first (ITU-R 601, the values that ``color_mode="grayscale"`` gives, in three equal channels
             for ``"rgb"``). False handles every picture as colour, with its own noise in each channel. For one channel
             use ``color_mode="grayscale"``.
+        crop: ``"head"`` cuts pictures that are read from files down to the head before they are resized
+            (`braintumor_tf.datasets.head_box`); None does not. Arrays that `flow` is given are not cut, so it refuses.
         cache: True keeps the decoded and resized images in memory up to 1 GiB and the rest in a memory-mapped temporary
             file, so that no file is decoded twice; a number is the memory in bytes; a path is a folder for the file,
             with nothing in memory; False decodes again in each epoch.
@@ -104,6 +107,7 @@ class ImageDataGenerator(KerasImageDataGenerator):
         noise: Noise | None = None,
         seed: int | None = None,
         grey: bool | None = None,
+        crop: str | None = None,
         cache: bool | int | str | Path = True,
         on_error: str = "raise",
     ):
@@ -122,6 +126,7 @@ class ImageDataGenerator(KerasImageDataGenerator):
         self.noise = noise
         self.seed = seed
         self.grey = grey
+        self.crop = check_crop(crop)
         self.cache = cache
         self.on_error = on_error
         self._random = np.random.RandomState(seed)
@@ -140,7 +145,13 @@ class ImageDataGenerator(KerasImageDataGenerator):
         ignore_class_split: bool = False,
         subset: str | None = None,
     ) -> NumpyArrayIterator:
-        """Returns batches of images in an array; arguments as in Keras. Arrays of uint8 are kept as they are."""
+        """Returns batches of images in an array; arguments as in Keras. Arrays of uint8 are kept as they are.
+
+        Raises:
+            CropError: the generator crops, which it does to files only.
+        """
+        if self.crop is not None:
+            raise CropError(f"crop={self.crop!r} is for files; flow from a folder or a table, or leave crop out")
         arguments = {name: value for name, value in locals().items() if name not in ("self", "x", "y")}
         return NumpyArrayIterator(x, y, self, data_format=self.data_format, dtype=self.dtype, **arguments)
 
@@ -268,7 +279,7 @@ class ImageDataGenerator(KerasImageDataGenerator):
         super().fit(x, augment=augment, rounds=rounds)
 
 
-_OWN_ARGUMENTS = ("noise", "seed", "grey", "cache", "on_error")
+_OWN_ARGUMENTS = ("noise", "seed", "grey", "crop", "cache", "on_error")
 
 
 def _draw_as_keras(

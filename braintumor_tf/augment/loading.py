@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from braintumor_tf.augment.noise.base import has_equal_channels
+from braintumor_tf.datasets.reading import crop_picture
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.progress import progress
 
@@ -22,6 +24,7 @@ def make_loader(
     interpolation: str,
     keep_aspect_ratio: bool,
     grey: bool | None,
+    crop: str | None = None,
 ) -> Loader:
     """Returns a function that reads one file to the pixels that Keras's `load_img` would give.
 
@@ -32,18 +35,26 @@ def make_loader(
         keep_aspect_ratio: crop to the target's aspect ratio first, as `load_img` does.
         grey: True reads luma whatever the colour mode (but ``rgba``, whose alpha is kept); None stores an RGB picture
             whose three channels are equal as one; False keeps the three.
+        crop: what a picture is cut down to before it is resized, as for `braintumor_tf.datasets.read_image`.
 
     Returns:
         path -> uint8 (height, width) for a grey picture, else (height, width, channels). Grey files of more than 8
         bits, which Keras hands on unscaled in the colour mode ``grayscale``, come as float32.
     """
-    from keras.src.utils.image_utils import load_img
+    from keras.src.utils.image_utils import PIL_INTERPOLATION_METHODS, load_img
 
+    method = interpolation.lower()
+    if crop is not None and method not in PIL_INTERPOLATION_METHODS:
+        raise ValueError(f"interpolation={interpolation!r}; give one of {', '.join(PIL_INTERPOLATION_METHODS)}")
     as_luma = grey is True and color_mode == "rgb"
     mode = "grayscale" if as_luma else color_mode
 
     def load(path: str) -> np.ndarray:
-        image = load_img(path, mode, target_size, interpolation, keep_aspect_ratio)
+        if crop is None:
+            image = load_img(path, mode, target_size, interpolation, keep_aspect_ratio)
+        else:
+            fit = ImageOps.fit if keep_aspect_ratio else Image.Image.resize
+            image = fit(crop_picture(load_img(path, mode), crop), target_size[::-1], PIL_INTERPOLATION_METHODS[method])
         if as_luma and image.mode != "L":
             image = image.convert("L")
         pixels = np.asarray(image)

@@ -1,11 +1,12 @@
 """Where images come from: declared sources, download, synthetic slices, reading one image, the manifest."""
 
 from braintumor_tf.datasets.fetch import fetch
+from braintumor_tf.datasets.heads import head_box, head_mask
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES, NO_TUMOR, TUMOR, to_binary
 from braintumor_tf.datasets.loading import load
 from braintumor_tf.datasets.manifest import COLUMNS, Scan, read_manifest, scan, thumbnails, write_manifest
 from braintumor_tf.datasets.modality import modality_manifest
-from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.datasets.reading import CropError, read_image
 from braintumor_tf.datasets.sources import SOURCES, Source, get_source
 from braintumor_tf.datasets.synthetic import (
     read_ground_truth,
@@ -24,11 +25,14 @@ __all__ = [
     "NO_TUMOR",
     "SOURCES",
     "TUMOR",
+    "CropError",
     "Scan",
     "Source",
     "Verification",
     "fetch",
     "get_source",
+    "head_box",
+    "head_mask",
     "load",
     "modality_manifest",
     "read_ground_truth",

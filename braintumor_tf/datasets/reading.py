@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from braintumor_tf.errors import ImageReadError
+from braintumor_tf.datasets.heads import head_box
+from braintumor_tf.errors import BrainTumorError, ImageReadError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 """File name endings (lower case) that are taken for images; the content decides in the end."""
@@ -23,6 +24,10 @@ MAX_PIXELS = 100_000_000
 
 MAX_BYTES = 2_000_000_000
 """Files with more bytes than this are refused before they are read; no image of `MAX_PIXELS` needs as many."""
+
+HEAD = "head"
+CROPS = (HEAD,)
+"""What a picture can be cut down to when it is read."""
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 """Pillow's names of the formats that are read."""
@@ -48,7 +53,24 @@ _quiet_lock = threading.Lock()
 _quiet_readers: list[contextlib.AbstractContextManager] = []
 
 
-def read_image(path: str | Path, grey: bool = True, size: tuple[int, int] | None = None) -> np.ndarray:
+class CropError(BrainTumorError):
+    """A picture cannot be cut as asked: no such crop is known."""
+
+
+def check_crop(crop: str | None) -> str | None:
+    """Returns a crop that is known, or None for none.
+
+    Raises:
+        CropError: there is no such crop.
+    """
+    if crop is not None and crop not in CROPS:
+        raise CropError(f"crop {crop!r} is not known; give {' or '.join(map(repr, CROPS))}, or None for none")
+    return crop
+
+
+def read_image(
+    path: str | Path, grey: bool = True, size: tuple[int, int] | None = None, crop: str | None = None
+) -> np.ndarray:
     """Reads an image file as 8-bit pixels.
 
     JPEG, PNG (8 and 16 bit, palette, alpha), BMP, TIFF, WebP and GIF (first frame) are read by content, not by name.
@@ -61,6 +83,7 @@ def read_image(path: str | Path, grey: bool = True, size: tuple[int, int] | None
         path: the file.
         grey: True for one channel (ITU-R 601 luma, Pillow's mode ``L``), False for RGB.
         size: ``(height, width)`` to resize to, bilinear with antialiasing; None keeps the stored size.
+        crop: ``"head"`` cuts the picture down to the head first (`braintumor_tf.datasets.head_box`); None does not.
 
     Returns:
         A uint8 array in 0..255 of shape ``(height, width)`` if `grey`, else ``(height, width, 3)``.
@@ -68,8 +91,9 @@ def read_image(path: str | Path, grey: bool = True, size: tuple[int, int] | None
     Raises:
         ImageReadError: the file is missing, no regular file (a folder, a pipe), empty, truncated, damaged, no image, of
             another format, without pixels, or larger than `MAX_PIXELS`; its text names the file and the reason.
+        CropError: there is no such crop.
     """
-    return to_array(open_image(path), grey, size)
+    return to_array(open_image(path), grey, size, crop)
 
 
 def open_image(path: str | Path, data: bytes | None = None) -> Image.Image:
@@ -121,12 +145,32 @@ def eight_bit(image: Image.Image) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def to_array(image: Image.Image, grey: bool = True, size: tuple[int, int] | None = None) -> np.ndarray:
+def to_array(
+    image: Image.Image, grey: bool = True, size: tuple[int, int] | None = None, crop: str | None = None
+) -> np.ndarray:
     """Turns an image of mode ``L`` or ``RGB``, as `open_image` opens it, into the array that `read_image` returns."""
-    image = image.convert("L" if grey else "RGB")
+    image = crop_picture(image, crop).convert("L" if grey else "RGB")
     if size is not None and (image.height, image.width) != tuple(size):
         image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
     return np.asarray(image).copy()
+
+
+def crop_picture(image: Image.Image, crop: str | None) -> Image.Image:
+    """Returns a Pillow image cut down to `crop_box`; None leaves it as it is."""
+    return image if crop is None else image.crop(crop_box(image, crop))
+
+
+def crop_box(image: Image.Image, crop: str | None) -> tuple[int, int, int, int]:
+    """Returns what a crop leaves of a Pillow image: left, upper, right, lower, as its ``crop`` takes it; None is all.
+
+    The head is looked for in grey (Pillow's luma), so that the box does not depend on the channels that a model takes.
+
+    Raises:
+        CropError: there is no such crop.
+    """
+    if check_crop(crop) is None:
+        return 0, 0, image.width, image.height
+    return head_box(np.asarray(eight_bit(image).convert("L")))
 
 
 def read_bytes(path: str | Path) -> bytes:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
-from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation.abstention import answering
 from braintumor_tf.evaluation.combining import combine
@@ -24,6 +23,7 @@ from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.evaluation.views import choose_views, predict_views
 from braintumor_tf.leakage import OVERLAP, group
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
+from braintumor_tf.models.reading import read_for
 from braintumor_tf.progress import progress
 from braintumor_tf.runs import Run
 
@@ -204,12 +204,12 @@ def _predict_paths(
         readable, images = [], []
         for path in paths[start : start + batch_size]:
             try:
-                image = read_image(path, grey=predictor.channels == 1, size=predictor.image_size)
+                image = read_for(predictor, path)
             except ImageReadError as error:
                 errors.append(error)
                 continue
             readable.append(path)
-            images.append(image.reshape(*predictor.image_size, predictor.channels))
+            images.append(image)
         if images:
             found = predict_views(predictor, np.stack(images), poses, batch_size)
             tables.append(_table(readable, predictor.classes, found))

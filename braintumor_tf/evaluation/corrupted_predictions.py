@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.evaluation.corrupting import CLEAN, Corruption, Picture, corrupt, fit, read_picture
+from braintumor_tf.evaluation.corrupting import CLEAN, Corruption, Picture, corrupt, read_picture
 from braintumor_tf.evaluation.members import Ensemble
 from braintumor_tf.evaluation.predictions import predictions_frame
+from braintumor_tf.models.reading import fit_picture
 from braintumor_tf.progress import progress
 
 _IMAGES_AT_ONCE = 512
@@ -86,7 +87,7 @@ def _probabilities(
     ) * len(versions)
 
     def prepare(pictures: Sequence[Future[Picture]], version: Corruption | None) -> np.ndarray:
-        return np.stack([fit(corrupt(picture.result(), version, seed), predictor) for picture in pictures])
+        return np.stack([fit_picture(predictor, corrupt(picture.result(), version, seed)) for picture in pictures])
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         work = _tasks(pool, paths, versions, size, batch_size, images_at_once, prepare)

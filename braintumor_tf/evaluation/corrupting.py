@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from braintumor_tf.augment.noise import SEVERITIES, Noise, describe, noise_at, replay
 from braintumor_tf.augment.noise.base import has_equal_channels
@@ -125,12 +124,6 @@ def corrupt(picture: Picture, corruption: Corruption | None, seed: int) -> np.nd
     key = f"{seed}/{picture.identity}/{corruption.name}/{corruption.severity}".encode()
     number = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little")
     return replay(picture.pixels, corruption.noise.sample(quick_stream(number, "corruption")))
-
-
-def fit(pixels: np.ndarray, predictor: Any) -> np.ndarray:
-    """Brings a picture to a model's size and channels as `read_image` does: uint8 ``(height, width, channels)``."""
-    sized = to_array(Image.fromarray(pixels), grey=predictor.channels == 1, size=predictor.image_size)
-    return sized.reshape(*predictor.image_size, predictor.channels)
 
 
 def _title(noise: Noise) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.members import members_of, model_file
 from braintumor_tf.evaluation.predictions import open_predictor
+from braintumor_tf.models.reading import read_for
 from braintumor_tf.runs import Run
 
 COSTS = ("parameters", "bytes", "train_seconds", "milliseconds_per_image")
@@ -87,8 +87,8 @@ def milliseconds_per_image(
     """
     predictor, _ = open_predictor(model)
     chosen = [paths[place % len(paths)] for place in range(images)]
-    pictures = {path: read_image(path, grey=predictor.channels == 1, size=predictor.image_size) for path in set(chosen)}
-    batch = np.stack([pictures[path].reshape(*predictor.image_size, predictor.channels) for path in chosen])
+    pictures = {path: read_for(predictor, path) for path in set(chosen)}
+    batch = np.stack([pictures[path] for path in chosen])
     predictor.predict_images(batch, batch_size)
     seconds = []
     for _ in range(repeats):

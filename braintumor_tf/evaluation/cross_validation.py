@@ -35,6 +35,7 @@ def run_folds(
     weights: str | Path = "random",
     dropout: float = 0.5,
     head: Sequence[int] = (),
+    crop: str | None = None,
     preset: str | Preset | None = None,
     noise: Any = None,
     baselines: bool = True,
@@ -71,6 +72,7 @@ def run_folds(
         weights: as for `run_experiment`.
         dropout: as for `run_experiment`.
         head: as for `run_experiment`.
+        crop: as for `run_experiment`.
         preset: as for `run_experiment`.
         noise: as for `run_experiment`.
         baselines: whether to score the dumb baselines.
@@ -106,7 +108,7 @@ def run_folds(
     manifest = group(manifest, show_progress=show_progress) if (manifest["group"] == "").any() else manifest
     parts = [split(manifest, "kfold", seed, folds=folds, fold=fold) for fold in range(folds)]
     common = {**(config or {}), "protocol": "kfold", "folds": folds}
-    arguments = {"image_size": image_size, "weights": weights, "dropout": dropout, "head": head}
+    arguments = {"image_size": image_size, "weights": weights, "dropout": dropout, "head": head, "crop": crop}
     everything = {
         **common,
         "model": model,
@@ -167,7 +169,7 @@ def resume_folds(run: Run, show_progress: bool = True, devices: Any = None) -> R
             f"{run.path}: was started with a function, which no file keeps; call run_folds again with the same "
             "arguments and resume=True"
         )
-    names = ("model", "folds", "seed", "classes", "weights", "dropout", "head", "baselines", "resamples")
+    names = ("model", "folds", "seed", "classes", "weights", "dropout", "head", "crop", "baselines", "resamples")
     derived = ("image_size", "training", "noise", "protocol", "data_fingerprint", "environment")
     size = config["image_size"]
     return run_folds(
@@ -180,7 +182,7 @@ def resume_folds(run: Run, show_progress: bool = True, devices: Any = None) -> R
         show_progress=show_progress,
         resume=True,
         **({} if devices is None else {"devices": devices}),
-        **{key: config[key] for key in names},
+        **{key: config.get(key) for key in names},
     )
 
 

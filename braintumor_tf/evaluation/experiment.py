@@ -31,6 +31,7 @@ def run_experiment(
     weights: str | Path = "random",
     dropout: float = 0.5,
     head: Sequence[int] = (),
+    crop: str | None = None,
     preset: str | Preset | None = None,
     noise: Any = None,
     baselines: Mapping[str, pd.DataFrame] | bool = True,
@@ -59,6 +60,7 @@ def run_experiment(
             its hashes are written into the configuration as ``weights_used``.
         dropout: share of features dropped before the classification.
         head: units of dense layers before the classification.
+        crop: ``"head"`` for a model that sees images cut down to the head, as `braintumor_tf.models.build` takes it.
         preset: training preset; None for the model's own: ``transfer`` for pretrained weights, else ``scratch``.
         noise: a noise model of `braintumor_tf.augment.noise` for the training images.
         baselines: predictions tables of the dumb baselines on the same manifest, True to make them, False for none.
@@ -95,7 +97,7 @@ def run_experiment(
     with on_devices(devices) as names:
         _check_devices(spec, names)
         with in_precision(preset.precision):
-            built = build(model, classes, image_size, weights, dropout, head, seed)
+            built = build(model, classes, image_size, weights, dropout, head, seed, crop)
         everything = {
             **(config or {}),
             "model": model,
@@ -103,6 +105,7 @@ def run_experiment(
             **_describe_input(built, model, weights),
             "dropout": dropout,
             "head": list(head),
+            "crop": crop,
             "training": preset.as_dict(),
             "noise": None if noise is None else describe(noise),
             "baselines": baselines is True or sorted(baselines or {}),
@@ -147,7 +150,7 @@ def _describe_input(built: Any, model: str, weights: str | Path) -> dict[str, An
     }
 
 
-_ARGUMENTS = ("model", "classes", "weights", "dropout", "head", "seed", "resamples")
+_ARGUMENTS = ("model", "classes", "weights", "dropout", "head", "crop", "seed", "resamples")
 _DERIVED = ("image_size", "weights_used", "training", "noise", "baselines", "data_fingerprint", "environment")
 
 
@@ -198,5 +201,5 @@ def resume_experiment(
         show_progress=show_progress,
         resume=True,
         devices=devices,
-        **{key: config[key] for key in _ARGUMENTS},
+        **{key: config.get(key) for key in _ARGUMENTS},
     )

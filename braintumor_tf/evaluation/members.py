@@ -13,6 +13,7 @@ import numpy as np
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.files import write_json
+from braintumor_tf.models.reading import crop_of
 from braintumor_tf.runs import Run
 
 FILE = "ensemble.json"
@@ -31,11 +32,12 @@ class Ensemble:
         classes: class names in the order of the probabilities.
         image_size: the largest height and width of the members; each fits an image to its own size.
         channels: 3 if one of the members learned from RGB, else 1.
+        crop: what the images of all members are cut down to, or None.
         members: the models, each with `classes`, `image_size`, `channels` and `predict_images`.
         weights: non-negative, adding up to 1.
 
     Raises:
-        EvaluationError: there is no model, the classes differ, or the weights do not fit.
+        EvaluationError: there is no model, the classes or the crops differ, or the weights do not fit.
     """
 
     def __init__(
@@ -49,6 +51,11 @@ class Ensemble:
         self.classes: tuple[str, ...] = tuple(self.members[0].classes)
         for member in self.members[1:]:
             refuse_other_classes(self.classes, member.classes)
+        self.crop = crop_of(self.members[0])
+        if any(crop_of(member) != self.crop for member in self.members):
+            raise EvaluationError(
+                "some members see whole images and others a crop; make an ensemble of one or the other"
+            )
         self.image_size = tuple(max(member.image_size[axis] for member in self.members) for axis in (0, 1))
         self.channels = max(member.channels for member in self.members)
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.evaluation.combining import combine
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.members import Ensemble, members_of, model_file
 from braintumor_tf.evaluation.views import choose_views, mirrors, predict_views
 from braintumor_tf.models import load_model
+from braintumor_tf.models.reading import read_for
 from braintumor_tf.progress import progress
 from braintumor_tf.runs import Run
 
@@ -146,8 +146,7 @@ def _read_ahead(paths: list[str], predictor: Any, size: int, workers: int | None
     """Yields images, uint8 of shape ``(up to size, height, width, channels)``, reading one chunk ahead."""
 
     def read(path: str) -> np.ndarray:
-        image = read_image(path, grey=predictor.channels == 1, size=predictor.image_size)
-        return image.reshape(*predictor.image_size, predictor.channels)
+        return read_for(predictor, path)
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         starts = range(0, len(paths), size)

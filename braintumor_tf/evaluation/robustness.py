@@ -35,7 +35,8 @@ def robustness(
     """Scores a model on the same images clean and under noise of each severity; nothing is written.
 
     Every model gets the same corrupted pictures. An image is brought to `size` first, the noise is added there on 0 to
-    255 and rounded, and only then it is resized to what the model takes; clean images go the same way. What is drawn
+    255 and rounded, and only then it is resized to what the model takes (and cut down before, for a model with a
+    `crop`, which has to find the head in the noise); clean images go the same way. What is drawn
     depends on the seed, the content of the file, the noise and its severity alone.
 
     **Severity in training and here.** Training adds noise at the model's own size, after all resizing. At 224 pixels

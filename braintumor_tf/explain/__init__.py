@@ -22,7 +22,6 @@ _LAZY = {
     "draw_architecture": "architecture",
     "energy_inside": "localisation",
     "find_masks": "masks",
-    "head_mask": "masks",
     "layer_activations": "activations",
     "localisation_table": "localisation",
     "masking_check": "masking",

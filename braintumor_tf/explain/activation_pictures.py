@@ -45,7 +45,8 @@ def draw_activations(
             not changed.
         directory: where the pictures go; it is made.
         image: the image for the views over it, ``(height, width)`` or ``(height, width, 1 | 3)``, 0 to 255, any number
-            type, or a path. It is not changed.
+            type, or a path. It is not changed. Of a model that cuts images down (`crop`), the cut one:
+            ``read_image(path, crop=...)``.
         view: ``"grid"``: a tile for each channel, scaled to 0..1 by itself; ``"heat_maps"``: each channel over the
             image; ``"merged"``: the sum of all channels, each scaled to 0..1, over the image. The two over the image
             leave out layers that have no rows and columns.

@@ -65,7 +65,7 @@ def layer_activations(
     if batch_size < 1:
         raise ExplanationError(f"batch size {batch_size!r} is not positive; give 1 or more")
     outputs = [_first(network.get_layer(name).output) for name in chosen]
-    given = GivenImages(images, subject.grey)
+    given = GivenImages(images, subject.grey, subject.crop)
     found: list[list[np.ndarray]] = []
     for start in range(0, len(given), batch_size):
         fitted = subject.fit(given.read(start, batch_size))

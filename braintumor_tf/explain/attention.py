@@ -29,7 +29,8 @@ def attention_maps(model: Any, images: Any, batch_size: int = 16) -> np.ndarray:
 
     Returns:
         float32 of shape ``(images, blocks, heads, rows, columns)`` of the grid of patches, 0 to 1. A map adds up to 1
-        less what the class token attends to itself.
+        less what the class token attends to itself. The grid lies over what the model sees: of a model that cuts images
+        down (`crop`), over ``read_image(path, crop=...)``.
 
     Raises:
         ExplanationError: the model has no attention.
@@ -47,7 +48,7 @@ def attention_maps(model: Any, images: Any, batch_size: int = 16) -> np.ndarray:
         )
     if batch_size < 1:
         raise ExplanationError(f"batch size {batch_size!r} is not positive; give 1 or more")
-    given = GivenImages(images, subject.grey)
+    given = GivenImages(images, subject.grey, subject.crop)
     found = []
     for start in range(0, len(given), batch_size):
         fitted = subject.fit(given.read(start, batch_size))

@@ -32,7 +32,8 @@ def explain(
         model: a model of `braintumor_tf.models`, built or loaded, a run, or a run's directory.
         images: pixels from 0 to 255, integer or float: an array ``(images, height, width)`` or ``(images, height,
             width, 1 | 3)``, one image ``(height, width)`` or ``(height, width, 1 | 3)``, a path, a Pillow image (of any
-            mode, as a file of it is read), or a sequence of these whose sizes and modes may differ.
+            mode, as a file of it is read), or a sequence of these whose sizes and modes may differ. Whole images also
+            for a model that cuts them down (`crop`): they are cut here, and the map is 0 outside the cut.
         method: a name of `METHODS`; None for the model's own: ``grad_cam`` for networks of convolutions,
             ``attention_rollout`` for vision transformers, ``occlusion`` for others.
         target: the class asked about, by name or index, or one for each image; None for the predicted class of each.
@@ -62,7 +63,7 @@ def explain(
         raise ExplanationError(f"batch size {batch_size!r} is not positive; give 1 or more")
     subject = Subject(model)
     chosen = choose_method(method, subject.kind, subject.name, layer, tuple(options))
-    given = GivenImages(images, subject.grey)
+    given = GivenImages(images, subject.grey, subject.crop)
     targets = target_indices(target, subject.classes, len(given))
     compute = chosen.load()
     step = 1 if chosen.one_by_one else batch_size
@@ -71,5 +72,6 @@ def explain(
     maps: list[np.ndarray] = []
     for start in progress(range(0, len(given), step), f"Explaining ({chosen.name})", show=show_progress):
         batch = given.read(start, step)
-        maps += compute(subject, batch, targets[start : start + step], batch_size=batch_size, **options)
+        found = compute(subject, batch, targets[start : start + step], batch_size=batch_size, **options)
+        maps += [given.laid_over(number, heat) for number, heat in enumerate(found, start)]
     return np.stack(maps) if len({one.shape for one in maps}) == 1 else maps

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from braintumor_tf.datasets.reading import eight_bit, read_image, to_array
+from braintumor_tf.datasets.reading import crop_box, eight_bit, read_image, to_array
 from braintumor_tf.explain.methods import ExplanationError
 from braintumor_tf.models.errors import ImageInputError
 
@@ -16,20 +16,26 @@ from braintumor_tf.models.errors import ImageInputError
 class GivenImages:
     """What a caller gave to be explained, as float32 images in 0..255; files are read when their turn comes.
 
+    They are whole pictures; where the model takes a part of them, `read` returns that part, and `laid_over` brings what
+    was found there back to the whole.
+
     Args:
         images: an array ``(images, height, width)`` or ``(images, height, width, 1 | 3)``, one image
             ``(height, width)`` or ``(height, width, 1 | 3)``, a path, a Pillow image, or a sequence of single
             images and paths whose sizes and channels may differ. An array of three axes is one image if its last axis
             is 1 or 3.
         grey: whether files are read as grey images.
+        crop: what the model's images are cut down to, or None.
 
     Raises:
         ExplanationError: there is no image.
         ImageInputError: an array does not fit the input contract of every model (`check_images`).
     """
 
-    def __init__(self, images: Any, grey: bool):
+    def __init__(self, images: Any, grey: bool, crop: str | None = None):
         self._grey = grey
+        self._crop = crop
+        self._places: dict[int, tuple[tuple[int, int], tuple[slice, slice]]] = {}
         self._checked = False
         if isinstance(images, (str, Path, Image.Image)):
             images = [images]
@@ -47,7 +53,25 @@ class GivenImages:
     def read(self, start: int, count: int) -> list[np.ndarray]:
         """Returns up to `count` images from `start` on, each float32 of shape ``(height, width, 1 | 3)``."""
         last = min(start + count, len(self))
-        return [self._read_one(number) for number in range(start, last)]
+        return [self._cut(number, self._read_one(number)) for number in range(start, last)]
+
+    def laid_over(self, number: int, heat: np.ndarray) -> np.ndarray:
+        """Returns a map of what `read` returned of an image as one of the whole image, 0 in the rest of it."""
+        if number not in self._places:
+            return heat
+        shape, place = self._places[number]
+        whole = np.zeros(shape, heat.dtype)
+        whole[place] = heat
+        return whole
+
+    def _cut(self, number: int, pixels: np.ndarray) -> np.ndarray:
+        if self._crop is None:
+            return pixels
+        picture = np.rint(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).astype(np.uint8)
+        left, upper, right, lower = crop_box(Image.fromarray(picture), self._crop)
+        place = slice(upper, lower), slice(left, right)
+        self._places[number] = pixels.shape[:2], place
+        return pixels[place]
 
     def _read_one(self, number: int) -> np.ndarray:
         image = self._images[number]

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from braintumor_tf.datasets.heads import head_mask
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.evaluation.intervals import group_numbers, mean_scores
-from braintumor_tf.explain.masks import find_masks, grow, head_mask, read_mask
+from braintumor_tf.explain.masks import find_masks, grow, read_mask
 from braintumor_tf.explain.methods import ExplanationError, methods_for
 from braintumor_tf.progress import progress
 

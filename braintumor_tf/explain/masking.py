@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from braintumor_tf.datasets.reading import read_image, to_array
+from braintumor_tf.datasets.heads import head_mask
+from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.evaluation import metrics as formulas
 from braintumor_tf.evaluation.intervals import group_numbers, group_weights, mean_scores, score
-from braintumor_tf.explain.masks import border_mask, cover, find_masks, grow, head_mask, place_elsewhere, read_mask
+from braintumor_tf.explain.masks import border_mask, cover, find_masks, grow, place_elsewhere, read_mask
 from braintumor_tf.explain.methods import ExplanationError
+from braintumor_tf.models.reading import fit_picture
 from braintumor_tf.progress import progress
 
 MARGIN = 0.03
@@ -242,14 +243,13 @@ def masked_probabilities(
     from braintumor_tf.explain.subject import Subject  # imports Keras
 
     predictor = Subject(model).predictor
-    grey, size, paths = predictor.channels == 1, predictor.image_size, rows["path"].tolist()
+    grey, paths = predictor.channels == 1, rows["path"].tolist()
     found: dict[str, list[np.ndarray]] = {}
     for start in progress(range(0, len(paths), _CHUNK), "Covering parts", show=show_progress):
         chunk: dict[str, list[np.ndarray]] = {}
         for number in range(start, min(start + _CHUNK, len(paths))):
             for name, version in versions(read_image(paths[number], grey), number).items():
-                pixels = to_array(Image.fromarray(version), grey, size)
-                chunk.setdefault(name, []).append(pixels.reshape(*size, predictor.channels))
+                chunk.setdefault(name, []).append(fit_picture(predictor, version))
         for name, images in chunk.items():
             found.setdefault(name, []).append(predictor.predict_images(np.stack(images)))
     return tuple(predictor.classes), {name: np.concatenate(parts) for name, parts in found.items()}

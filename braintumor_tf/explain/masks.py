@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from scipy import ndimage, signal
+from scipy import signal
 
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME, read_ground_truth
@@ -16,9 +16,6 @@ from braintumor_tf.explain.methods import ExplanationError
 
 BORDER_SHARE = 3 / 64
 """Width of the border strip as a share of each side; that of the dumb baseline ``border``."""
-
-_HEAD_LEAST = 0.02
-"""A head mask under this share of the picture is taken for a failure, and the whole picture is the head."""
 
 _INPAINT_RADIUS = 3
 
@@ -76,34 +73,6 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     if not pixels.any():
         raise ExplanationError("a mask is empty; leave out images whose mask holds nothing")
     return pixels
-
-
-def head_mask(image: np.ndarray) -> np.ndarray:
-    """Finds the head in a slice: what is brighter than Otsu's threshold halved, its largest piece, holes filled.
-
-    This is the head, not the brain: skull and scalp belong to it, and whatever writing touches them. It fails where the
-    background is as bright as the head or the picture is inverted. Where next to nothing is found the whole picture is
-    taken for the head, so that no information is called "outside" by mistake.
-
-    Args:
-        image: 0..255, shape ``(height, width)`` or ``(height, width, channels)``.
-
-    Returns:
-        bool, shape ``(height, width)``.
-    """
-    grey = np.asarray(image, np.float32).reshape(*image.shape[:2], -1).mean(axis=2)
-    sigma = max(grey.shape) / 150
-    smooth = np.clip(cv2.GaussianBlur(grey, (0, 0), sigma), 0, 255).astype(np.uint8)
-    threshold, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    side = 2 * round(max(grey.shape) / 60) + 1
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    bright = cv2.morphologyEx((smooth > threshold / 2).astype(np.uint8), cv2.MORPH_CLOSE, ellipse)
-    count, pieces, numbers, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
-    if count < 2:
-        return np.ones(grey.shape, bool)
-    largest = 1 + int(numbers[1:, cv2.CC_STAT_AREA].argmax())
-    head = ndimage.binary_fill_holes(pieces == largest)
-    return head if head.mean() >= _HEAD_LEAST else np.ones(grey.shape, bool)
 
 
 def border_mask(shape: tuple[int, ...], share: float = BORDER_SHARE) -> np.ndarray:

@@ -85,7 +85,7 @@ def randomisation_check(
     if steps < 1:
         raise ExplanationError(f"{steps!r} steps are none; give 1 or more")
     method = choose_method(method, subject.kind, subject.name).name
-    count = len(GivenImages(images, subject.grey))
+    count = len(GivenImages(images, subject.grey, subject.crop))
     if target is None:
         target = _predicted(subject, images, batch_size)
     numbers = group_numbers([""] * count if groups is None else groups)
@@ -191,7 +191,7 @@ def _row(
 
 
 def _predicted(subject: Subject, images: Any, batch_size: int) -> list[int]:
-    given = GivenImages(images, subject.grey)
+    given = GivenImages(images, subject.grey, subject.crop)
     found = [
         subject.probabilities(given.read(start, batch_size)).argmax(axis=1)
         for start in range(0, len(given), batch_size)

@@ -16,6 +16,7 @@ from braintumor_tf.explain.compiled import compile_forward
 from braintumor_tf.explain.methods import ATTENTION, CONVOLUTION, OTHER, ExplanationError
 from braintumor_tf.models.inputs import FitSize, SelectChannels
 from braintumor_tf.models.network import ClassProbabilities, Network, as_predictor
+from braintumor_tf.models.reading import crop_of
 from braintumor_tf.runs import Run
 
 KEPT_FUNCTIONS = 8
@@ -65,6 +66,11 @@ class Subject:
         """Whether the model learns from grey images."""
         return self.predictor.channels == 1
 
+    @property
+    def crop(self) -> str | None:
+        """What the model's images are cut down to, or None."""
+        return crop_of(self.predictor)
+
     def layer(self, name: str | None) -> keras.layers.Layer:
         """Returns the layer of a name, which must give a feature map; None for the last that does.
 
@@ -75,7 +81,7 @@ class Subject:
         return layers[next(reversed(layers))] if name is None else find_layer(layers, name, self.name, "a feature map")
 
     def fit(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Does to images of any size what the network does first: channels and size.
+        """Does to images of any size, cut down to `crop` already, what the network does first: channels and size.
 
         Args:
             images: each float32 of shape ``(height, width, 1 | 3)``.

@@ -88,12 +88,15 @@ class FitSize(keras.layers.Layer):
     Args:
         height: rows that leave the layer.
         width: columns that leave the layer.
+        crop: what files are cut down to before they come here (`braintumor_tf.models.reading.read_for`); the layer does
+            not cut, but keeps it in the saved model.
     """
 
-    def __init__(self, height: int, width: int, **kwargs: Any):
+    def __init__(self, height: int, width: int, crop: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.height = height
         self.width = width
+        self.crop = crop
 
     def call(self, images: Any) -> Any:
         """Returns images of shape ``(batch, self.height, self.width, channels)``."""
@@ -108,7 +111,7 @@ class FitSize(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make this layer again."""
-        return {**super().get_config(), "height": self.height, "width": self.width}
+        return {**super().get_config(), "height": self.height, "width": self.width, "crop": self.crop}
 
 
 def image_door(image_size: tuple[int, int], channels: int) -> tuple[Any, Any]:

@@ -95,6 +95,7 @@ class Network:
         classes: class names in the order of the probabilities.
         image_size: ``(height, width)`` that images are best read at.
         channels: 1 if the model learns from grey images, 3 for RGB.
+        crop: what images are cut down to before they are resized, or None.
 
     Raises:
         ModelError: the model was not built here, so its classes are not known.
@@ -106,9 +107,13 @@ class Network:
         size = _only(model, FitSize)
         self.image_size: tuple[int, int] = (size.height, size.width)
         self.channels: int = _only(model, SelectChannels).channels
+        self.crop: str | None = size.crop
 
     def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
-        """Returns probabilities, float32 of shape ``(images, classes)``, of images as `check_images` accepts them."""
+        """Returns probabilities, float32 of shape ``(images, classes)``, of images as `check_images` accepts them.
+
+        They are taken to be cut down to `crop` already.
+        """
         check_images(images)
         return self.model.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
 

@@ -41,6 +41,7 @@ class PCALogisticRegression:
         components: principal components to keep.
         regularisation: inverse strength of the L2 penalty.
         seed: of the randomised decomposition.
+        crop: what images are cut down to before they are resized, or None.
     """
 
     channels = 1
@@ -52,12 +53,14 @@ class PCALogisticRegression:
         components: int = COMPONENTS,
         regularisation: float = REGULARISATION,
         seed: int | None = None,
+        crop: str | None = None,
     ):
         self.classes = tuple(classes)
         self.image_size = (int(image_size[0]), int(image_size[1]))
         self.components = components
         self.regularisation = regularisation
         self.seed = seed
+        self.crop = crop
         self.pipeline: Pipeline | None = None
 
     def fit(
@@ -112,6 +115,7 @@ class PCALogisticRegression:
             "image_size": list(self.image_size),
             "components": self.components,
             "regularisation": self.regularisation,
+            "crop": self.crop,
             "pipeline": self.pipeline,
         }
         with atomic_path(path) as temporary:
@@ -168,7 +172,7 @@ def load_pca(path: str | Path) -> PCALogisticRegression:
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ModelError(f"{path}: holds something else than a PCA model of this package")
     settings = {key: content[key] for key in ("classes", "image_size", "components", "regularisation")}
-    model = PCALogisticRegression(**settings)
+    model = PCALogisticRegression(**settings, crop=content.get("crop"))
     model.pipeline = content["pipeline"]
     return model
 

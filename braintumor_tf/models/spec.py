@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
+from braintumor_tf.datasets.reading import check_crop
 from braintumor_tf.models.errors import ModelError
 from braintumor_tf.models.table import FILES, MODELS, NETWORK, PIPELINE, ModelSpec, imported
 from braintumor_tf.models.weights import RANDOM, resolve_weights
@@ -45,6 +46,7 @@ def build(
     dropout: float = 0.5,
     head: Sequence[int] = (),
     seed: int | None = None,
+    crop: str | None = None,
 ) -> Any:
     """Builds an untrained model.
 
@@ -59,6 +61,9 @@ def build(
         dropout: share of features dropped before the classification while training; a pipeline has none.
         head: units of dense layers between the features and the classification; a pipeline takes none.
         seed: makes the first weights and the dropout repeatable; None for fresh ones.
+        crop: ``"head"`` for a model whose images are cut down to the head before they are resized, in training and
+            whenever this package predicts; None for whole images. Arrays that Keras's own ``model.predict`` is given
+            are not cut: read them with ``braintumor_tf.datasets.read_image(path, crop="head")``.
 
     Returns:
         A flat functional `keras.Model` for a network, a `PCALogisticRegression` for the pipeline. Both know their class
@@ -66,6 +71,7 @@ def build(
 
     Raises:
         ModelError: the name or a setting is not known, or the weights do not fit the model.
+        CropError: there is no such crop.
         WeightsUnavailable: the file of the weights is missing or damaged; the text says what to do.
 
     Example:
@@ -76,9 +82,9 @@ def build(
     spec = get_spec(name)
     if not 0.0 <= dropout < 1.0:
         raise ModelError(f"dropout {dropout!r} is not a share; give a number from 0 to under 1")
-    size = _pair(spec.image_size if image_size is None else image_size)
+    size, crop = _pair(spec.image_size if image_size is None else image_size), check_crop(crop)
     file = resolve_weights(name, weights, size)
-    return spec.load_builder()(
+    model = spec.load_builder()(
         name=spec.name,
         classes=resolve_classes(classes),
         image_size=size,
@@ -88,6 +94,17 @@ def build(
         seed=seed,
         **spec.options,
     )
+    _keeper_of_crop(model, spec).crop = crop
+    return model
+
+
+def _keeper_of_crop(model: Any, spec: ModelSpec) -> Any:
+    """The layer of a network, or the pipeline itself, that keeps the crop in the saved model."""
+    if spec.kind == PIPELINE:
+        return model
+    from braintumor_tf.models.inputs import FitSize  # imports Keras
+
+    return next(layer for layer in model.layers if isinstance(layer, FitSize))
 
 
 def load_model(path: str | Path) -> Any:

@@ -16,6 +16,7 @@ from braintumor_tf.evaluation.predictions import load_run_model
 from braintumor_tf.explain.methods import choose_method, target_indices
 from braintumor_tf.files import atomic_path
 from braintumor_tf.models.errors import ImageInputError
+from braintumor_tf.models.reading import fit_picture
 from braintumor_tf.progress import progress
 from braintumor_tf.report.explanation_plots import plot_explanations
 from braintumor_tf.report.style import save_figure
@@ -197,8 +198,7 @@ def _read(path: str, subject: Any) -> tuple[np.ndarray, np.ndarray]:
 
     opened = open_image(path)
     image = to_array(opened, subject.grey)
-    sized = to_array(opened, subject.grey, subject.predictor.image_size)
-    sized = sized.reshape(*subject.predictor.image_size, -1)
+    sized = fit_picture(subject.predictor, opened)
     try:
         check_images(image.reshape(1, *image.shape[:2], -1))
         check_images(sized[None])

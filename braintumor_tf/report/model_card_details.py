@@ -54,7 +54,8 @@ def _what(run: Run, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> li
     rows.append(("Run", run.name))
     rows.append(("Classes", ", ".join(map(str, config.get("classes") or metrics.get("classes_order") or []))))
     if size:
-        rows.append(("Input", f"{size[0]} × {size[1]} pixels" + (f"; {spec.preprocessing}" if spec else "")))
+        cut = f"cut down to the {config['crop']}, then " if config.get("crop") else ""
+        rows.append(("Input", f"{cut}{size[0]} × {size[1]} pixels" + (f"; {spec.preprocessing}" if spec else "")))
     rows.append(("Licence of the code", f"MIT (braintumor_tf); {spec.licence} (architecture)" if spec else "MIT"))
     rows.append(("Licence of the weights", "not stated by the run; those of the data and of the first weights hold"))
     return rows

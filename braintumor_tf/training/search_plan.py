@@ -44,6 +44,7 @@ class Plan:
         weights_used: which file they are.
         dropout: where it is not searched.
         head: units of dense layers before the classification.
+        crop: what images are cut down to, or None.
         preset: what is not searched.
         noise: a noise model for the training images, or None.
         space: what is searched.
@@ -57,6 +58,7 @@ class Plan:
     weights_used: Mapping[str, Any]
     dropout: float
     head: tuple[int, ...]
+    crop: str | None
     preset: Preset
     noise: Any
     space: Mapping[str, Range | Choice]
@@ -72,6 +74,7 @@ class Plan:
             "weights": self.weights,
             "dropout": dropout,
             "head": self.head,
+            "crop": self.crop,
             "preset": preset,
             "noise": self.noise,
             "seed": seed,
@@ -86,6 +89,7 @@ class Plan:
             "weights": self.weights_used,
             "dropout": self.dropout,
             "head": self.head,
+            "crop": self.crop,
             "preset": self.preset.as_dict(),
             "noise": None if self.noise is None else describe(self.noise),
             "space": space_as_dict(self.space),
@@ -106,6 +110,7 @@ def make_plan(
     weights: str | Path,
     dropout: float,
     head: tuple[int, ...],
+    crop: str | None,
     noise: Any,
     seed: int,
 ) -> Plan:
@@ -123,11 +128,11 @@ def make_plan(
     check_space(chosen, base, dropout)
     names = classes_of(manifest["label"]) if classes is None else resolve_classes(classes)
     with in_precision(base.precision):
-        built = build(model, names, image_size, weights, dropout, head, seed)
+        built = build(model, names, image_size, weights, dropout, head, seed, crop)
     _check_blocks(chosen, len(backbone_blocks(built)), model)
     size = tuple(as_predictor(built).image_size)
     used = describe_weights(model, weights, size)
-    return Plan(model, names, size, weights, used, dropout, head, base, noise, chosen, seed)
+    return Plan(model, names, size, weights, used, dropout, head, crop, base, noise, chosen, seed)
 
 
 def _check_blocks(space: Mapping[str, Range | Choice], blocks: int, model: str) -> None:

@@ -38,6 +38,7 @@ def search(
     weights: str | Path = "random",
     dropout: float = 0.5,
     head: Sequence[int] = (),
+    crop: str | None = None,
     noise: Any = None,
     name: str = "search",
     show_progress: bool = True,
@@ -72,11 +73,12 @@ def search(
         seed: decides what is drawn, and the seed of each trial.
         preset: what is not searched; None for the model's own.
         prune: whether hopeless trials are ended early.
-        classes: as in `run_experiment`; so are image_size, weights, dropout, head and noise.
+        classes: as in `run_experiment`; so are image_size, weights, dropout, head, crop and noise.
         image_size: side, or ``(height, width)``.
         weights: first weights.
         dropout: where it is not searched.
         head: units of dense layers before the classification.
+        crop: what images are cut down to, or None.
         noise: a noise model for the training images.
         name: of the study; one database can hold several.
         show_progress: whether to show bars.
@@ -102,7 +104,7 @@ def search(
         raise SearchError(f"{model} is not trained in epochs and has nothing to search; choose a network")
     shared_study = _optuna()
     plan = make_plan(
-        manifest, model, space, preset, settings, classes, image_size, weights, dropout, tuple(head), noise, seed
+        manifest, model, space, preset, settings, classes, image_size, weights, dropout, tuple(head), crop, noise, seed
     )
     seen = manifest[manifest["split"].isin(("train", "validation"))].reset_index(drop=True)
     for split in ("train", "validation"):
@@ -169,7 +171,7 @@ def _train(arguments: Mapping[str, Any], manifest: pd.DataFrame, report: Any, sh
     from braintumor_tf.training.precision import in_precision
 
     preset, noise, seed = (arguments[key] for key in ("preset", "noise", "seed"))
-    of_model = ("classes", "image_size", "weights", "dropout", "head", "seed")
+    of_model = ("classes", "image_size", "weights", "dropout", "head", "crop", "seed")
     with in_precision(preset.precision):
         model = build(arguments["model"], **{key: arguments[key] for key in of_model})
     return fit(model, manifest, preset=preset, noise=noise, seed=seed, show_progress=show_progress, callbacks=[report])

@@ -12,7 +12,8 @@ from braintumor_tf.augment import PRESETS, SEVERITIES, GaussianNoise, NoiseError
 from braintumor_tf.datasets import read_image
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation import EvaluationError
-from braintumor_tf.evaluation.corrupting import NOISES, choose_corruptions, corrupt, fit, read_picture
+from braintumor_tf.evaluation.corrupting import NOISES, choose_corruptions, corrupt, read_picture
+from braintumor_tf.models.reading import fit_picture
 
 SIZE = (64, 64)
 
@@ -124,9 +125,9 @@ def test_grey_pictures_stay_grey_and_colour_gets_its_own_noise_in_each_channel(p
 def test_every_model_gets_the_same_corrupted_picture_at_its_own_size_and_channels(paths):
     (speckle,) = choose_corruptions("speckle", [3])
     noisy = corrupt(read_picture(paths["grey"], SIZE), speckle, 0)
-    np.testing.assert_array_equal(fit(noisy, Eye(64, 1))[..., 0], noisy)
-    np.testing.assert_array_equal(fit(noisy, Eye(64, 3)), np.repeat(noisy[..., None], 3, 2))
-    small = fit(noisy, Eye(32, 1))
+    np.testing.assert_array_equal(fit_picture(Eye(64, 1), noisy)[..., 0], noisy)
+    np.testing.assert_array_equal(fit_picture(Eye(64, 3), noisy), np.repeat(noisy[..., None], 3, 2))
+    small = fit_picture(Eye(32, 1), noisy)
     assert small.shape == (32, 32, 1) and small.dtype == np.uint8
     np.testing.assert_array_equal(
         small[..., 0], np.asarray(Image.fromarray(noisy).resize((32, 32), Image.Resampling.BILINEAR))
@@ -136,7 +137,7 @@ def test_every_model_gets_the_same_corrupted_picture_at_its_own_size_and_channel
 @pytest.mark.parametrize(("side", "left"), [(160, 0.48), (128, 0.38)])
 def test_resizing_averages_independent_noise_away_as_documented(side, left):
     noise = np.random.default_rng(0).normal(128, 20, (224, 224)).round().astype(np.uint8)
-    assert fit(noise, Eye(side, 1)).std() / noise.std() == pytest.approx(left, abs=0.01)
+    assert fit_picture(Eye(side, 1), noise).std() / noise.std() == pytest.approx(left, abs=0.01)
 
 
 def test_an_unreadable_image_is_named(tmp_path):

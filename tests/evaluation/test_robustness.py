@@ -23,8 +23,9 @@ from braintumor_tf.evaluation import (
     run_folds,
     score_robustness,
 )
-from braintumor_tf.evaluation.corrupting import choose_corruptions, corrupt, fit, read_picture
+from braintumor_tf.evaluation.corrupting import choose_corruptions, corrupt, read_picture
 from braintumor_tf.files import to_json
+from braintumor_tf.models.reading import fit_picture
 from tests.training.toy import small_cnn, toy_manifest
 
 QUICK = {
@@ -106,7 +107,7 @@ def test_every_model_is_shown_the_same_pictures(manifest):
         robustness(model, test, batch_size=5, **QUICK)
     for one, three, little in zip(plain.shown, coloured.shown, small.shown, strict=True):
         np.testing.assert_array_equal(np.repeat(one, 3, axis=3), three)
-        np.testing.assert_array_equal(np.stack([fit(image[..., 0], small) for image in one]), little)
+        np.testing.assert_array_equal(np.stack([fit_picture(small, image[..., 0]) for image in one]), little)
     for version, shown in zip([None, *choose_corruptions(QUICK["noises"], (1, 5))], plain.shown, strict=True):
         expected = [corrupt(read_picture(path, (40, 40)), version, 0)[..., None] for path in test["path"]]
         np.testing.assert_array_equal(shown, np.stack(expected))
