@@ -12,7 +12,13 @@ from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.calibrating import calibrate_run
 from braintumor_tf.evaluation.combining import combine, validation_weights
 from braintumor_tf.evaluation.errors import EvaluationError
-from braintumor_tf.evaluation.members import keep_members, members_of, normalised_weights, refuse_other_classes
+from braintumor_tf.evaluation.members import (
+    keep_members,
+    members_of,
+    normalised_weights,
+    refuse_other_classes,
+    refuse_other_crops,
+)
 from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.runs import Run, data_fingerprint
@@ -48,7 +54,7 @@ def run_ensemble(
         The finished run; its metrics hold the scores of each member under ``members``.
 
     Raises:
-        EvaluationError: classes or test images differ, a test image or a near-duplicate of it is in the training or
+        EvaluationError: classes, crops or test images differ, a test image or a near-duplicate of it is in the training or
             validation images of a member that was split otherwise, or the weights are none.
         RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
 
@@ -92,7 +98,7 @@ def open_members(runs: Sequence[Run | str | Path]) -> list[Run]:
     """Opens the members of an ensemble to be, and refuses those that are none or whose test images others have seen.
 
     Raises:
-        EvaluationError: classes differ, or a test image is known to another member.
+        EvaluationError: classes or crops differ, or a test image is known to another member.
         RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
     """
     opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
@@ -103,6 +109,7 @@ def open_members(runs: Sequence[Run | str | Path]) -> list[Run]:
         if members_of(run):
             raise RunError(f"{run.path}: is an ensemble itself (of folds or of runs); give single runs")
         refuse_other_classes(opened[0].config["classes"], run.config["classes"])
+    refuse_other_crops([run.config.get("crop") for run in opened])
     refuse_leaks(opened)
     return opened
 

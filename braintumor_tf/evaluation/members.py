@@ -52,10 +52,7 @@ class Ensemble:
         for member in self.members[1:]:
             refuse_other_classes(self.classes, member.classes)
         self.crop = crop_of(self.members[0])
-        if any(crop_of(member) != self.crop for member in self.members):
-            raise EvaluationError(
-                "some members see whole images and others a crop; make an ensemble of one or the other"
-            )
+        refuse_other_crops([crop_of(member) for member in self.members])
         self.image_size = tuple(max(member.image_size[axis] for member in self.members) for axis in (0, 1))
         self.channels = max(member.channels for member in self.members)
 
@@ -92,6 +89,12 @@ def refuse_other_classes(classes: Sequence[str], others: Sequence[str]) -> None:
             f"the members have other classes ({', '.join(classes)}; {', '.join(others)}); "
             "only models of the same classes in the same order make an ensemble"
         )
+
+
+def refuse_other_crops(crops: Sequence[str | None]) -> None:
+    """Raises EvaluationError unless all members see the same of an image: one array is for all of them."""
+    if len(set(crops)) > 1:
+        raise EvaluationError("some members see whole images and others a crop; make an ensemble of one or the other")
 
 
 def keep_members(run: Run, members: Sequence[Run], weights: Sequence[float] | None = None) -> None:

@@ -306,6 +306,9 @@ def test_what_is_no_member_is_refused(members, ensemble, manifest, tmp_path):
     (other.path / "config.json").write_text(json.dumps({**other.config, "classes": ["tumor", "no_tumor"]}))
     with pytest.raises(EvaluationError, match="other classes"):
         run_ensemble([members[0], other], tmp_path / "out")
+    (other.path / "config.json").write_text(json.dumps({**members[1].config, "crop": "head"}))
+    with pytest.raises(EvaluationError, match="whole images"):
+        run_ensemble([members[0], other], tmp_path / "out")
     with pytest.raises(EvaluationError, match="weights='best'"):
         run_ensemble(members, tmp_path / "out", weights="best")
 
