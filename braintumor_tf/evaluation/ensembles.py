@@ -54,8 +54,8 @@ def run_ensemble(
         The finished run; its metrics hold the scores of each member under ``members``.
 
     Raises:
-        EvaluationError: classes, crops or test images differ, a test image or a near-duplicate of it is in the training or
-            validation images of a member that was split otherwise, or the weights are none.
+        EvaluationError: classes, crops or test images differ, a test image or a near-duplicate of it is in the training
+            or validation images of a member that was split otherwise, or the weights are none.
         RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
 
     Example:
