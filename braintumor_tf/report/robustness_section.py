@@ -98,6 +98,8 @@ def _size_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any]) ->
     said = [f"Noise was added to pictures of {height} × {width} pixels, the same ones for every model."]
     size = config.get("image_size")
     size = [size, size] if isinstance(size, int) else size
+    if config.get("crop"):
+        said[0] += f" This model sees them cut down to the {config['crop']}, which is looked for in the noise."
     noise = from_description(dict(config["noise"])) if config.get("noise") else None
     if size and list(size) != [height, width]:
         said[0] += f" They were then resized to the {size[0]} × {size[1]} that this model takes."

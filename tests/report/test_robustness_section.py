@@ -64,6 +64,9 @@ def test_the_sentences_say_what_was_found_and_what_the_noise_was(found):
     noise = describe(training_noise(["gaussian"], (1, 2), size=128))
     said = " ".join(robustness_sentences(found.as_dict(), {"noise": noise, "image_size": 224}))
     assert "resized" not in said and "Its training met noise at 128 × 128" in said
+    assert "cut down" not in said
+    said = " ".join(robustness_sentences(found.as_dict(), {"noise": noise, "image_size": 96, "crop": "head"}))
+    assert "This model sees them cut down to the head, which is looked for in the noise." in said
     assert "without noise" in " ".join(robustness_sentences(found.as_dict(), {"noise": None}))
     one = made("CNN", noises=["rician"], severities=(2,))
     said = robustness_sentences(one.as_dict())
