@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 DATA_DIR = click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
+CROP = click.option(
+    "--crop", type=click.Choice(["head"]), help="Cut images down to the head, in training and ever after."
+)
 VIEWS = click.option(
     "--views", default=1, show_default=True, type=click.IntRange(1), help="Poses of each image to average over."
 )
@@ -57,7 +60,7 @@ VIEWS = click.option(
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage.")
 @click.option("--trains", help="What the last stage trains: all, head, a number of blocks or a share such as 0.75.")
 @click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
-@click.option("--crop", type=click.Choice(["head"]), help="Cut images down to the head, in training and ever after.")
+@CROP
 @click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
 @click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
 @click.option(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from braintumor_tf.commands.models import DATA_DIR
+from braintumor_tf.commands.models import CROP, DATA_DIR
 
 
 @click.command()
@@ -32,7 +32,7 @@ from braintumor_tf.commands.models import DATA_DIR
 @click.option("--name", default="search", show_default=True, help="Of the study; one database can hold several.")
 @click.option("--preset", help="Preset to start from, by name or as a .json file; by default the model's own.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage, no longer searched then.")
-@click.option("--crop", type=click.Choice(["head"]), help="Cut images down to the head, in training and ever after.")
+@CROP
 @click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
 @click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
 @click.option("--seed", default=0, show_default=True, help="Decides the split and everything else drawn at random.")

@@ -25,8 +25,7 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 2_000_000_000
 """Files with more bytes than this are refused before they are read; no image of `MAX_PIXELS` needs as many."""
 
-HEAD = "head"
-CROPS = (HEAD,)
+CROPS = ("head",)
 """What a picture can be cut down to when it is read."""
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")

@@ -75,6 +75,12 @@ def calibrate_run(
     return found
 
 
+def calibrate_where_possible(run: Run) -> None:
+    """Calibrates a run (`calibrate_run`) that has predictions of both validation and test images, and no other."""
+    if set(run.predictions["split"]) >= {"validation", "test"}:
+        calibrate_run(run)
+
+
 def validation_predictions(run: Run) -> pd.DataFrame:
     """Returns the predictions that a run has kept of its validation images.
 

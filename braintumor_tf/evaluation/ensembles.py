@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation.calibrating import calibrate_run
+from braintumor_tf.evaluation.calibrating import calibrate_where_possible
 from braintumor_tf.evaluation.combining import combine, validation_weights
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.members import (
@@ -88,8 +88,7 @@ def run_ensemble(
     out.write_predictions(together)
     beside = dumb_baselines(manifest, first["classes"], seed) if baselines else None
     metrics = evaluate(together, manifest, first["classes"], beside, seed, resamples)
-    if set(together["split"]) >= {"validation", "test"}:
-        calibrate_run(out)
+    calibrate_where_possible(out)
     out.write_metrics({**metrics, "members": member_scores(runs, shares)})
     return out
 

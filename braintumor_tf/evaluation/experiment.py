@@ -11,7 +11,7 @@ import pandas as pd
 
 from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation.calibrating import calibrate_run
+from braintumor_tf.evaluation.calibrating import calibrate_where_possible
 from braintumor_tf.evaluation.members import has_folds
 from braintumor_tf.evaluation.predictions import load_run_model, predict
 from braintumor_tf.evaluation.scoring import evaluate
@@ -127,8 +127,7 @@ def run_experiment(
         if baselines is True:
             baselines = dumb_baselines(manifest, classes, seed)
         metrics = evaluate(run.predictions, manifest, classes, baselines or None, seed, resamples)
-        if set(run.predictions["split"]) >= {"validation", "test"}:
-            calibrate_run(run)
+        calibrate_where_possible(run)
         run.write_metrics({**metrics, "training": {**training.summary(), "devices": list(names)}})
     wait_for_processes()  # until the run is scored
     return run
@@ -177,7 +176,7 @@ def resume_experiment(
     run = run if isinstance(run, Run) else Run.open(run)
     if run.finished:
         return run
-    config = run.config
+    config = {"crop": None, **run.config}  # runs were started before there was a crop
     if has_folds(config):
         from braintumor_tf.evaluation.cross_validation import resume_folds  # which is made of experiments
 
@@ -201,5 +200,5 @@ def resume_experiment(
         show_progress=show_progress,
         resume=True,
         devices=devices,
-        **{key: config.get(key) for key in _ARGUMENTS},
+        **{key: config[key] for key in _ARGUMENTS},
     )

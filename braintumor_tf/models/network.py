@@ -95,7 +95,7 @@ class Network:
         classes: class names in the order of the probabilities.
         image_size: ``(height, width)`` that images are best read at.
         channels: 1 if the model learns from grey images, 3 for RGB.
-        crop: what images are cut down to before they are resized, or None.
+        crop: what images are cut down to before they are resized, or None; it is kept in the model.
 
     Raises:
         ModelError: the model was not built here, so its classes are not known.
@@ -104,10 +104,18 @@ class Network:
     def __init__(self, model: keras.Model):
         self.model = model
         self.classes: tuple[str, ...] = _only(model, ClassProbabilities).class_names
-        size = _only(model, FitSize)
-        self.image_size: tuple[int, int] = (size.height, size.width)
+        self._size = _only(model, FitSize)
+        self.image_size: tuple[int, int] = (self._size.height, self._size.width)
         self.channels: int = _only(model, SelectChannels).channels
-        self.crop: str | None = size.crop
+
+    @property
+    def crop(self) -> str | None:
+        """What images are cut down to before they are resized."""
+        return self._size.crop
+
+    @crop.setter
+    def crop(self, crop: str | None) -> None:
+        self._size.crop = crop
 
     def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities, float32 of shape ``(images, classes)``, of images as `check_images` accepts them.

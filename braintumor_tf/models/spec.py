@@ -94,17 +94,8 @@ def build(
         seed=seed,
         **spec.options,
     )
-    _keeper_of_crop(model, spec).crop = crop
+    imported("braintumor_tf.models.network:as_predictor")(model).crop = crop
     return model
-
-
-def _keeper_of_crop(model: Any, spec: ModelSpec) -> Any:
-    """The layer of a network, or the pipeline itself, that keeps the crop in the saved model."""
-    if spec.kind == PIPELINE:
-        return model
-    from braintumor_tf.models.inputs import FitSize  # imports Keras
-
-    return next(layer for layer in model.layers if isinstance(layer, FitSize))
 
 
 def load_model(path: str | Path) -> Any:
