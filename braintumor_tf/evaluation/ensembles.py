@@ -74,6 +74,7 @@ def run_ensemble(
         },
         "model": f"ensemble of {', '.join(dict.fromkeys(str(run.config['model']) for run in runs))}",
         "classes": first["classes"],
+        "crop": first.get("crop"),
         "members": [run.name for run in runs],
         "weights": weights if isinstance(weights, str) else list(weights),
         "baselines": baselines,

@@ -26,6 +26,9 @@ _VERSIONS = {"before": "as the model says", "after": "after temperature"}
 _SIZES = ("#9aa5b1", "#3546a0", "#e69f00", "#d55e00", "#882255")
 """Colours of sets of no class, one, two, three, and more."""
 
+_LABEL_WIDTH, _LABEL_HEIGHT = 0.1, 0.06
+"""What the label of a point takes of either axis."""
+
 
 @themed
 def reliability_diagram(calibration: Mapping[str, Any], title: str = "Does the confidence come true?") -> Figure:
@@ -93,17 +96,33 @@ def risk_coverage(calibration: Mapping[str, Any], title: str = "What is gained b
         if low is not None:
             chart.plot([x, x], [low, high], color=WARNING, linewidth=1.2)
         chart.plot(x, row["risk"]["value"], "o", color=WARNING, ms=5, label=label, clip_on=False)
+    ends = [total, curve["risk"].max(), *(row["risk"]["high"] or 0 for row in chosen)]
+    top = max(1.1 * max(ends), 0.02)
+    for (x, y), wanted in _near_together(chosen, top):
         chart.annotate(
-            f"{100 * row['risk_wanted']:g} %", (x, row["risk"]["value"]), xytext=(-6, 6), textcoords="offset points",
+            f"{', '.join(f'{100 * each:g}' for each in wanted)} %", (x, y), xytext=(-6, 6), textcoords="offset points",
             ha="right", color=WARNING, fontsize=9,
         )  # fmt: skip
-    ends = [total, curve["risk"].max(), *(row["risk"]["high"] or 0 for row in chosen)]
-    chart.set(
-        xlim=(0, 1.02), ylim=(0, max(1.1 * max(ends), 0.02)), xlabel="share answered", ylabel="error among the answered"
-    )
+    chart.set(xlim=(0, 1.02), ylim=(0, top), xlabel="share answered", ylabel="error among the answered")
     chart.set_title(title)
     legend_below(chart, 1)
     return figure
+
+
+def _near_together(rows: list[Mapping[str, Any]], top: float) -> list[tuple[tuple[float, float], list[float]]]:
+    """Puts together the errors wanted whose points lie so near that their labels would overlap; the first is labelled.
+
+    Returns:
+        Pairs of a point and the errors wanted there.
+    """
+    found: list[tuple[tuple[float, float], list[float]]] = []
+    for row in rows:
+        x, y = row["coverage"]["value"], row["risk"]["value"]
+        if found and abs(x - found[-1][0][0]) < _LABEL_WIDTH and abs(y - found[-1][0][1]) < _LABEL_HEIGHT * top:
+            found[-1][1].append(row["risk_wanted"])
+        else:
+            found.append(((x, y), [row["risk_wanted"]]))
+    return found
 
 
 @themed

@@ -73,6 +73,16 @@ def test_the_figures_draw_what_was_measured(classes, tmp_path):
     assert sum(bar.get_width() for bar in bars) == pytest.approx(len(shown))
 
 
+def test_labels_of_points_that_lie_together_are_one():
+    found = _measured()
+    row = {"threshold": 0.5, "coverage": {"value": 1.0}, "risk": {"value": 0.05, "low": 0.02, "high": 0.08}}
+    apart = {**row, "coverage": {"value": 0.6}, "risk": {"value": 0.01, "low": 0.0, "high": 0.02}, "risk_wanted": 0.01}
+    together = [{**row, "risk_wanted": wanted} for wanted in (0.05, 0.1)]
+    drawn_with = {**found, "selective": {**found["selective"], "at_risk": [apart, *together]}}
+    labels = [text.get_text() for text in plots.risk_coverage(drawn_with).axes[0].texts]
+    assert labels == ["1 %", "5, 10 %"]
+
+
 def test_a_run_as_read_from_its_file_is_drawn_alike(tmp_path):
     found = _measured(images=60)  # with empty bins, which a file holds as null
     run = Run(tmp_path)
