@@ -125,7 +125,7 @@ def test_run_experiment_reproduces_the_best_trial(found, tmp_path, monkeypatch):
     from braintumor_tf.evaluation import experiment
 
     manifest = toy_manifest(tmp_path / "images")  # the same images, the test images among them
-    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(arguments[-1]))
+    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(seed=arguments[-2]))
     run = run_experiment(
         manifest, out=tmp_path / "run", baselines=False, resamples=10, show_progress=False, **found.arguments
     )
@@ -369,7 +369,7 @@ def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch
         tmp_path / "images", patients_per_class=6, slices_per_patient=2, image_size=64,
         byte_copies=0, reencoded_copies=0, label_conflicts=0, show_progress=False,
     )  # fmt: skip
-    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(arguments[-1]))
+    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(seed=arguments[-2]))
     out = tmp_path / "out"
     words = [
         "search",
