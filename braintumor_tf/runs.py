@@ -55,8 +55,7 @@ class Run:
             RunError: the directory already holds a finished run.
         """
         run = cls(path)
-        if run.finished:
-            raise RunError(f"{path}: holds a finished run already; choose another name or remove it")
+        run.refuse_if_finished()
         write_json(
             run.path / "config.json",
             {**config, "data_fingerprint": data_fingerprint(manifest), "environment": environment()},
@@ -107,6 +106,11 @@ class Run:
     def finished(self) -> bool:
         """Whether the run has been scored."""
         return (self.path / "metrics.json").is_file()
+
+    def refuse_if_finished(self) -> None:
+        """Raises RunError if a finished run would be overwritten here."""
+        if self.finished:
+            raise RunError(f"{self.path}: holds a finished run already; choose another name or remove it")
 
     @property
     def figures(self) -> Path:

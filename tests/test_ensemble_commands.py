@@ -100,6 +100,20 @@ def test_views_change_the_answer_and_are_counted(pair):
     assert json.loads(plain)[0]["probabilities"] != json.loads(turned)[0]["probabilities"]
 
 
+def test_views_are_kept_where_asked(pair, tmp_path):
+    result = call("evaluate", *(run.path for run in pair), "--views", 3, "--no-baselines", "--out", tmp_path / "both")
+    assert result.exit_code == 0, result.stderr
+    said = json.loads(call("evaluate", tmp_path / "both", "--no-baselines", "--json").stdout)
+    assert said["views"] == 3 and said["macro_f1"] == Run(tmp_path / "both").metrics["macro_f1"]
+    plain = json.loads(call("evaluate", tmp_path / "both", "--no-baselines", "--json", "--views", 1).stdout)
+    assert plain["views"] == 1
+    image = pair[0].manifest["path"][0]
+    answers = [call("predict", tmp_path / "both", image, "--json", *words).stdout for words in ((), ("--views", 1))]
+    assert answers[0] != answers[1]
+    alone = call("evaluate", pair[0].path, "--views", 2, "--no-baselines", "--out", tmp_path / "one")
+    assert alone.exit_code == 0 and Run(tmp_path / "one").config["model"] == "PCA (2 views)"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -13,7 +13,9 @@ CROP = click.option(
     "--crop", type=click.Choice(["head"]), help="Cut images down to the head, in training and ever after."
 )
 VIEWS = click.option(
-    "--views", default=1, show_default=True, type=click.IntRange(1), help="Poses of each image to average over."
+    "--views",
+    type=click.IntRange(1),
+    help="Poses of each image to average over; by default 1, or those that an ensemble was kept with.",
 )
 
 
@@ -122,14 +124,14 @@ def train(
     help="Score RUN under noise instead: all, or names such as gaussian,rician; kept in the run and its report.",
 )
 @click.option("--severity", default="1-5", show_default=True, help="How strong the noise is; a number or a range.")
-@click.option("--out", metavar="DIR", help="Keep the ensemble of several runs as a run, and write its report.")
+@click.option("--out", metavar="DIR", help="Keep the ensemble, or the views of one run, as a run with a report.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Score the dumb baselines beside.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as one JSON object.")
 @DATA_DIR
 def evaluate(
     runs: tuple[str, ...],
     dataset: str | None,
-    views: int,
+    views: int | None,
     noise: str | None,
     severity: str,
     out: str | None,
@@ -148,31 +150,33 @@ def evaluate(
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --dataset data/navoneel
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --noise all
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 --views 4
-    Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 models/PCA_sartaj_grouped_0 --out models/pair
+    Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 models/PCA_sartaj_grouped_0 --views 4 --out models/pair
     """
     if noise is not None:
-        if len(runs) > 1 or dataset is not None or views > 1 or out:
+        if len(runs) > 1 or dataset is not None or views is not None or out:
             raise click.UsageError("--noise scores one RUN on its own test images; leave out --dataset, --views, --out")
         from braintumor_tf.commands.robustness import evaluate_under_noise
 
         evaluate_under_noise(runs[0], noise, severity, as_json)
         return
-    if out and (len(runs) < 2 or dataset is not None or views > 1):
-        raise click.UsageError("--out keeps an ensemble: give two or more runs, and neither --dataset nor --views")
+    if out and (dataset is not None or (len(runs) == 1 and views in (None, 1))):
+        raise click.UsageError("--out keeps an ensemble: give two or more runs, or one with --views, and no --dataset")
     from braintumor_tf.runs import Run
 
     opened = [Run.open(run) for run in runs]
     from braintumor_tf.datasets import load
     from braintumor_tf.evaluation import evaluate_runs, run_ensemble
+    from braintumor_tf.evaluation.views import views_of
 
     if out:
-        _say_kept(run_ensemble(opened, out, baselines=baselines), as_json)
+        _say_kept(run_ensemble(opened, out, baselines=baselines, views=views or 1), as_json)
         return
     external = None if dataset is None else load(dataset, data_dir).manifest
     found = evaluate_runs(opened, external, baselines=baselines, views=views)
     if as_json:
         which = {"run": runs[0]} if len(runs) == 1 else {"runs": runs, "weights": found.weights}
-        _print_json({**which, "dataset": dataset, "views": views, **found.metrics})
+        used = views or (views_of(opened[0].config) if len(runs) == 1 else 1)
+        _print_json({**which, "dataset": dataset, "views": used, **found.metrics})
         return
     if len(runs) > 1:
         shares = ", ".join(f"{run.name} {weight:.2f}" for run, weight in zip(opened, found.weights))
@@ -194,7 +198,7 @@ def evaluate(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def predict(
-    run: str, images: tuple[str, ...], views: int, abstain: bool, coverage: float | None, as_json: bool
+    run: str, images: tuple[str, ...], views: int | None, abstain: bool, coverage: float | None, as_json: bool
 ) -> None:
     """Names the class of each IMAGE and the probability of every class. Exits with 1 if one cannot be read.
 

@@ -20,7 +20,7 @@ from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.members import Ensemble, has_folds
 from braintumor_tf.evaluation.predictions import open_predictor, predict
 from braintumor_tf.evaluation.scoring import evaluate
-from braintumor_tf.evaluation.views import choose_views, predict_views
+from braintumor_tf.evaluation.views import views_of
 from braintumor_tf.leakage import OVERLAP, group
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.models.reading import read_for
@@ -50,7 +50,7 @@ def evaluate_run(
     external: pd.DataFrame | None = None,
     baselines: bool = True,
     show_progress: bool = True,
-    views: int = 1,
+    views: int | None = None,
 ) -> Evaluation:
     """Predicts and scores with the model of a run, on its own test images or on another data set; nothing is written.
 
@@ -97,7 +97,7 @@ def evaluate_runs(
     weights: str | Sequence[float] = VALIDATION,
     baselines: bool = True,
     show_progress: bool = True,
-    views: int = 1,
+    views: int | None = None,
 ) -> Evaluation:
     """Predicts and scores with several runs as one ensemble; nothing is written (`run_ensemble` keeps one).
 
@@ -119,14 +119,16 @@ def evaluate_runs(
     """
     if len(runs) == 1:
         return evaluate_run(runs[0], external, baselines, show_progress, views)
-    runs = open_members(runs)
+    runs = open_members(runs, weights)
     config, manifest = runs[0].config, common_manifest(runs)
-    validation = None
-    if views > 1 and weights == VALIDATION:
-        validation = [
-            predict(run, run.manifest, ("validation",), show_progress=show_progress, views=views) for run in runs
-        ]
-    shares = weigh(runs, weights, validation)
+    anew = views not in (None, 1) and weights == VALIDATION
+    kept = [
+        predict(run, run.manifest, ("validation",), show_progress=show_progress, views=views)
+        if anew
+        else run.predictions
+        for run in runs
+    ]
+    shares = weigh(kept, weights)
     if external is not None:
         manifest = _beside(manifest, _same_classes(external, config["classes"]), show_progress)
     tables = [
@@ -146,7 +148,7 @@ def predict_files(
     paths: Iterable[str | Path],
     batch_size: int = 64,
     show_progress: bool = True,
-    views: int = 1,
+    views: int | None = None,
     abstain: bool = False,
     coverage: float | None = None,
 ) -> tuple[pd.DataFrame, list[ImageReadError]]:
@@ -169,7 +171,7 @@ def predict_files(
 
     Raises:
         EvaluationError: there are not that many views, or the run cannot abstain: it has no validation predictions, or
-            views are asked for, on which it was not calibrated.
+            other views are asked for than it was calibrated on.
         RunError: there is no such run, or it has no model.
 
     Example:
@@ -179,25 +181,23 @@ def predict_files(
     """
     paths = [str(path) for path in paths]
     if abstain or coverage is not None:
-        if views > 1:
-            raise EvaluationError(f"views={views}: a run is calibrated on images as they are; leave views out")
+        run = run if isinstance(run, Run) else Run.open(run)
+        own = views_of(run.config)
+        if views not in (None, own):
+            raise EvaluationError(f"views={views}: this run is calibrated on views={own}; leave views out")
         ways = answering(run, coverage)  # before anything is predicted
         table, errors = predict_files(run, paths, batch_size, show_progress)
         return ways.add_to(table), errors
-    predictor, mirrored = open_predictor(run)
+    predictor = open_predictor(run, views)
     if not isinstance(predictor, Ensemble):
-        return _predict_paths(predictor, paths, batch_size, show_progress, views, bool(mirrored))
-    found = [
-        _predict_paths(member, paths, batch_size, show_progress, views, own)
-        for member, own in zip(predictor.members, predictor.mirrored)
-    ]
+        return _predict_paths(predictor, paths, batch_size, show_progress)
+    found = [_predict_paths(member, paths, batch_size, show_progress) for member in predictor.members]
     return combine([table for table, _ in found], predictor.weights), found[0][1]
 
 
 def _predict_paths(
-    predictor: Any, paths: Sequence[str], batch_size: int, show_progress: bool, views: int, mirrored: bool
+    predictor: Any, paths: Sequence[str], batch_size: int, show_progress: bool
 ) -> tuple[pd.DataFrame, list[ImageReadError]]:
-    poses = choose_views(views, mirrored)
     starts = range(0, len(paths), batch_size)
     tables, errors = [], []
     for start in progress(starts, "Predicting", len(starts), show_progress):
@@ -211,7 +211,7 @@ def _predict_paths(
             readable.append(path)
             images.append(image)
         if images:
-            found = predict_views(predictor, np.stack(images), poses, batch_size)
+            found = predictor.predict_images(np.stack(images), batch_size)
             tables.append(_table(readable, predictor.classes, found))
     empty = _table([], predictor.classes, np.empty((0, len(predictor.classes))))
     return pd.concat(tables or [empty], ignore_index=True), errors

@@ -85,7 +85,7 @@ def milliseconds_per_image(
     Returns:
         Milliseconds an image.
     """
-    predictor, _ = open_predictor(model)
+    predictor = open_predictor(model)
     chosen = [paths[place % len(paths)] for place in range(images)]
     pictures = {path: read_for(predictor, path) for path in set(chosen)}
     batch = np.stack([pictures[path] for path in chosen])

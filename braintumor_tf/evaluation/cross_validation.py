@@ -191,7 +191,7 @@ def folds_of(run: Run) -> list[Run]:
     return [Run.open(run.path / f"fold_{fold}") for fold in range(run.config["folds"])]
 
 
-def predict_folds(run: Run, views: int = 1, show_progress: bool = True) -> pd.DataFrame:
+def predict_folds(run: Run, views: int | None = None, show_progress: bool = True) -> pd.DataFrame:
     """Predicts every image of a k-fold run anew by the model of the fold that had not seen it.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from braintumor_tf.errors import RunError
@@ -19,6 +20,7 @@ from braintumor_tf.evaluation.members import (
     refuse_other_classes,
     refuse_other_crops,
 )
+from braintumor_tf.evaluation.predictions import predict
 from braintumor_tf.evaluation.scoring import evaluate
 from braintumor_tf.leakage.baselines import baselines as dumb_baselines
 from braintumor_tf.runs import Run, data_fingerprint
@@ -34,49 +36,60 @@ def run_ensemble(
     baselines: bool = True,
     seed: int = 0,
     resamples: int = 1000,
+    views: int = 1,
+    show_progress: bool = True,
 ) -> Run:
     """Makes an ensemble of finished runs and scores it on their common test images.
 
     The result is a run without a model of its own: ``ensemble.json`` names its members, and it predicts with them. Its
-    predictions are the mean of those that the members have kept, so nothing is predicted anew. Where all members have
-    the same split, that holds for the validation images too, on which the ensemble is then calibrated
-    (`calibrate_run`), so that it can abstain; members with other validation images have none that all left alone.
+    predictions are the mean of those that the members have kept; only with more views than one are the images predicted
+    anew, and then everything that the ensemble is asked later is answered with as many. Where all members have the
+    same split, the validation images are predicted too, on which the ensemble is then calibrated (`calibrate_run`), so
+    that it can abstain; members with other validation images have none that all left alone.
 
     Args:
-        runs: finished runs, or their directories, on the same split.
+        runs: finished runs, or their directories, on the same split; one alone is worth keeping with views.
         out: the run directory of the ensemble.
         weights: ``"validation"`` for `validation_weights`, ``"equal"``, or one number for each run.
         baselines: whether to score the dumb baselines on the same images.
         seed: of the baselines and the resamples.
         resamples: of the intervals.
+        views: how many views of each image every member is shown (`braintumor_tf.evaluation.VIEWS`), also to weigh it.
+        show_progress: whether to show bars.
 
     Returns:
         The finished run; its metrics hold the scores of each member under ``members``.
 
     Raises:
         EvaluationError: classes, crops or test images differ, a test image or a near-duplicate of it is in the training
-            or validation images of a member that was split otherwise, or the weights are none.
-        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
+            or validation images of a member that was split otherwise, the weights are none, or there are not that many
+            views.
+        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself, or `out` holds a finished run.
 
     Example:
         >>> run_ensemble(["models/cnn_0", "models/cnn_1"], "models/cnn_pair").metrics["macro_f1"]["value"]
         0.92
     """
-    runs = open_members(runs)
-    first = runs[0].config
-    shares = weigh(runs, weights)
-    manifest = common_manifest(runs)
+    Run(out).refuse_if_finished()
+    runs = open_members(runs, weights)
+    first, manifest = runs[0].config, common_manifest(runs)
+    tables = [
+        run.predictions if views == 1 else predict(run, run.manifest, show_progress=show_progress, views=views)
+        for run in runs
+    ]
+    shares = weigh(tables, weights)
     config = {
         **{
             key: first[key]
             for key in ("dataset", "protocol")
             if key in first and all(run.config.get(key) == first[key] for run in runs)
         },
-        "model": f"ensemble of {', '.join(dict.fromkeys(str(run.config['model']) for run in runs))}",
+        "model": _model_name(runs, views),
         "classes": first["classes"],
         "crop": first.get("crop"),
         "members": [run.name for run in runs],
         "weights": weights if isinstance(weights, str) else list(weights),
+        "views": views,
         "baselines": baselines,
         "seed": seed,
         "resamples": resamples,
@@ -84,8 +97,7 @@ def run_ensemble(
     out = Run.create(out, config, manifest)
     keep_members(out, runs, shares)
     splits = ["validation", "test"] if _same_split(runs) else ["test"]
-    kept = [run.predictions for run in runs]
-    together = combine([table[table["split"].isin(splits)] for table in kept], shares)
+    together = combine([table[table["split"].isin(splits)] for table in tables], shares)
     out.write_predictions(together)
     beside = dumb_baselines(manifest, first["classes"], seed) if baselines else None
     metrics = evaluate(together, manifest, first["classes"], beside, seed, resamples)
@@ -94,15 +106,20 @@ def run_ensemble(
     return out
 
 
-def open_members(runs: Sequence[Run | str | Path]) -> list[Run]:
+def _model_name(runs: Sequence[Run], views: int) -> str:
+    names = ", ".join(dict.fromkeys(str(run.config["model"]) for run in runs))
+    return (f"ensemble of {names}" if len(runs) > 1 else names) + (f" ({views} views)" if views > 1 else "")
+
+
+def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float]) -> list[Run]:
     """Opens the members of an ensemble to be, and refuses those that are none or whose test images others have seen.
 
     Raises:
-        EvaluationError: classes or crops differ, or a test image is known to another member.
+        EvaluationError: classes or crops differ, a test image is known to another member, or the weights are none.
         RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
     """
     opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
-    normalised_weights(None, len(opened))
+    _known_weights(weights, len(opened))
     for run in opened:
         if not run.finished:
             raise RunError(f"{run.path}: is not finished; finish it with train --resume {run.path}")
@@ -114,18 +131,22 @@ def open_members(runs: Sequence[Run | str | Path]) -> list[Run]:
     return opened
 
 
-def weigh(runs: Sequence[Run], weights: str | Sequence[float], validation: Sequence[pd.DataFrame] | None = None) -> Any:
-    """Returns the weights of runs, as `run_ensemble` takes them, from kept or given validation predictions."""
+def weigh(predictions: Sequence[pd.DataFrame], weights: str | Sequence[float]) -> np.ndarray:
+    """Returns the weights of members, as `run_ensemble` takes them, from their predictions of validation images."""
+    known = _known_weights(weights, len(predictions))
+    if known is not None:
+        return known
+    return validation_weights([table[table["split"] == "validation"] for table in predictions])
+
+
+def _known_weights(weights: str | Sequence[float], members: int) -> np.ndarray | None:
+    """The weights that need no predictions; None for those that do."""
     if not isinstance(weights, str):
-        return normalised_weights(weights, len(runs))
+        return normalised_weights(weights, members)
     if weights not in (VALIDATION, EQUAL):
         raise EvaluationError(f"weights={weights!r}: give {VALIDATION!r}, {EQUAL!r} or one number for each run")
-    if weights == EQUAL:
-        return normalised_weights(None, len(runs))
-    if validation is None:
-        tables = [run.predictions for run in runs]
-        validation = [table[table["split"] == "validation"] for table in tables]
-    return validation_weights(validation)
+    equal = normalised_weights(None, members)
+    return equal if weights == EQUAL else None
 
 
 def refuse_leaks(runs: Sequence[Run]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.errors import EvaluationError
+from braintumor_tf.evaluation.views import in_views
 from braintumor_tf.files import write_json
 from braintumor_tf.models.reading import crop_of
 from braintumor_tf.runs import Run
@@ -27,6 +28,7 @@ class Ensemble:
         models: models of any kind with the same classes.
         weights: one for each, as `normalised_weights` takes them; None for all alike.
         mirrored: whether the training of each mirrored its images, which decides the views that it may be shown.
+        views: how many views of each image every member is shown (`braintumor_tf.evaluation.VIEWS`).
 
     Attributes:
         classes: class names in the order of the probabilities.
@@ -37,17 +39,22 @@ class Ensemble:
         weights: non-negative, adding up to 1.
 
     Raises:
-        EvaluationError: there is no model, the classes or the crops differ, or the weights do not fit.
+        EvaluationError: there is no model, the classes or the crops differ, the weights do not fit, or there are not
+            that many views.
     """
 
     def __init__(
-        self, models: Sequence[Any], weights: Sequence[float] | None = None, mirrored: Sequence[bool] | None = None
+        self,
+        models: Sequence[Any],
+        weights: Sequence[float] | None = None,
+        mirrored: Sequence[bool] | None = None,
+        views: int = 1,
     ):
         from braintumor_tf.models.network import as_predictor  # imports Keras
 
-        self.members = tuple(as_predictor(model) for model in models)
-        self.weights = normalised_weights(weights, len(self.members))
-        self.mirrored = tuple(mirrored or [False] * len(self.members))
+        self.weights = normalised_weights(weights, len(models))
+        self.mirrored = tuple(mirrored or [False] * len(models))
+        self.members = tuple(in_views(as_predictor(model), views, own) for model, own in zip(models, self.mirrored))
         self.classes: tuple[str, ...] = tuple(self.members[0].classes)
         for member in self.members[1:]:
             refuse_other_classes(self.classes, member.classes)
@@ -55,6 +62,16 @@ class Ensemble:
         refuse_other_crops([crop_of(member) for member in self.members])
         self.image_size = tuple(max(member.image_size[axis] for member in self.members) for axis in (0, 1))
         self.channels = max(member.channels for member in self.members)
+
+    def in_views(self, views: int, mirrored: bool | None = None) -> Ensemble:
+        """Returns the same ensemble with each member shown so many views, whatever it is shown here.
+
+        Args:
+            views: how many.
+            mirrored: whether mirrored views are among them; None for where each member's training mirrored.
+        """
+        own = self.mirrored if mirrored is None else [mirrored] * len(self.members)
+        return Ensemble(self.members, self.weights, own, views)
 
     def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities, float64 of shape ``(images, classes)``, of images as the members accept them."""

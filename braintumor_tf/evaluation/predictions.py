@@ -14,7 +14,7 @@ import pandas as pd
 from braintumor_tf.evaluation.combining import combine
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.members import Ensemble, members_of, model_file
-from braintumor_tf.evaluation.views import choose_views, mirrors, predict_views
+from braintumor_tf.evaluation.views import in_views, mirrors, views_of
 from braintumor_tf.models import load_model
 from braintumor_tf.models.reading import read_for
 from braintumor_tf.progress import progress
@@ -30,7 +30,7 @@ def predict(
     batch_size: int = 64,
     workers: int | None = None,
     show_progress: bool = True,
-    views: int = 1,
+    views: int | None = None,
     mirrored: bool | None = None,
 ) -> pd.DataFrame:
     """Lets a model predict the images of a manifest.
@@ -47,7 +47,7 @@ def predict(
         workers: threads that read images; None for one a core.
         show_progress: whether to show a bar.
         views: how many of `braintumor_tf.evaluation.VIEWS` of each image to predict; their mean is the answer. 1 is the
-            image as it is.
+            image as it is; None too, but for an ensemble that was kept with views, which uses its own.
         mirrored: whether mirrored views are among them; None for where a run's training mirrored, and not for a model
             without a run.
 
@@ -69,22 +69,14 @@ def predict(
     if rows.empty:
         wanted = "in the manifest" if splits is None else f"in the splits {', '.join(splits)}"
         raise EvaluationError(f"no image is {wanted}; split the manifest first (leakage.split)")
-    predictor, mirrored = open_predictor(model, mirrored)
+    predictor = open_predictor(model, views, mirrored)
     if isinstance(predictor, Ensemble):
-        members = zip(predictor.members, predictor.mirrored)
-        tables = [
-            predict(
-                member, rows, None, batch_size, workers, show_progress, views, own if mirrored is None else mirrored
-            )
-            for member, own in members
-        ]
+        tables = [predict(member, rows, None, batch_size, workers, show_progress) for member in predictor.members]
         return combine(tables, predictor.weights)
-    poses = choose_views(views, bool(mirrored))
     chunks = _read_ahead(rows["path"].tolist(), predictor, batch_size * _BATCHES_AT_ONCE, workers)
     total = -(-len(rows) // (batch_size * _BATCHES_AT_ONCE))
     found = [
-        predict_views(predictor, images, poses, batch_size)
-        for images in progress(chunks, "Predicting", total, show_progress)
+        predictor.predict_images(images, batch_size) for images in progress(chunks, "Predicting", total, show_progress)
     ]
     return predictions_frame(rows, predictor.classes, np.concatenate(found))
 
@@ -110,23 +102,31 @@ def predictions_frame(rows: pd.DataFrame, classes: Sequence[str], probabilities:
     return pd.concat([frame, columns], axis=1)
 
 
-def open_predictor(model: Any, mirrored: bool | None = None) -> tuple[Any, bool | None]:
-    """Returns a model, or that of a run, ready to predict, and whether it may be shown mirrored views.
+def open_predictor(model: Any, views: int | None = None, mirrored: bool | None = None) -> Any:
+    """Returns a model, or that of a run, ready to predict.
 
     Args:
         model: a model, an `Ensemble`, a run, or a run's directory.
-        mirrored: None to take it from the run's training; it stays None for a model without a run and for an ensemble,
-            each member of which knows it for itself.
+        views: as for `predict`.
+        mirrored: as for `predict`.
+
+    Returns:
+        An object with `classes`, `image_size`, `channels` and `predict_images`.
+
+    Raises:
+        EvaluationError: there are not that many views.
+        RunError: there is no such run, or it has no model.
     """
     if isinstance(model, (str, Path)):
         model = Run.open(model)
     if isinstance(model, Run):
         run, model = model, load_run_model(model)
-        if mirrored is None and not isinstance(model, Ensemble):
-            mirrored = mirrors(run.config)
+        mirrored = mirrors(run.config) if mirrored is None and not isinstance(model, Ensemble) else mirrored
+    if isinstance(model, Ensemble):
+        return model if views is None else model.in_views(views, mirrored)
     from braintumor_tf.models.network import as_predictor  # imports Keras
 
-    return as_predictor(model), mirrored
+    return in_views(as_predictor(model), views, bool(mirrored))
 
 
 def load_run_model(run: Run) -> Any:
@@ -138,8 +138,8 @@ def load_run_model(run: Run) -> Any:
     members = members_of(run)
     if not members:
         return load_model(model_file(run))
-    models = [load_run_model(member) for member, _ in members]
-    return Ensemble(models, [weight for _, weight in members], [mirrors(member.config) for member, _ in members])
+    models, weights = [load_run_model(member) for member, _ in members], [weight for _, weight in members]
+    return Ensemble(models, weights, [mirrors(member.config) for member, _ in members], views_of(run.config))
 
 
 def _read_ahead(paths: list[str], predictor: Any, size: int, workers: int | None) -> Iterator[np.ndarray]:

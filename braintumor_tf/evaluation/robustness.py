@@ -77,7 +77,7 @@ def robustness(
         model = Run.open(model)
     tables, classes = [], ()
     for part, rows in _parts(model, manifest):
-        predictor = open_predictor(part)[0]
+        predictor = open_predictor(part)
         classes = tuple(predictor.classes)
         unknown = sorted(set(rows["label"]) - set(classes))
         if unknown:

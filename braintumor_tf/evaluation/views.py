@@ -10,6 +10,7 @@ import numpy as np
 from braintumor_tf.augment.parameters import single
 from braintumor_tf.augment.transforms import flip, warp
 from braintumor_tf.evaluation.errors import EvaluationError
+from braintumor_tf.models.reading import crop_of
 
 View = Mapping[str, Any]
 
@@ -53,6 +54,11 @@ def choose_views(count: int, mirrored: bool) -> tuple[View, ...]:
     return known[:count]
 
 
+def views_of(config: Mapping[str, Any]) -> int:
+    """Returns how many views of each image a run's own predictions are the mean of; 1 for all but kept ensembles."""
+    return config.get("views", 1)  # only ensembles name them, and older ones do not
+
+
 def mirrors(config: Mapping[str, Any]) -> bool:
     """Returns whether the training that a run's configuration describes mirrored its images."""
     training = config.get("training") or {}
@@ -85,19 +91,49 @@ def show(images: np.ndarray, view: View) -> np.ndarray:
     return np.stack([warp(image, matrix, FILL_MODE, 0.0, 1) for image in images.astype(np.float32)])
 
 
-def predict_views(predictor: Any, images: np.ndarray, views: Sequence[View], batch_size: int) -> np.ndarray:
-    """Returns the mean of a model's probabilities over views of each image.
+class InViews:
+    """A model behind its own interface: it is shown several views of each image, and its answer is their mean.
+
+    Args:
+        predictor: an object with `classes`, `image_size`, `channels` and `predict_images`, and `crop` if it has one.
+        views: entries of `VIEWS`.
+
+    Attributes:
+        predictor: the model itself.
+        views: as given.
+        classes: those of the model.
+        image_size: that of the model.
+        channels: those of the model.
+        crop: what the model's images are cut down to, or None.
+    """
+
+    def __init__(self, predictor: Any, views: Sequence[View]):
+        self.predictor, self.views = predictor, tuple(views)
+        self.classes, self.image_size, self.channels = predictor.classes, predictor.image_size, predictor.channels
+        self.crop = crop_of(predictor)
+
+    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        """Returns mean probabilities, float64 of shape ``(images, classes)``, of images as the model accepts them."""
+        answers = [self.predictor.predict_images(show(images, view), batch_size) for view in self.views]
+        return np.mean(answers, axis=0, dtype=np.float64)
+
+
+def in_views(predictor: Any, views: int | None, mirrored: bool) -> Any:
+    """Returns a model that is shown so many views of each image.
 
     Args:
         predictor: an object with `predict_images`.
-        images: pixels 0 to 255, shape ``(images, height, width, channels)``.
-        views: entries of `VIEWS`; with the first alone the answer is exactly the model's own.
-        batch_size: images that the model takes at once.
+        views: how many of `VIEWS`, in place of those that it is shown already; None to leave it as it is.
+        mirrored: as for `choose_views`.
 
     Returns:
-        Shape ``(images, classes)``.
+        The model itself for one view, which is the image; else `InViews`.
+
+    Raises:
+        EvaluationError: there are not that many.
     """
-    if len(views) == 1:
-        return predictor.predict_images(show(images, views[0]), batch_size)
-    answers = [np.asarray(predictor.predict_images(show(images, view), batch_size), np.float64) for view in views]
-    return np.mean(answers, axis=0)
+    if views is None:
+        return predictor
+    predictor = predictor.predictor if isinstance(predictor, InViews) else predictor
+    chosen = choose_views(views, mirrored)
+    return predictor if len(chosen) == 1 else InViews(predictor, chosen)

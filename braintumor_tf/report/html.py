@@ -160,7 +160,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
     tested = scored_images(predictions, metrics)
     twins = twin_mask(tested, manifest)
     tumour, trust = tumour_counts(metrics, tested), trust_section(explanations, run.figures)
-    members, calibration = members_section(metrics), calibration_section(run.calibration, run.figures)
+    members, calibration = members_section(metrics, config), calibration_section(run.calibration, run.figures)
     noise = robustness_section(run.robustness, run.figures, config)
     optional = (("tumour", tumour), ("calibration", calibration), ("trust", trust), ("members", members))
     absent = {link for link, found in (*optional, ("robustness", noise)) if not found}

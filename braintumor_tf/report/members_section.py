@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from braintumor_tf.evaluation.views import views_of
 from braintumor_tf.report.scores import as_score, number
 from braintumor_tf.report.sections import cell
 
@@ -19,20 +20,25 @@ MEMBERS = (
     "The probabilities are the weighted mean of those of these runs. Their own scores are on the same test images, "
     "which no weight was chosen on."
 )
+VIEWS = (
+    " Every member is shown {} views of each image (itself, mirrored, turned a little, larger or smaller); the scores "
+    "in this table are without."
+)
 
 
-def members_section(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+def members_section(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any] | None:
     """Puts together what the page shows of the folds or members of a run.
 
     Args:
         metrics: as in ``metrics.json``.
+        config: as in ``config.json``.
 
     Returns:
         ``title``, ``text``, ``curves`` (where the training curves are), ``size`` (the heading of the second column) and
         ``rows`` of text; None for a run of one model.
 
     Example:
-        >>> members_section(run_folds(manifest).metrics)["title"]
+        >>> members_section(run.metrics, run.config)["title"]
         'Folds'
     """
     folds, members = metrics.get("folds"), metrics.get("members")
@@ -42,9 +48,10 @@ def members_section(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
         rows.append({"title": "Mean ± standard deviation", "size": "", "total": True, **last})
         return _section("Folds", FOLDS, "Images", rows)
     if members:
-        return _section(
-            "Members of the ensemble", MEMBERS, "Weight", [_row(found, number(found["weight"], 2)) for found in members]
-        )
+        views = views_of(config)
+        text = MEMBERS + (VIEWS.format(views) if views > 1 else "")
+        rows = [_row(found, number(found["weight"], 2)) for found in members]
+        return _section("Members of the ensemble", text, "Weight", rows)
     return None
 
 

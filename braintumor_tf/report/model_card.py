@@ -66,7 +66,7 @@ def _context(run: Run) -> dict[str, Any]:
         "images": len(tested),
         "test_groups": metrics.get("groups"),
         "resamples": resamples_text(metrics),
-        "members": members_section(metrics),
+        "members": members_section(metrics, config),
         "data": card_data(manifest, config),
         "citation": citation(config),
         **card_details(run, config, metrics),

@@ -10,6 +10,7 @@ from braintumor_tf._version import __version__
 from braintumor_tf.augment.noise import NoiseAtSize, from_description
 from braintumor_tf.datasets.labels import MODALITIES
 from braintumor_tf.evaluation.members import has_folds
+from braintumor_tf.evaluation.views import views_of
 from braintumor_tf.models.table import MODELS, PIPELINE
 from braintumor_tf.report.scores import score
 from braintumor_tf.report.verdict import setting
@@ -63,7 +64,8 @@ def _what(run: Run, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> li
 
 def _training(run: Run, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     if config.get("members"):
-        return [("Weights of the members", str(config.get("weights", "not recorded")))]
+        weights = ("Weights of the members", str(config.get("weights", "not recorded")))
+        return [weights, ("Views of each image", str(views_of(config)))]
     spec, settings = MODELS.get(str(config.get("model"))), config.get("training") or {}
     rows = [("First weights", _first_weights(config))] if spec is None or spec.kind != PIPELINE else []
     if settings and rows:
@@ -133,7 +135,7 @@ def reproduction(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("members"):
         arguments = [f"{list(config['members'])!r}", "'again'"]
         arguments += [
-            f"{key}={config[key]!r}" for key in ("weights", "baselines", "seed", "resamples") if key in config
+            f"{key}={config[key]!r}" for key in ("weights", "baselines", "seed", "resamples", "views") if key in config
         ]
         call = f"import braintumor_tf; braintumor_tf.run_ensemble({', '.join(arguments)})"
         return {"commands": [f'python -c "{call}"'], "note": "The runs of its members must lie beside it."}

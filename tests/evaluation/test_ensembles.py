@@ -22,6 +22,7 @@ from braintumor_tf.evaluation import (
     load_run_model,
     predict,
     predict_files,
+    robustness,
     run_ensemble,
     run_experiment,
     validation_weights,
@@ -255,6 +256,70 @@ def test_members_with_other_validation_images_make_an_ensemble_that_cannot_absta
     assert set(found.predictions["split"]) == {"test"} and found.calibration is None
     with pytest.raises(EvaluationError, match="split in different ways"):
         predict_files(found, [found.predictions["path"][0]], show_progress=False, abstain=True)
+
+
+def test_an_ensemble_with_views_answers_with_them_wherever_it_is_asked(members, manifest, tmp_path):
+    kept = run_ensemble(members, tmp_path / "views", baselines=False, resamples=20, views=3, show_progress=False)
+    assert kept.config["views"] == 3 and kept.config["model"] == "ensemble of CNN, PCA (3 views)"
+    parts = [predict(run, manifest, show_progress=False, views=3) for run in members]
+    expected = combine(parts, weights_of(kept))
+    np.testing.assert_allclose(kept.predictions[CHANCES], expected[CHANCES], atol=1e-6)
+    assert weights_of(kept) == pytest.approx(
+        validation_weights([part.query("split == 'validation'") for part in parts]).tolist()
+    )
+    same = evaluate_runs(members, baselines=False, show_progress=False, views=3)
+    assert same.metrics["macro_f1"]["value"] == kept.metrics["macro_f1"]["value"]
+
+    again = predict(kept, manifest, show_progress=False)
+    np.testing.assert_allclose(again[CHANCES], expected[CHANCES], atol=1e-5)
+    plain = predict(kept, manifest, show_progress=False, views=1)
+    single = combine([run.predictions for run in members], weights_of(kept))
+    np.testing.assert_allclose(plain[CHANCES], single[CHANCES], atol=1e-5)
+    assert np.abs(plain[CHANCES].to_numpy() - again[CHANCES].to_numpy()).max() > 1e-3
+    two = combine([predict(run, manifest, show_progress=False, views=2) for run in members], weights_of(kept))
+    found = predict(load_run_model(kept), manifest, show_progress=False, views=2)
+    np.testing.assert_allclose(found[CHANCES], two[CHANCES], atol=1e-5)
+    clean = robustness(kept, noises=["gaussian"], severities=(1,), resamples=0, size=64, show_progress=False)
+    assert clean.predictions.query("noise == 'clean'")[CHANCES].notna().all(axis=None)
+
+    fitted = fit_temperature(expected.query("split == 'validation'"), CLASSES).value
+    assert kept.calibration["temperature"]["value"] == pytest.approx(fitted, rel=1e-4)
+    paths = kept.predictions["path"][:4]
+    answers, _ = predict_files(kept, paths, show_progress=False, abstain=True)
+    np.testing.assert_allclose(answers[CHANCES], expected[CHANCES][:4], atol=1e-5)
+    predict_files(kept, paths[:1], show_progress=False, abstain=True, views=3)
+    with pytest.raises(EvaluationError, match="views=2: this run is calibrated on views=3"):
+        predict_files(kept, paths, show_progress=False, abstain=True, views=2)
+    page = write_report(kept).read_text(encoding="utf-8")
+    assert "shown 3 views of each image" in page
+    card = write_model_card(kept).read_text(encoding="utf-8")
+    assert "Views of each image" in card and "views=3" in card
+
+
+def test_one_run_is_kept_with_its_views(members, manifest, tmp_path):
+    kept = run_ensemble(members[1:], tmp_path / "one", baselines=False, resamples=0, views=2, show_progress=False)
+    assert kept.config["model"] == "PCA (2 views)" and weights_of(kept) == [1]
+    expected = predict(members[1], manifest, show_progress=False, views=2)
+    np.testing.assert_allclose(kept.predictions[CHANCES], expected[CHANCES], atol=1e-6)
+
+
+def test_an_ensemble_from_before_views_were_kept_is_read(ensemble, tmp_path):
+    old = Run(shutil.copytree(ensemble.path, ensemble.path.parent / "old"))
+    settings = old.config
+    del settings["views"]
+    (old.path / "config.json").write_text(json.dumps(settings))
+    found = predict(old, old.manifest, show_progress=False)
+    np.testing.assert_allclose(found[CHANCES], ensemble.predictions[CHANCES], atol=1e-5)
+    assert "Views of each image" in write_model_card(old).read_text(encoding="utf-8")
+
+
+def test_nothing_is_predicted_for_an_ensemble_that_cannot_be_kept(members, ensemble, tmp_path, monkeypatch):
+    monkeypatch.setattr("braintumor_tf.evaluation.ensembles.predict", None)
+    with pytest.raises(RunError, match="finished run already"):
+        run_ensemble(members, ensemble.path, views=3)
+    with pytest.raises(EvaluationError, match="weights='best'"):
+        run_ensemble(members, tmp_path / "out", weights="best", views=3)
+    assert not (tmp_path / "out").exists()
 
 
 def weights_of(ensemble: Run) -> list[float]:

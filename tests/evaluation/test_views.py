@@ -8,7 +8,7 @@ import pytest
 
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.evaluation import VIEWS, EvaluationError, load_run_model, predict, predict_files, run_experiment
-from braintumor_tf.evaluation.views import choose_views, mirrors, predict_views, show
+from braintumor_tf.evaluation.views import InViews, choose_views, in_views, mirrors, show
 from tests.training.toy import toy_manifest
 
 CLASSES = ("glioma", "no_tumor")
@@ -86,11 +86,20 @@ def test_views_move_about_the_centre(shape):
 
 def test_the_mean_over_an_image_and_its_mirror_knows_no_side(images):
     model, both = MeanPixels(), choose_views(2, mirrored=True)
-    mean = predict_views(model, images, both, 2)
+    mean = InViews(model, both).predict_images(images, 2)
     np.testing.assert_allclose(mean, 0.5, atol=1e-6)
-    alone = predict_views(model, images, choose_views(1, mirrored=True), 2)
-    np.testing.assert_array_equal(alone, model.predict_images(images))
-    assert np.abs(alone - 0.5).max() > 1e-3
+    assert mean.dtype == np.float64 and np.abs(model.predict_images(images) - 0.5).max() > 1e-3
+
+
+def test_views_are_replaced_not_piled_up():
+    model = MeanPixels()
+    assert in_views(model, None, True) is model and in_views(model, 1, True) is model
+    three = in_views(model, 3, True)
+    assert (
+        three.predictor is model and len(three.views) == 3 and (three.classes, three.image_size) == (CLASSES, (32, 32))
+    )
+    assert in_views(three, None, True) is three and in_views(three, 1, True) is model
+    assert in_views(three, 2, True).predictor is model
 
 
 def test_one_view_is_the_prediction_of_always_and_more_are_another(runs):
