@@ -348,6 +348,7 @@ def _say_kept(run: Any, as_json: bool) -> None:
     if as_json:
         _print_json({"run": run.path, **run.metrics})
         return
+    _say_overlap(run.manifest, run.config.get("external"))
     _say_scores(run.metrics, run.predictions, run.manifest, run.config)
     click.echo(f"report: {report.resolve()}")
 

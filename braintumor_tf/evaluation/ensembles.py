@@ -28,6 +28,9 @@ from braintumor_tf.runs import Run, data_fingerprint
 VALIDATION, EQUAL = "validation", "equal"
 """How an ensemble can be weighted beside a list of numbers."""
 
+SHARED = ("dataset", "protocol", "external", "split_seed", "unreadable")
+"""Settings that are an ensemble's own where all its members have the same: what the data were, how they were split."""
+
 
 def run_ensemble(
     runs: Sequence[Run | str | Path],
@@ -80,9 +83,7 @@ def run_ensemble(
     shares = weigh(tables, weights)
     config = {
         **{
-            key: first[key]
-            for key in ("dataset", "protocol")
-            if key in first and all(run.config.get(key) == first[key] for run in runs)
+            key: first[key] for key in SHARED if key in first and all(run.config.get(key) == first[key] for run in runs)
         },
         "model": _model_name(runs, views),
         "classes": first["classes"],

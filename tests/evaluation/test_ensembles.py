@@ -296,6 +296,19 @@ def test_an_ensemble_with_views_answers_with_them_wherever_it_is_asked(members, 
     assert "Views of each image" in card and "views=3" in card
 
 
+def test_what_was_left_out_of_the_data_is_known_to_the_ensemble(members, manifest, tmp_path):
+    known = {"external": "elsewhere", "unreadable": [{"path": "broken.png", "reason": "cut off"}], "split_seed": 3}
+    pair = [copy_run(run, tmp_path / run.name, manifest) for run in members]
+    for run in pair:
+        (run.path / "config.json").write_text(json.dumps({**run.config, **known}))
+    found = run_ensemble(pair, tmp_path / "out", baselines=False, resamples=0)
+    assert {key: found.config[key] for key in known} == known
+    assert "broken.png" in write_report(found).read_text(encoding="utf-8")
+    (pair[1].path / "config.json").write_text(json.dumps({**pair[1].config, "split_seed": 4}))
+    other = run_ensemble(pair, tmp_path / "other", baselines=False, resamples=0)
+    assert "split_seed" not in other.config
+
+
 def test_one_run_is_kept_with_its_views(members, manifest, tmp_path):
     kept = run_ensemble(members[1:], tmp_path / "one", baselines=False, resamples=0, views=2, show_progress=False)
     assert kept.config["model"] == "PCA (2 views)" and weights_of(kept) == [1]
