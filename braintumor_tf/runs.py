@@ -142,7 +142,9 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Every setting, the environment and the fingerprint of the data."""
-        return json.loads(self.file("config.json").read_text(encoding="utf-8"))
+        found = json.loads(self.file("config.json").read_text(encoding="utf-8"))
+        found.setdefault("crop", None)  # runs were made before there was a crop
+        return found
 
     @property
     def manifest(self) -> pd.DataFrame:

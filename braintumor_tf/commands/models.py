@@ -166,7 +166,6 @@ def evaluate(
     opened = [Run.open(run) for run in runs]
     from braintumor_tf.datasets import load
     from braintumor_tf.evaluation import evaluate_runs, run_ensemble
-    from braintumor_tf.evaluation.views import views_of
 
     if out:
         _say_kept(run_ensemble(opened, out, baselines=baselines, views=views or 1), as_json)
@@ -175,8 +174,7 @@ def evaluate(
     found = evaluate_runs(opened, external, baselines=baselines, views=views)
     if as_json:
         which = {"run": runs[0]} if len(runs) == 1 else {"runs": runs, "weights": found.weights}
-        used = views or (views_of(opened[0].config) if len(runs) == 1 else 1)
-        _print_json({**which, "dataset": dataset, "views": used, **found.metrics})
+        _print_json({**which, "dataset": dataset, "views": found.views, **found.metrics})
         return
     if len(runs) > 1:
         shares = ", ".join(f"{run.name} {weight:.2f}" for run, weight in zip(opened, found.weights))

@@ -15,7 +15,13 @@ from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation.abstention import answering
 from braintumor_tf.evaluation.combining import combine
 from braintumor_tf.evaluation.cross_validation import baselines_of_folds, predict_folds
-from braintumor_tf.evaluation.ensembles import VALIDATION, common_manifest, open_members, weigh
+from braintumor_tf.evaluation.ensembles import (
+    VALIDATION,
+    common_manifest,
+    member_predictions,
+    open_members,
+    weigh,
+)
 from braintumor_tf.evaluation.errors import EvaluationError
 from braintumor_tf.evaluation.members import Ensemble, has_folds
 from braintumor_tf.evaluation.predictions import open_predictor, predict
@@ -37,12 +43,14 @@ class Evaluation:
         predictions: the predictions that were scored.
         manifest: the run's images, or its training and validation images and those of the other data set.
         weights: of the runs in the order given.
+        views: how many views of each image the predictions are the mean of.
     """
 
     metrics: dict[str, Any]
     predictions: pd.DataFrame
     manifest: pd.DataFrame
     weights: tuple[float, ...] = (1.0,)
+    views: int = 1
 
 
 def evaluate_run(
@@ -88,7 +96,7 @@ def evaluate_run(
         predictions = predict(run, manifest, ("test",), show_progress=show_progress, views=views)
         beside = dumb_baselines(manifest, config["classes"], config["seed"]) if baselines else None
     metrics = evaluate(predictions, manifest, config["classes"], beside, config["seed"], config["resamples"])
-    return Evaluation(metrics, predictions, manifest)
+    return Evaluation(metrics, predictions, manifest, views=views_of(config) if views is None else views)
 
 
 def evaluate_runs(
@@ -121,14 +129,9 @@ def evaluate_runs(
         return evaluate_run(runs[0], external, baselines, show_progress, views)
     runs = open_members(runs, weights)
     config, manifest = runs[0].config, common_manifest(runs)
-    anew = views not in (None, 1) and weights == VALIDATION
-    kept = [
-        predict(run, run.manifest, ("validation",), show_progress=show_progress, views=views)
-        if anew
-        else run.predictions
-        for run in runs
-    ]
-    shares = weigh(kept, weights)
+    views = 1 if views is None else views
+    weighed = member_predictions(runs, views if weights == VALIDATION else 1, show_progress, ("validation",))
+    shares = weigh(weighed, weights)
     if external is not None:
         manifest = _beside(manifest, _same_classes(external, config["classes"]), show_progress)
     tables = [
@@ -140,7 +143,7 @@ def evaluate_runs(
     predictions = combine(tables, shares)
     beside = dumb_baselines(manifest, config["classes"], config["seed"]) if baselines else None
     metrics = evaluate(predictions, manifest, config["classes"], beside, config["seed"], config["resamples"])
-    return Evaluation(metrics, predictions, manifest, tuple(float(share) for share in shares))
+    return Evaluation(metrics, predictions, manifest, tuple(float(share) for share in shares), views)
 
 
 def predict_files(

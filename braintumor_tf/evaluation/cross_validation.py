@@ -163,7 +163,7 @@ def resume_folds(run: Run, show_progress: bool = True, devices: Any = None) -> R
     Raises:
         RunError: it was started with objects that its configuration cannot hold.
     """
-    config = {"crop": None, **run.config}  # runs were started before there was a crop
+    config = run.config
     if any(str(value).startswith("<") for value in config["training"]["augmentation"].values()):
         raise RunError(
             f"{run.path}: was started with a function, which no file keeps; call run_folds again with the same "

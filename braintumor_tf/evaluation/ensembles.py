@@ -76,18 +76,13 @@ def run_ensemble(
     Run(out).refuse_if_finished()
     runs = open_members(runs, weights)
     first, manifest = runs[0].config, common_manifest(runs)
-    tables = [
-        run.predictions if views == 1 else predict(run, run.manifest, show_progress=show_progress, views=views)
-        for run in runs
-    ]
+    tables = member_predictions(runs, views, show_progress)
     shares = weigh(tables, weights)
     config = {
-        **{
-            key: first[key] for key in SHARED if key in first and all(run.config.get(key) == first[key] for run in runs)
-        },
+        **_shared_settings(runs),
         "model": _model_name(runs, views),
         "classes": first["classes"],
-        "crop": first.get("crop"),
+        "crop": first["crop"],
         "members": [run.name for run in runs],
         "weights": weights if isinstance(weights, str) else list(weights),
         "views": views,
@@ -105,6 +100,11 @@ def run_ensemble(
     calibrate_where_possible(out)
     out.write_metrics({**metrics, "members": member_scores(runs, shares)})
     return out
+
+
+def _shared_settings(runs: Sequence[Run]) -> dict[str, Any]:
+    first, *others = [run.config for run in runs]
+    return {key: first[key] for key in SHARED if key in first and all(other.get(key) == first[key] for other in others)}
 
 
 def _model_name(runs: Sequence[Run], views: int) -> str:
@@ -127,9 +127,19 @@ def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float
         if members_of(run):
             raise RunError(f"{run.path}: is an ensemble itself (of folds or of runs); give single runs")
         refuse_other_classes(opened[0].config["classes"], run.config["classes"])
-    refuse_other_crops([run.config.get("crop") for run in opened])
+    refuse_other_crops([run.config["crop"] for run in opened])
     refuse_leaks(opened)
     return opened
+
+
+def member_predictions(
+    runs: Sequence[Run], views: int, show_progress: bool, splits: Sequence[str] = ("validation", "test")
+) -> list[pd.DataFrame]:
+    """Returns what each member says of its own images: what it has kept, or anew where it is shown several views."""
+    return [
+        run.predictions if views == 1 else predict(run, run.manifest, splits, show_progress=show_progress, views=views)
+        for run in runs
+    ]
 
 
 def weigh(predictions: Sequence[pd.DataFrame], weights: str | Sequence[float]) -> np.ndarray:

@@ -176,7 +176,7 @@ def resume_experiment(
     run = run if isinstance(run, Run) else Run.open(run)
     if run.finished:
         return run
-    config = {"crop": None, **run.config}  # runs were started before there was a crop
+    config = run.config
     if has_folds(config):
         from braintumor_tf.evaluation.cross_validation import resume_folds  # which is made of experiments
 

@@ -95,9 +95,8 @@ def test_views_are_replaced_not_piled_up():
     model = MeanPixels()
     assert in_views(model, None, True) is model and in_views(model, 1, True) is model
     three = in_views(model, 3, True)
-    assert (
-        three.predictor is model and len(three.views) == 3 and (three.classes, three.image_size) == (CLASSES, (32, 32))
-    )
+    assert three.predictor is model and len(three.views) == 3
+    assert (three.classes, three.image_size) == (CLASSES, (32, 32))
     assert in_views(three, None, True) is three and in_views(three, 1, True) is model
     assert in_views(three, 2, True).predictor is model
 
