@@ -35,7 +35,7 @@ WAYS = {
 
 def ours(model: Any, images: np.ndarray, layer: str, size: int) -> Callable[[], np.ndarray]:
     """`explain` with `size` images a call."""
-    from braintumor_tf import explain
+    from braintumor_tf import explanation as explain
 
     def run() -> np.ndarray:
         parts = [images[start : start + size] for start in range(0, len(images), size)]
@@ -106,8 +106,8 @@ def prepare(name: str, side: int, count: int) -> tuple[Any, Any, np.ndarray, str
     """Returns a model, one with the same weights that answers before softmax, images, and the layer to look at."""
     import keras
 
-    from braintumor_tf.explain.randomisation import copy_network
-    from braintumor_tf.explain.subject import Subject
+    from braintumor_tf.explanation.checks.randomisation import copy_network
+    from braintumor_tf.explanation.subject import Subject
     from braintumor_tf.models import build
 
     model = build(name, image_size=side, seed=0)

@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from braintumor_tf.files import write_json
-from braintumor_tf.leakage import hamming_pairs
+from braintumor_tf.matching import hamming_pairs
 from braintumor_tf.runs import environment
 
 RESULTS = Path(__file__).parent / "results" / "fingerprints.json"

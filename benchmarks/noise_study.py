@@ -54,8 +54,8 @@ from noise_study_tables import (  # noqa: E402
 from braintumor_tf.augment.noise import parse_severities  # noqa: E402
 from braintumor_tf.errors import BrainTumorError  # noqa: E402
 from braintumor_tf.files import to_json, write_csv, write_json  # noqa: E402
-from braintumor_tf.report.robustness_plots import robustness_curves  # noqa: E402
-from braintumor_tf.report.style import save_figure  # noqa: E402
+from braintumor_tf.report.plots.robustness import robustness_curves  # noqa: E402
+from braintumor_tf.report.plots.style import save_figure  # noqa: E402
 from braintumor_tf.runs import Run  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

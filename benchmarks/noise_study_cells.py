@@ -19,7 +19,7 @@ from braintumor_tf.augment.noise import Noise, training_noise
 from braintumor_tf.datasets import load
 from braintumor_tf.errors import BrainTumorError
 from braintumor_tf.evaluation import Robustness
-from braintumor_tf.evaluation.corrupting import NOISES
+from braintumor_tf.evaluation.robustness.corruptions import NOISES
 from braintumor_tf.leakage import drop_copies, group, split
 from braintumor_tf.runs import Run
 from braintumor_tf.training.presets import parse_trains
@@ -157,7 +157,7 @@ def train_cell(cell: Cell, manifest: pd.DataFrame, setting: Setting) -> Run:
 
 def score_cell(run: Run, setting: Setting) -> Robustness:
     """Scores a run clean and under every noise at every severity, and keeps what was found in the run."""
-    from braintumor_tf.evaluation import robustness
+    from braintumor_tf.evaluation.robustness import robustness
 
     manifest = run.manifest
     rows = manifest[manifest["split"] == setting.scored]

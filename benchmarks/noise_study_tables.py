@@ -10,10 +10,10 @@ import pandas as pd
 from noise_study_cells import CLEAN, KEPT, REMOVED, SEEN, UNSEEN, Cell, Manifests, Setting
 
 from braintumor_tf.evaluation import Robustness, read_robustness
-from braintumor_tf.evaluation.intervals import score
-from braintumor_tf.evaluation.robustness_scores import draw_scores
+from braintumor_tf.evaluation.robustness.draws import draw_scores
+from braintumor_tf.evaluation.scores.group_bootstrap import score
 from braintumor_tf.leakage import twins
-from braintumor_tf.report.robustness_plots import noise_name
+from braintumor_tf.report.plots.robustness import noise_name
 
 SEVERITY = 3
 """Where the goals are set."""

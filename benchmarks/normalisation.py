@@ -19,9 +19,9 @@ import numpy as np
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.files import write_json
 from braintumor_tf.models import build
-from braintumor_tf.models.normalisation import FusedBatchNormalization
+from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
 from braintumor_tf.runs import environment
-from braintumor_tf.training.memory import keep_freed_memory
+from braintumor_tf.training.devices.glibc_memory import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results" / "normalisation.json"
 NETWORKS = (("MobileNetV2-0.35", 160), ("CNN", 128), ("EfficientNetB0", 96))

@@ -35,7 +35,7 @@ KEYS = ("ratio", "processor_ratio", "clean_wall", "wall")
 def measure(name: str, size: int, manifest: pd.DataFrame, repeats: int) -> dict[str, Any]:
     """Returns the seconds of each way and their ratio, of every repeat."""
     from braintumor_tf import models
-    from braintumor_tf.evaluation import robustness
+    from braintumor_tf.evaluation.robustness import robustness
     from braintumor_tf.models.network import as_predictor
 
     model = models.build(name, image_size=size, seed=0)

@@ -13,12 +13,14 @@ from braintumor_tf._version import __version__
 
 _STAGES = (
     "datasets",
+    "matching",
     "leakage",
     "augment",
     "models",
     "training",
     "evaluation",
-    "explain",
+    "experiments",
+    "explanation",
     "report",
     "notebooks",
     "runs",
@@ -26,12 +28,14 @@ _STAGES = (
 
 _NAMES = {
     "datasets": ("fetch", "load", "read_image", "read_manifest", "scan", "to_binary", "verify", "write_synthetic"),
-    "leakage": ("audit", "baselines", "group", "leak_curve", "split"),
+    "leakage": ("audit", "group", "leak_curve", "predict_baselines", "split"),
     "augment": ("ImageDataGenerator",),
     "models": ("build",),
-    "training": ("fit", "search"),
-    "evaluation": ("compare", "evaluate", "predict", "robustness", "run_ensemble", "run_experiment", "run_folds"),
-    "explain": ("attention_maps", "convolution_layers", "layer_activations"),
+    "training": ("fit", "run_search"),
+    "evaluation": ("compare", "predict_manifest", "score_predictions"),
+    "evaluation.robustness": ("robustness",),
+    "experiments": ("evaluate_run", "predict_files", "run_ensemble", "run_experiment", "run_folds"),
+    "explanation": ("attention_maps", "convolution_layers", "explain", "layer_activations"),
     "report": ("write_model_card", "write_report"),
     "runs": ("Run",),
 }

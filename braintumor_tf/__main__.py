@@ -1,5 +1,5 @@
 """``python -m braintumor_tf``: the same as the command ``braintumor-tf``."""
 
-from braintumor_tf.cli import main
+from braintumor_tf.cli.main import main
 
 main()

@@ -40,3 +40,39 @@ class RunError(BrainTumorError):
 
 class NotebookError(BrainTumorError):
     """A notebook is unknown, was given wrong parameters, or failed while running."""
+
+
+class CropError(BrainTumorError):
+    """A picture cannot be cut as asked: no such crop is known."""
+
+
+class NoiseError(BrainTumorError, ValueError):
+    """A noise model was given a strength, a severity or an image that it cannot work with."""
+
+
+class ModelError(BrainTumorError):
+    """A model is unknown, was asked for with settings it does not have, or its file cannot be used."""
+
+
+class WeightsUnavailable(BrainTumorError, FileNotFoundError):
+    """Pretrained weights are not where they should be, or are not the published file; the text says what to do."""
+
+
+class ImageInputError(BrainTumorError, ValueError):
+    """Images handed to a model do not fit its input contract: pixels 0 to 255, grey or RGB, one array of four axes."""
+
+
+class TrainingError(BrainTumorError):
+    """Training cannot start or go on as asked: no training images, unknown settings, a loss that is not finite."""
+
+
+class SearchError(TrainingError):
+    """A search cannot start, be joined or go on as asked."""
+
+
+class EvaluationError(BrainTumorError):
+    """Predictions cannot be made or scored as asked: no images, other classes, probabilities that are none."""
+
+
+class ExplanationError(BrainTumorError):
+    """An explanation was asked for that the model, the images or the method cannot give; the text lists what can."""

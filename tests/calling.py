@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from click.testing import CliRunner, Result
 
-from braintumor_tf.cli import main
+from braintumor_tf.cli.main import main
 
 
 def call(*words: object) -> Result:

@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 import braintumor_tf
-from braintumor_tf.cli import main
+from braintumor_tf.cli.main import main
 from tests.leakage.conftest import picture, save
 
 HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "sklearn", "cv2", "papermill")
 
 
-@pytest.mark.parametrize("statement", ["import braintumor_tf", "import braintumor_tf.cli"])
+@pytest.mark.parametrize("statement", ["import braintumor_tf", "import braintumor_tf.cli.main"])
 def test_importing_imports_nothing_heavy(statement):
     code = f"{statement}; import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

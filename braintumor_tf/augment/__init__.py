@@ -32,9 +32,9 @@ from braintumor_tf.augment.noise import (
 
 _LAZY = {
     "ImageDataGenerator": "generator",
-    "DirectoryIterator": "flows",
-    "DataFrameIterator": "flows",
-    "NumpyArrayIterator": "flows",
+    "DirectoryIterator": "keras_iterators",
+    "DataFrameIterator": "keras_iterators",
+    "NumpyArrayIterator": "keras_iterators",
 }
 
 __all__ = [

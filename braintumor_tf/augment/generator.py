@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from keras.src.legacy.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
 
-from braintumor_tf.augment.flows import DataFrameIterator, DirectoryIterator, NumpyArrayIterator
+from braintumor_tf.augment.keras_iterators import DataFrameIterator, DirectoryIterator, NumpyArrayIterator
 from braintumor_tf.augment.noise import Noise, NoiseError
-from braintumor_tf.augment.parameters import is_set, single
-from braintumor_tf.augment.rendering import add_noise, transform
-from braintumor_tf.augment.streams import quick_stream
-from braintumor_tf.datasets.reading import CropError, check_crop
+from braintumor_tf.augment.random_streams import quick_stream
+from braintumor_tf.augment.render import add_noise, transform
+from braintumor_tf.augment.transform_draws import is_set, single
+from braintumor_tf.datasets.reading import check_crop
+from braintumor_tf.errors import CropError
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 ON_ERROR = ("raise", "skip")

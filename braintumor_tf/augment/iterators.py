@@ -12,10 +12,10 @@ import numpy as np
 from keras.src.legacy.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
 from keras.src.utils.image_utils import array_to_img
 
-from braintumor_tf.augment.batches import BatchMemory, available_cores, for_each
-from braintumor_tf.augment.parameters import BLOCK, IDENTITY, Block, draw_block, order_of, single
-from braintumor_tf.augment.rendering import add_noise, expand, load, standardizes_by_pixel, transform, write_plain
-from braintumor_tf.augment.streams import quick_stream
+from braintumor_tf.augment.batch_memory import BatchMemory, available_cores, for_each
+from braintumor_tf.augment.random_streams import quick_stream
+from braintumor_tf.augment.render import add_noise, expand, load, standardizes_by_pixel, transform, write_plain
+from braintumor_tf.augment.transform_draws import BLOCK, IDENTITY, Block, draw_block, order_of, single
 
 if TYPE_CHECKING:
     import tensorflow as tf

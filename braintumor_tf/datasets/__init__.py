@@ -1,13 +1,14 @@
 """Where images come from: declared sources, download, synthetic slices, reading one image, the manifest."""
 
-from braintumor_tf.datasets.fetch import fetch
-from braintumor_tf.datasets.heads import head_box, head_mask
+from braintumor_tf.datasets.head_crop import head_box, head_mask
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES, NO_TUMOR, TUMOR, to_binary
-from braintumor_tf.datasets.loading import load
 from braintumor_tf.datasets.manifest import COLUMNS, Scan, read_manifest, scan, thumbnails, write_manifest
 from braintumor_tf.datasets.modality import modality_manifest
-from braintumor_tf.datasets.reading import CropError, read_image
-from braintumor_tf.datasets.sources import SOURCES, Source, get_source
+from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.datasets.resolve import load
+from braintumor_tf.datasets.sources.download import fetch
+from braintumor_tf.datasets.sources.table import SOURCES, Source, get_source
+from braintumor_tf.datasets.sources.verification import Verification, verify
 from braintumor_tf.datasets.synthetic import (
     read_ground_truth,
     render_patch,
@@ -15,7 +16,7 @@ from braintumor_tf.datasets.synthetic import (
     write_synthetic,
     write_synthetic_tissue,
 )
-from braintumor_tf.datasets.verify import Verification, verify
+from braintumor_tf.errors import CropError
 
 __all__ = [
     "BINARY_CLASSES",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.labels import CLASSES, HISTOPATHOLOGY, MRI, NO_TUMOR
 from braintumor_tf.datasets.manifest import PATIENT
-from braintumor_tf.datasets.synthetic.tissue import TISSUES
+from braintumor_tf.datasets.synthetic.tissue.patches import TISSUES
 from braintumor_tf.errors import DatasetError
 
 

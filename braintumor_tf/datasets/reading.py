@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from braintumor_tf.datasets.heads import head_box
-from braintumor_tf.errors import BrainTumorError, ImageReadError
+from braintumor_tf.datasets.head_crop import head_box
+from braintumor_tf.errors import CropError, ImageReadError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 """File name endings (lower case) that are taken for images; the content decides in the end."""
@@ -50,10 +50,6 @@ _FOREIGN_SIGNATURES = (
 
 _quiet_lock = threading.Lock()
 _quiet_readers: list[contextlib.AbstractContextManager] = []
-
-
-class CropError(BrainTumorError):
-    """A picture cannot be cut as asked: no such crop is known."""
 
 
 def check_crop(crop: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage.audit import FINGERPRINTS, SAME_PICTURE
+from braintumor_tf.leakage.audit_report import FINGERPRINTS, SAME_PICTURE
 from braintumor_tf.leakage.groups import group
 
 SAME = tuple(name for name in FINGERPRINTS if name != "near")

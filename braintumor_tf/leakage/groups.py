@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from braintumor_tf.datasets.manifest import PATIENT, thumbnails
-from braintumor_tf.leakage.neighbours import hamming_pairs, to_bits
+from braintumor_tf.matching.hamming_search import hamming_pairs, to_bits
 
 DISTANCE = 8
 """Bits in which two 64-bit perceptual hashes may differ to make a candidate pair."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from braintumor_tf.models.errors import ImageInputError, ModelError, WeightsUnavailable
-from braintumor_tf.models.spec import MODELS, ModelSpec, build, get_spec, load_model, resolve_classes
-from braintumor_tf.models.weights import describe_weights, download_weights, weights_directory
+from braintumor_tf.errors import ImageInputError, ModelError, WeightsUnavailable
+from braintumor_tf.models.pretrained import describe_weights, download_weights, weights_directory
+from braintumor_tf.models.registry import MODELS, ModelSpec, build, get_spec, load_model, resolve_classes
 
 __all__ = [
     "MODELS",

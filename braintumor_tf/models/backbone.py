@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from braintumor_tf.models.errors import ModelError
-from braintumor_tf.models.inputs import FitSize, SelectChannels
+from braintumor_tf.errors import ModelError
+from braintumor_tf.models.input_layers import FitSize, SelectChannels
 from braintumor_tf.models.network import Seeds
 
 BATCH_NORMALISATION_MOMENTUM = 0.97

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
-from braintumor_tf.models.inputs import image_door
+from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
+from braintumor_tf.models.input_layers import image_door
 from braintumor_tf.models.network import Seeds, classification_head
-from braintumor_tf.models.normalisation import FusedBatchNormalization
 
 BATCH_NORM_MOMENTUM = 0.9
 """Momentum of the running mean and variance.

@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from braintumor_tf.models.errors import ModelError
-from braintumor_tf.models.inputs import FitSize, SelectChannels, check_images
-from braintumor_tf.models.normalisation import FusedBatchNormalization
-from braintumor_tf.models.tokens import AddPositions, ClassToken
+from braintumor_tf.errors import ModelError
+from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
+from braintumor_tf.models.input_layers import FitSize, SelectChannels, check_images
+from braintumor_tf.models.vit_layers import AddPositions, ClassToken
 
 
 @keras.saving.register_keras_serializable(package="braintumor_tf")

@@ -13,10 +13,10 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from braintumor_tf.datasets.reading import to_array
+from braintumor_tf.errors import ModelError
 from braintumor_tf.files import atomic_path
-from braintumor_tf.leakage.baselines import pca_logistic_regression
-from braintumor_tf.models.errors import ModelError
-from braintumor_tf.models.inputs import check_images
+from braintumor_tf.leakage.baseline_models import pca_logistic_regression
+from braintumor_tf.models.input_layers import check_images
 
 COMPONENTS = 200
 """Principal components that are kept, or fewer where there are fewer training images or pixels."""

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from braintumor_tf.models.weights import IMAGENET, RANDOM, WeightsFile
+from braintumor_tf.models.pretrained import IMAGENET, RANDOM, WeightsFile
 
 NETWORK = "network"
 """Kind of a Keras model: trained in epochs, kept as ``model.keras``."""

@@ -8,12 +8,12 @@ from typing import Any
 
 import keras
 
+from braintumor_tf.errors import ModelError
 from braintumor_tf.models.backbone import seed_layers, set_batch_normalisation_momentum
-from braintumor_tf.models.errors import ModelError
-from braintumor_tf.models.inputs import image_door
+from braintumor_tf.models.fused_batch_norm import with_fused_normalisation
+from braintumor_tf.models.input_layers import image_door
 from braintumor_tf.models.network import Seeds, classification_head
-from braintumor_tf.models.normalisation import with_fused_normalisation
-from braintumor_tf.models.weights import RANDOM
+from braintumor_tf.models.pretrained import RANDOM
 
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 """Standard deviations of ImageNet's red, green and blue, pixels scaled to 0..1."""

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from braintumor_tf.models.errors import ModelError
-from braintumor_tf.models.inputs import FitSize, image_door
+from braintumor_tf.errors import ModelError
+from braintumor_tf.models.input_layers import FitSize, image_door
 from braintumor_tf.models.network import Seeds, classification_layers
-from braintumor_tf.models.tokens import DEVIATION, AddPositions, ClassToken
-from braintumor_tf.models.weights import RANDOM
+from braintumor_tf.models.pretrained import RANDOM
+from braintumor_tf.models.vit_layers import DEVIATION, AddPositions, ClassToken
 
 EPSILON = 1e-6
 """Of every layer normalisation, as in the published checkpoints."""
@@ -62,7 +62,7 @@ def build_vit(
     x = ClassToken(name="class_token")(x)
     model = keras.Model(images, classification_layers(x, classes, dropout, head, seeds), name=name.replace("/", "-"))
     if weights != RANDOM:
-        from braintumor_tf.models.checkpoints import load_vit_checkpoint  # knows this module's layers
+        from braintumor_tf.models.vit_checkpoints import load_vit_checkpoint  # knows this module's layers
 
         load_vit_checkpoint(model, weights)
     return model

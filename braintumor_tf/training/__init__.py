@@ -8,21 +8,22 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from braintumor_tf.training.presets import METRICS, PRECISIONS, PRESETS, Preset, Stage, TrainingError, resolve_preset
-from braintumor_tf.training.search_space import PARAMETERS, SPACES, Choice, Range, SearchError, resolve_space
+from braintumor_tf.errors import SearchError, TrainingError
+from braintumor_tf.training.presets import METRICS, PRECISIONS, PRESETS, Preset, Stage, resolve_preset
+from braintumor_tf.training.search.space import PARAMETERS, SPACES, Choice, Range, resolve_space
 from braintumor_tf.training.trainers import TRAINERS, trainer_of
 
 _LAZY = {
     "fit": "fitting",
     "Training": "fitting",
-    "fit_pipeline": "pipeline",
-    "keep_freed_memory": "memory",
-    "search": "searching",
-    "Search": "search_results",
-    "on_devices": "distribution",
-    "join_processes": "distribution",
-    "in_precision": "precision",
-    "resolve_precision": "precision",
+    "fit_pipeline": "pca_fitting",
+    "keep_freed_memory": "devices.glibc_memory",
+    "run_search": "search.run",
+    "Search": "search.results",
+    "on_devices": "devices.devices",
+    "join_processes": "devices.devices",
+    "in_precision": "devices.precision",
+    "resolve_precision": "devices.precision",
 }
 
 __all__ = [
@@ -49,7 +50,7 @@ __all__ = [
     "resolve_precision",
     "resolve_preset",
     "resolve_space",
-    "search",
+    "run_search",
     "trainer_of",
 ]
 

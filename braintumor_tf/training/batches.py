@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.augment import ImageDataGenerator
-from braintumor_tf.models.reading import crop_of
-from braintumor_tf.training.presets import TrainingError
+from braintumor_tf.errors import TrainingError
+from braintumor_tf.models.image_fitting import crop_of
 
 
 def training_batches(

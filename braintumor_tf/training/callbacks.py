@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from braintumor_tf.errors import TrainingError
 from braintumor_tf.files import atomic_path
 from braintumor_tf.runs import Run
-from braintumor_tf.training.mirrored import synchronised
-from braintumor_tf.training.presets import METRICS, TrainingError
+from braintumor_tf.training.devices.tensorflow_mirrored import synchronised
+from braintumor_tf.training.presets import METRICS
 
 
 def save_network(model: keras.Model, path: str | Path) -> None:

@@ -10,22 +10,18 @@ from typing import Any
 import keras
 import pandas as pd
 
-from braintumor_tf.models.inputs import check_images
+from braintumor_tf.models.input_layers import check_images
 from braintumor_tf.models.network import Network, unfreeze
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.callbacks import EpochProgress, HistoryWriter, KeepBest, PinEpoch
-from braintumor_tf.training.checkpoints import Checkpoint, restore_optimizer
-from braintumor_tf.training.distribution import (
-    check_agreement,
-    check_devices,
-    is_first_process,
-)
-from braintumor_tf.training.features import stage_inputs
-from braintumor_tf.training.memory import KeepFreedMemory
-from braintumor_tf.training.mirrored import synchronised
-from braintumor_tf.training.precision import check_precision
+from braintumor_tf.training.devices.devices import check_agreement, check_devices, is_first_process
+from braintumor_tf.training.devices.glibc_memory import KeepFreedMemory
+from braintumor_tf.training.devices.precision import check_precision
+from braintumor_tf.training.devices.tensorflow_mirrored import synchronised
+from braintumor_tf.training.frozen_features import stage_inputs
 from braintumor_tf.training.presets import Preset, resolve_preset
+from braintumor_tf.training.resume_state import Checkpoint, restore_optimizer
 from braintumor_tf.training.stages import compile_stage, prepare_normalisation, set_trainable
 
 

@@ -9,16 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from braintumor_tf.errors import BrainTumorError
+from braintumor_tf.errors import TrainingError
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {"val_macro_f1": "max", "val_accuracy": "max", "val_loss": "min"},
 )
 """Validation metrics that the best epoch can be chosen by, and which end is better."""
-
-
-class TrainingError(BrainTumorError):
-    """Training cannot start or go on as asked: no training images, unknown settings, a loss that is not finite."""
 
 
 AUTO = "auto"
@@ -45,7 +41,7 @@ class Stage:
         views: only for ``"head"``: of how many views of the training images the features are computed once and kept,
             instead of running the frozen backbone in every epoch; a view is what augmentation and noise make of the
             images in one epoch, and epochs use them in turn. None is one view where there is neither augmentation nor
-            noise, which changes little but the time (`braintumor_tf.training.features.stage_inputs`), and no keeping
+            noise, which changes little but the time (`frozen_features.stage_inputs`), and no keeping
             otherwise; 0 is no keeping.
     """
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import keras
 
+from braintumor_tf.errors import TrainingError
 from braintumor_tf.models.backbone import backbone_blocks, backbone_layers, set_batch_normalisation_momentum
 from braintumor_tf.models.network import unfreeze
-from braintumor_tf.training.mirrored import cross_entropy, over_replicas
-from braintumor_tf.training.presets import ALL, AUTO, HEAD, Preset, Stage, TrainingError
+from braintumor_tf.training.devices.tensorflow_mirrored import cross_entropy, over_replicas
+from braintumor_tf.training.presets import ALL, AUTO, HEAD, Preset, Stage
 
 _NOT_DECAYED = ("bias", "gamma", "beta", "positions", "token")
 """Parts of the names of weights that weight decay leaves alone."""

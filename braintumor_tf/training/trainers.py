@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
-from braintumor_tf.models.spec import NETWORK, PIPELINE, ModelSpec
+from braintumor_tf.models.registry import NETWORK, PIPELINE, ModelSpec
 
 TRAINERS: Mapping[str, str] = MappingProxyType(
     {
         NETWORK: "braintumor_tf.training.fitting:fit",
-        PIPELINE: "braintumor_tf.training.pipeline:fit_pipeline",
+        PIPELINE: "braintumor_tf.training.pca_fitting:fit_pipeline",
     }
 )
 """The trainer of each kind of model: (model, manifest, run, preset, noise, seed, show_progress, resume, **settings)."""

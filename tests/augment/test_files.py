@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.augment import ImageDataGenerator
-from braintumor_tf.augment import loading as loading_module
-from braintumor_tf.augment.cache import ImageCache
+from braintumor_tf.augment import file_reading as loading_module
+from braintumor_tf.augment.image_cache import ImageCache
 from braintumor_tf.errors import DatasetError
 from tests.augment.conftest import write_folder
 
@@ -106,7 +106,7 @@ def test_without_a_cache_files_are_decoded_each_time(folder: Path, monkeypatch: 
         load = original(*arguments)
         return lambda path: decoded.append(path) or load(path)
 
-    monkeypatch.setattr("braintumor_tf.augment.flows.make_loader", counting)
+    monkeypatch.setattr("braintumor_tf.augment.keras_iterators.make_loader", counting)
     for cache, expected in ((True, 18), (False, 18 + 2 * 18)):
         decoded.clear()
         images = flow(folder, cache=cache)
@@ -167,7 +167,7 @@ def test_a_full_disk_is_one_line(folder: Path, tmp_path: Path, monkeypatch: pyte
     def full(*_: Any) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("braintumor_tf.augment.cache.os.write", full)
+    monkeypatch.setattr("braintumor_tf.augment.image_cache.os.write", full)
     with pytest.raises(DatasetError, match="No space left on device; make room"):
         flow(folder, cache=tmp_path)
     gc.collect()

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf.datasets import figshare
-from braintumor_tf.datasets.fetch import fetch
-from braintumor_tf.datasets.figshare import convert_figshare
 from braintumor_tf.datasets.reading import read_image
-from braintumor_tf.datasets.sources import SOURCES, get_source
+from braintumor_tf.datasets.sources import figshare
+from braintumor_tf.datasets.sources.download import fetch
+from braintumor_tf.datasets.sources.figshare import convert_figshare
+from braintumor_tf.datasets.sources.table import SOURCES, get_source
 from braintumor_tf.errors import DatasetError
 
 kagglehub = pytest.importorskip("kagglehub")
@@ -259,7 +259,7 @@ def host(archive, monkeypatch):
 @pytest.fixture
 def three(monkeypatch):
     """Makes the declared figshare set three images large."""
-    monkeypatch.setattr("braintumor_tf.datasets.sources.Source.images", 3)
+    monkeypatch.setattr("braintumor_tf.datasets.sources.table.Source.images", 3)
 
 
 def test_a_fetch_is_taken_up_where_it_stopped(host, three, tmp_path):

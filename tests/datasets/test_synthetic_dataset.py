@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES, canonical_label, canonical_split
-from braintumor_tf.datasets.synthetic import dataset, read_ground_truth, write_synthetic
+from braintumor_tf.datasets.synthetic import read_ground_truth, write_synthetic
+from braintumor_tf.datasets.synthetic.mri import dataset
 from braintumor_tf.errors import DatasetError
 
 SMALL = {"patients_per_class": 3, "slices_per_patient": 3, "image_size": (64, 96), "show_progress": False}

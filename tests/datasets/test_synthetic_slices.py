@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.datasets.synthetic import draw_slice, render_slice, sample_patient
 from braintumor_tf.datasets.synthetic.acquisition import PLANES, slice_points
-from braintumor_tf.datasets.synthetic.brain import find_hulls
 from braintumor_tf.datasets.synthetic.geometry import Ellipsoid, Points, Tube, coverage, paint, stamp
-from braintumor_tf.datasets.synthetic.head import head_outline
-from braintumor_tf.datasets.synthetic.lesions import SELLA, lesion_distance
-from braintumor_tf.datasets.synthetic.patients import bend
+from braintumor_tf.datasets.synthetic.mri.brain import find_hulls
+from braintumor_tf.datasets.synthetic.mri.head import head_outline
+from braintumor_tf.datasets.synthetic.mri.lesions import SELLA, lesion_distance
+from braintumor_tf.datasets.synthetic.mri.patients import bend
 from braintumor_tf.errors import DatasetError
 
 TUMOURS = ("glioma", "meningioma", "pituitary")

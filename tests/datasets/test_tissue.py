@@ -20,8 +20,9 @@ from braintumor_tf.datasets import (
     write_synthetic,
     write_synthetic_tissue,
 )
-from braintumor_tf.datasets.synthetic import tissue, tissue_dataset
-from braintumor_tf.datasets.synthetic.nuclei import place_nuclei
+from braintumor_tf.datasets.synthetic.tissue import dataset as tissue_dataset
+from braintumor_tf.datasets.synthetic.tissue import patches as tissue
+from braintumor_tf.datasets.synthetic.tissue.nuclei import place_nuclei
 from braintumor_tf.errors import DatasetError
 
 SMALL = {"patients": 6, "patches_per_patient": 6, "show_progress": False}

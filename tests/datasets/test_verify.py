@@ -8,10 +8,10 @@ import shutil
 
 import pytest
 
-from braintumor_tf.datasets import content_lists
-from braintumor_tf.datasets.content_lists import read_contents, write_contents
-from braintumor_tf.datasets.sources import SOURCES, get_source
-from braintumor_tf.datasets.verify import _count, verify
+from braintumor_tf.datasets.sources import contents as content_lists
+from braintumor_tf.datasets.sources.contents import read_contents, write_contents
+from braintumor_tf.datasets.sources.table import SOURCES, get_source
+from braintumor_tf.datasets.sources.verification import _count, verify
 from braintumor_tf.errors import DatasetError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.evaluation import evaluate
+from braintumor_tf.evaluation import score_predictions
 from braintumor_tf.runs import Run
 
 
@@ -68,6 +68,6 @@ def made_run(
         name: answers(manifest, good, 100 + place, classes)
         for place, (name, good) in enumerate((baselines or {}).items())
     }
-    metrics = evaluate(run.predictions, manifest, classes, beside, resamples=200)
+    metrics = score_predictions(run.predictions, manifest, classes, beside, resamples=200)
     run.write_metrics({**metrics, "training": {"seconds": 61.5, "epochs": 3}})
     return run

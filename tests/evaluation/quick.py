@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from braintumor_tf.datasets.describe import content_hash
-from braintumor_tf.leakage.baselines import BASELINES
+from braintumor_tf.leakage.baseline_models import BASELINES
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import pytest
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import EvaluationError, answering, calibrate_run
-from braintumor_tf.evaluation.abstention import Answering
-from braintumor_tf.evaluation.conformal import Threshold
+from braintumor_tf.evaluation.calibration.abstention import Answering
+from braintumor_tf.evaluation.calibration.conformal import Threshold
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.runs import Run
 from tests.evaluation.made_predictions import drawn, table

@@ -11,7 +11,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation import EvaluationError, calibration_scores, fit_temperature, reliability_table
-from braintumor_tf.evaluation.calibration import (
+from braintumor_tf.evaluation.calibration.calibration_error import (
     bin_edges,
     brier_scores,
     calibrated_floor,
@@ -19,7 +19,7 @@ from braintumor_tf.evaluation.calibration import (
     in_bins,
     log_losses,
 )
-from braintumor_tf.evaluation.temperature import BOUNDS, scale, scale_predictions
+from braintumor_tf.evaluation.calibration.temperature import BOUNDS, scale, scale_predictions
 from braintumor_tf.files import to_json
 from tests.evaluation.made_predictions import drawn, table
 

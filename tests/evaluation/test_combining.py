@@ -8,7 +8,7 @@ import pytest
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import EvaluationError, combine, validation_weights
-from braintumor_tf.evaluation.temperature import fit_temperature, scale
+from braintumor_tf.evaluation.calibration.temperature import fit_temperature, scale
 
 CHANCES = [f"p_{name}" for name in CLASSES]
 

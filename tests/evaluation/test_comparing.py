@@ -14,11 +14,12 @@ from sklearn.metrics import f1_score
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation import EvaluationError, compare, evaluate, run_ensemble, run_experiment, run_folds
-from braintumor_tf.evaluation.leaderboard import COLUMNS, SCORES, display_names
-from braintumor_tf.evaluation.matching import joint_groups
+from braintumor_tf.evaluation import EvaluationError, compare, score_predictions
+from braintumor_tf.evaluation.comparison.image_matching import joint_groups
+from braintumor_tf.evaluation.comparison.leaderboard import COLUMNS, SCORES, display_names
+from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.files import to_json, write_csv
-from braintumor_tf.report.comparison_sentences import comparison_verdict
+from braintumor_tf.report.wording.comparison_sentences import comparison_verdict
 from braintumor_tf.runs import Run
 from tests.evaluation.made_runs import answers, made_manifest, made_run
 from tests.evaluation.quick import hashed, without_trees
@@ -128,7 +129,7 @@ def test_copies_of_the_data_elsewhere_in_another_order_are_the_same_images(manif
     there = Run.create(tmp_path / "near", three[1].config, moved)
     table = three[1].predictions.assign(path=lambda rows: rows["path"].str.replace("a/", "elsewhere/", regex=False))
     there.write_predictions(table.sample(frac=1, random_state=1))
-    there.write_metrics(evaluate(there.predictions, moved, CLASSES, resamples=200))
+    there.write_metrics(score_predictions(there.predictions, moved, CLASSES, resamples=200))
     here, elsewhere = (compare([three[0], other], resamples=DRAWS) for other in (three[1], there))
     pd.testing.assert_frame_equal(here.pairs, elsewhere.pairs)
 

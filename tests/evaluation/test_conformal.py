@@ -15,9 +15,9 @@ from braintumor_tf.evaluation import (
     fit_thresholds,
     risk_coverage_curve,
 )
-from braintumor_tf.evaluation.conformal import Threshold, answers, least_probability
-from braintumor_tf.evaluation.intervals import share_scores
-from braintumor_tf.evaluation.selective import area_score, area_under_risk_coverage
+from braintumor_tf.evaluation.calibration.conformal import Threshold, answers, least_probability
+from braintumor_tf.evaluation.calibration.risk_coverage import area_score, area_under_risk_coverage
+from braintumor_tf.evaluation.scores.group_bootstrap import share_scores
 from tests.evaluation.made_predictions import drawn, softmax, table
 
 

@@ -12,8 +12,8 @@ from braintumor_tf.augment import PRESETS, SEVERITIES, GaussianNoise, NoiseError
 from braintumor_tf.datasets import read_image
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation import EvaluationError
-from braintumor_tf.evaluation.corrupting import NOISES, choose_corruptions, corrupt, read_picture
-from braintumor_tf.models.reading import fit_picture
+from braintumor_tf.evaluation.robustness.corruptions import NOISES, choose_corruptions, corrupt, read_picture
+from braintumor_tf.models.image_fitting import fit_picture
 
 SIZE = (64, 64)
 

@@ -10,11 +10,11 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.evaluation import EvaluationError, Robustness, evaluate
-from braintumor_tf.evaluation.corrupting import choose_corruptions
-from braintumor_tf.evaluation.corruption_error import corruption_errors
-from braintumor_tf.evaluation.intervals import group_numbers, group_weights
-from braintumor_tf.evaluation.robustness_scores import METRICS, Draws
+from braintumor_tf.evaluation import EvaluationError, Robustness, score_predictions
+from braintumor_tf.evaluation.robustness.corruption_error import corruption_errors
+from braintumor_tf.evaluation.robustness.corruptions import choose_corruptions
+from braintumor_tf.evaluation.robustness.draws import METRICS, Draws
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 from tests.evaluation.made_predictions import softmax, table
 
 NOISES = ("gaussian", "rician")
@@ -106,7 +106,7 @@ def test_every_score_is_scikit_learns_and_clean_is_that_of_evaluate():
             }
         )
     clean = found.predictions[found.predictions["noise"] == "clean"].drop(columns=["noise", "severity"])
-    metrics = evaluate(clean, clean, CLASSES, resamples=40)
+    metrics = score_predictions(clean, clean, CLASSES, resamples=40)
     for row in found.table[found.table["noise"] == "clean"].itertuples():
         assert metrics[row.metric] == pytest.approx({"value": row.value, "low": row.low, "high": row.high})
 

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from braintumor_tf.evaluation import cost_of, milliseconds_per_image, run_experiment
-from braintumor_tf.evaluation.cost import parameters_in
+from braintumor_tf.evaluation import cost_of, milliseconds_per_image
+from braintumor_tf.evaluation.comparison.cost import parameters_in
+from braintumor_tf.experiments import run_experiment
 from braintumor_tf.models import build
 from braintumor_tf.runs import Run
 from braintumor_tf.training import fit

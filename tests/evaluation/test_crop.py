@@ -10,15 +10,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from braintumor_tf import explain
+from braintumor_tf import explanation as explain
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.datasets import CropError, head_box, read_image
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.evaluation import Ensemble, EvaluationError, predict, predict_files, robustness, run_experiment
-from braintumor_tf.evaluation.cost import milliseconds_per_image
+from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest
+from braintumor_tf.evaluation.comparison.cost import milliseconds_per_image
+from braintumor_tf.evaluation.robustness import robustness
+from braintumor_tf.experiments import predict_files, run_experiment
 from braintumor_tf.models import build, load_model
+from braintumor_tf.models.image_fitting import read_for
 from braintumor_tf.models.network import as_predictor
-from braintumor_tf.models.reading import read_for
 from braintumor_tf.report import write_model_card
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import training_batches, validation_batches
@@ -78,7 +80,7 @@ def test_training_and_prediction_see_the_same_cut_pictures(run, manifest):
     chances = [f"p_{name}" for name in CLASSES]
     kept = run.predictions.query("split == 'validation'")
     np.testing.assert_allclose(kept[chances], answer, atol=1e-5)
-    np.testing.assert_allclose(predict(run, rows, None, show_progress=False)[chances], answer, atol=1e-5)
+    np.testing.assert_allclose(predict_manifest(run, rows, None, show_progress=False)[chances], answer, atol=1e-5)
     np.testing.assert_allclose(predict_files(run, rows["path"], show_progress=False)[0][chances], answer, atol=1e-5)
     assert milliseconds_per_image(run, rows["path"].tolist(), repeats=1, images=2) > 0
 

@@ -19,20 +19,11 @@ import pytest
 from braintumor_tf.datasets import read_manifest, write_manifest
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import RunError, SplitError
-from braintumor_tf.evaluation import (
-    EvaluationError,
-    combine,
-    evaluate,
-    evaluate_run,
-    predict,
-    predict_files,
-    resume_experiment,
-    run_ensemble,
-    run_folds,
-)
-from braintumor_tf.evaluation.cross_validation import folds_of
-from braintumor_tf.evaluation.pooling import pool
-from braintumor_tf.leakage.baselines import BASELINES
+from braintumor_tf.evaluation import EvaluationError, combine, predict_manifest, score_predictions
+from braintumor_tf.experiments import evaluate_run, predict_files, resume_experiment, run_ensemble, run_folds
+from braintumor_tf.experiments.fold_pooling import pool
+from braintumor_tf.experiments.folds import folds_of
+from braintumor_tf.leakage.baseline_models import BASELINES
 from braintumor_tf.models.network import load_network
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
@@ -103,7 +94,7 @@ def test_every_image_is_scored_once_by_a_model_that_had_not_seen_its_group(run, 
 
 def test_the_scores_are_those_of_the_pooled_predictions(run):
     metrics = run.metrics
-    again = evaluate(run.predictions, run.manifest, CLASSES, seed=3, resamples=50)
+    again = score_predictions(run.predictions, run.manifest, CLASSES, seed=3, resamples=50)
     assert all(
         metrics[name] == again[name] for name in ("accuracy", "macro_f1", "classes", "confusion_matrix", "twins")
     )
@@ -162,9 +153,9 @@ def test_scoring_once_more_uses_the_fold_that_had_not_seen_the_image(run):
 
 def test_the_model_of_the_run_is_the_ensemble_of_its_folds(run, manifest):
     rows = manifest.head(9)
-    parts = [predict(fold, rows, None, show_progress=False) for fold in folds_of(run)]
+    parts = [predict_manifest(fold, rows, None, show_progress=False) for fold in folds_of(run)]
     expected = combine(parts)
-    pd.testing.assert_frame_equal(predict(run, rows, None, show_progress=False), expected, atol=1e-5)
+    pd.testing.assert_frame_equal(predict_manifest(run, rows, None, show_progress=False), expected, atol=1e-5)
     table, _ = predict_files(run, rows["path"], show_progress=False)
     np.testing.assert_allclose(table[CHANCES], expected[CHANCES], atol=1e-5)
 

@@ -17,17 +17,13 @@ from braintumor_tf.evaluation import (
     Ensemble,
     EvaluationError,
     combine,
-    evaluate_run,
-    evaluate_runs,
     load_run_model,
-    predict,
-    predict_files,
-    robustness,
-    run_ensemble,
-    run_experiment,
+    predict_manifest,
     validation_weights,
 )
-from braintumor_tf.evaluation.temperature import fit_temperature
+from braintumor_tf.evaluation.calibration.temperature import fit_temperature
+from braintumor_tf.evaluation.robustness import robustness
+from braintumor_tf.experiments import evaluate_run, evaluate_runs, predict_files, run_ensemble, run_experiment
 from braintumor_tf.files import write_csv
 from braintumor_tf.report import write_model_card, write_report
 from braintumor_tf.runs import Run
@@ -78,7 +74,7 @@ def test_an_ensemble_is_a_run_that_predicts_what_was_scored(ensemble, members, m
     expected = combine([run.predictions for run in members], weights)
     assert set(expected["split"]) == {"validation", "test"}
     pd.testing.assert_frame_equal(ensemble.predictions, expected, atol=1e-9)
-    again = predict(ensemble, manifest, ("test",), show_progress=False)
+    again = predict_manifest(ensemble, manifest, ("test",), show_progress=False)
     scored = ensemble.predictions.query("split == 'test'")
     assert metrics["images"] == len(scored)
     np.testing.assert_allclose(again[CHANCES], scored[CHANCES], atol=1e-5)
@@ -95,7 +91,7 @@ def test_scoring_runs_together_is_scoring_their_ensemble(ensemble, members):
     assert found.metrics["macro_f1"]["value"] == ensemble.metrics["macro_f1"]["value"]
     equal = evaluate_runs(members, weights="equal", baselines=False, show_progress=False, views=2)
     assert equal.weights == (0.5, 0.5)
-    parts = [predict(run, run.manifest, ("test",), show_progress=False, views=2) for run in members]
+    parts = [predict_manifest(run, run.manifest, ("test",), show_progress=False, views=2) for run in members]
     np.testing.assert_allclose(equal.predictions[CHANCES], combine(parts)[CHANCES], atol=1e-5)
 
 
@@ -139,7 +135,7 @@ def test_members_with_other_validation_images_make_an_ensemble_that_cannot_absta
 def test_an_ensemble_with_views_answers_with_them_wherever_it_is_asked(members, manifest, tmp_path):
     kept = run_ensemble(members, tmp_path / "views", baselines=False, resamples=20, views=3, show_progress=False)
     assert kept.config["views"] == 3 and kept.config["model"] == "ensemble of CNN, PCA (3 views)"
-    parts = [predict(run, manifest, show_progress=False, views=3) for run in members]
+    parts = [predict_manifest(run, manifest, show_progress=False, views=3) for run in members]
     expected = combine(parts, weights_of(kept))
     np.testing.assert_allclose(kept.predictions[CHANCES], expected[CHANCES], atol=1e-6)
     assert weights_of(kept) == pytest.approx(
@@ -148,14 +144,14 @@ def test_an_ensemble_with_views_answers_with_them_wherever_it_is_asked(members, 
     same = evaluate_runs(members, baselines=False, show_progress=False, views=3)
     assert same.metrics["macro_f1"]["value"] == kept.metrics["macro_f1"]["value"]
 
-    again = predict(kept, manifest, show_progress=False)
+    again = predict_manifest(kept, manifest, show_progress=False)
     np.testing.assert_allclose(again[CHANCES], expected[CHANCES], atol=1e-5)
-    plain = predict(kept, manifest, show_progress=False, views=1)
+    plain = predict_manifest(kept, manifest, show_progress=False, views=1)
     single = combine([run.predictions for run in members], weights_of(kept))
     np.testing.assert_allclose(plain[CHANCES], single[CHANCES], atol=1e-5)
     assert np.abs(plain[CHANCES].to_numpy() - again[CHANCES].to_numpy()).max() > 1e-3
-    two = combine([predict(run, manifest, show_progress=False, views=2) for run in members], weights_of(kept))
-    found = predict(load_run_model(kept), manifest, show_progress=False, views=2)
+    two = combine([predict_manifest(run, manifest, show_progress=False, views=2) for run in members], weights_of(kept))
+    found = predict_manifest(load_run_model(kept), manifest, show_progress=False, views=2)
     np.testing.assert_allclose(found[CHANCES], two[CHANCES], atol=1e-5)
     clean = robustness(kept, noises=["gaussian"], severities=(1,), resamples=0, size=64, show_progress=False)
     assert clean.predictions.query("noise == 'clean'")[CHANCES].notna().all(axis=None)
@@ -190,7 +186,7 @@ def test_what_was_left_out_of_the_data_is_known_to_the_ensemble(members, manifes
 def test_one_run_is_kept_with_its_views(members, manifest, tmp_path):
     kept = run_ensemble(members[1:], tmp_path / "one", baselines=False, resamples=0, views=2, show_progress=False)
     assert kept.config["model"] == "PCA (2 views)" and weights_of(kept) == [1]
-    expected = predict(members[1], manifest, show_progress=False, views=2)
+    expected = predict_manifest(members[1], manifest, show_progress=False, views=2)
     np.testing.assert_allclose(kept.predictions[CHANCES], expected[CHANCES], atol=1e-6)
 
 
@@ -199,13 +195,13 @@ def test_an_ensemble_from_before_views_were_kept_is_read(ensemble, tmp_path):
     settings = old.config
     del settings["views"]
     (old.path / "config.json").write_text(json.dumps(settings))
-    found = predict(old, old.manifest, show_progress=False)
+    found = predict_manifest(old, old.manifest, show_progress=False)
     np.testing.assert_allclose(found[CHANCES], ensemble.predictions[CHANCES], atol=1e-5)
     assert "Views of each image" in write_model_card(old).read_text(encoding="utf-8")
 
 
 def test_nothing_is_predicted_for_an_ensemble_that_cannot_be_kept(members, ensemble, tmp_path, monkeypatch):
-    monkeypatch.setattr("braintumor_tf.evaluation.ensembles.predict", None)
+    monkeypatch.setattr("braintumor_tf.experiments.ensemble.predict", None)
     with pytest.raises(RunError, match="finished run already"):
         run_ensemble(members, ensemble.path, views=3)
     with pytest.raises(EvaluationError, match="weights='best'"):

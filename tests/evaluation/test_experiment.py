@@ -17,7 +17,8 @@ import pytest
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import BrainTumorError, ImageReadError, RunError
-from braintumor_tf.evaluation import EvaluationError, evaluate, load_run_model, predict, run_experiment
+from braintumor_tf.evaluation import EvaluationError, load_run_model, predict_manifest, score_predictions
+from braintumor_tf.experiments import run_experiment
 from braintumor_tf.report import write_model_card
 from braintumor_tf.runs import Run
 from tests.training.toy import SPLITS, toy_manifest
@@ -56,19 +57,19 @@ def test_a_run_learns_and_holds_everything(run, manifest):
 
 
 def test_the_file_on_disk_predicts_what_was_scored(run, manifest):
-    again = predict(run.path, manifest, show_progress=False)
+    again = predict_manifest(run.path, manifest, show_progress=False)
     columns = [f"p_{name}" for name in CLASSES]
     np.testing.assert_allclose(again[columns], run.predictions[columns], atol=1e-6)
     assert list(again["predicted"]) == list(run.predictions["predicted"])
-    recomputed = evaluate(run.predictions, run.manifest, CLASSES, resamples=100)
+    recomputed = score_predictions(run.predictions, run.manifest, CLASSES, resamples=100)
     assert recomputed["macro_f1"] == run.metrics["macro_f1"] and recomputed["classes"] == run.metrics["classes"]
 
 
 def test_batches_and_threads_do_not_change_a_prediction(run, manifest):
     model = load_run_model(run)
     rows = manifest[::3]
-    one = predict(model, rows, splits=None, batch_size=3, workers=1, show_progress=False)
-    other = predict(model, rows, splits=None, batch_size=64, workers=4, show_progress=False)
+    one = predict_manifest(model, rows, splits=None, batch_size=3, workers=1, show_progress=False)
+    other = predict_manifest(model, rows, splits=None, batch_size=64, workers=4, show_progress=False)
     pd.testing.assert_frame_equal(one, other, atol=1e-5)
     assert list(one["path"]) == list(rows["path"])
 
@@ -80,12 +81,12 @@ def test_a_finished_run_is_not_overwritten(run, manifest):
 
 def test_what_cannot_be_predicted_is_named(run, manifest, tmp_path):
     with pytest.raises(EvaluationError, match="split the manifest"):
-        predict(run, manifest.assign(split="train"))
+        predict_manifest(run, manifest.assign(split="train"))
     with pytest.raises(ImageReadError, match="nowhere"):
-        predict(run, manifest.assign(path="/nowhere.png"), show_progress=False)
+        predict_manifest(run, manifest.assign(path="/nowhere.png"), show_progress=False)
     empty = Run.create(tmp_path / "empty", {}, manifest)
     with pytest.raises(RunError, match="run it again"):
-        predict(empty, manifest)
+        predict_manifest(empty, manifest)
     with pytest.raises(BrainTumorError, match="choose one of"):
         run_experiment(manifest, "Transformer", tmp_path / "none")
 
@@ -112,7 +113,7 @@ def test_the_road_on_the_jax_backend(tmp_path):
     code = f"""
         import keras
         from pathlib import Path
-        from braintumor_tf.evaluation import run_experiment
+        from braintumor_tf.experiments import run_experiment
         from tests.training.toy import toy_manifest
         assert keras.backend.backend() == "jax"
         manifest = toy_manifest(Path({str(tmp_path)!r}) / "images")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from braintumor_tf.evaluation import metrics
+from braintumor_tf.evaluation.scores import weighted_metrics as metrics
 
 
 def _case(seed: int, images: int, classes: int, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -8,9 +8,10 @@ from PIL import Image
 
 from braintumor_tf import datasets, leakage
 from braintumor_tf.datasets import MODALITIES
-from braintumor_tf.evaluation import evaluate, predict_files, run_experiment
+from braintumor_tf.evaluation import score_predictions
+from braintumor_tf.experiments import predict_files, run_experiment
 from braintumor_tf.report import write_report
-from braintumor_tf.report.verdict import run_verdict
+from braintumor_tf.report.sections.verdict import run_verdict
 
 QUIET = {"show_progress": False}
 
@@ -83,7 +84,9 @@ def test_every_wrong_answer_is_counted(manifest, run):
     other = dict(zip(MODALITIES, reversed(MODALITIES)))
     turned = run.predictions.assign(predicted=run.predictions["predicted"].map(other))
     accuracy = run.metrics["accuracy"]["value"]
-    assert evaluate(turned, manifest, MODALITIES, resamples=10)["accuracy"]["value"] == pytest.approx(1 - accuracy)
+    assert score_predictions(turned, manifest, MODALITIES, resamples=10)["accuracy"]["value"] == pytest.approx(
+        1 - accuracy
+    )
 
 
 def test_single_files_of_either_kind_are_answered(run, tmp_path):

@@ -9,9 +9,10 @@ from scipy.stats import binom, chi2
 from sklearn.metrics import accuracy_score, f1_score
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.evaluation import holm, mcnemar, paired_tests
-from braintumor_tf.evaluation.intervals import group_numbers, group_weights
-from braintumor_tf.evaluation.paired_tests import bootstrap_p_value, paired_differences
+from braintumor_tf.evaluation import holm, mcnemar
+from braintumor_tf.evaluation.comparison import paired_tests
+from braintumor_tf.evaluation.comparison.paired_tests import bootstrap_p_value, paired_differences
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 
 
 def rights(both: int, only_first: int, only_second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,20 +12,13 @@ import braintumor_tf as bt
 from braintumor_tf.augment import GaussianNoise
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import BrainTumorError, ImageReadError
-from braintumor_tf.evaluation import (
-    Ensemble,
-    EvaluationError,
-    corrupted_predictions,
-    predict,
-    read_robustness,
-    robustness,
-    run_experiment,
-    run_folds,
-    score_robustness,
-)
-from braintumor_tf.evaluation.corrupting import choose_corruptions, corrupt, read_picture
+from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest, read_robustness, score_robustness
+from braintumor_tf.evaluation.robustness import predict_corrupted as corrupted_predictions
+from braintumor_tf.evaluation.robustness import robustness
+from braintumor_tf.evaluation.robustness.corruptions import choose_corruptions, corrupt, read_picture
+from braintumor_tf.experiments import run_experiment, run_folds
 from braintumor_tf.files import to_json
-from braintumor_tf.models.reading import fit_picture
+from braintumor_tf.models.image_fitting import fit_picture
 from tests.training.toy import small_cnn, toy_manifest
 
 QUICK = {
@@ -77,7 +70,7 @@ def test_the_test_images_are_scored_clean_and_under_each_noise(manifest):
     assert rows[["noise", "severity"]].drop_duplicates().apply(tuple, axis=1).tolist() == versions
     test = manifest[manifest["split"] == "test"]
     assert all(part["path"].tolist() == test["path"].tolist() for _, part in rows.groupby(["noise", "severity"]))
-    assert list(rows) == [*predict(Watcher(), test, None, show_progress=False), "noise", "severity"]
+    assert list(rows) == [*predict_manifest(Watcher(), test, None, show_progress=False), "noise", "severity"]
     assert len(found.table) == 15 and list(found.table) == ["noise", "severity", "metric", "value", "low", "high"]
     assert list(found.losses) == ["noise", "severity", "value", "low", "high"] and len(found.losses) == 4
     assert found.table["value"][0] == 1.0 and found.losses["value"].max() > 0
@@ -121,7 +114,7 @@ def test_a_keras_model_answers_as_predict_does(manifest):
     model = small_cnn()
     found = robustness(model, manifest, batch_size=7, **{**QUICK, "size": 32})
     clean = found.predictions[found.predictions["noise"] == "clean"].drop(columns=["noise", "severity"])
-    expected = predict(model, manifest, ("test",), show_progress=False)
+    expected = predict_manifest(model, manifest, ("test",), show_progress=False)
     columns = [f"p_{name}" for name in CLASSES]
     np.testing.assert_allclose(clean[columns], expected[columns], atol=1e-6)
     assert found.name == "CNN" and found.settings["size"] == [32, 32]

@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
-from braintumor_tf.evaluation import EvaluationError, error_table, evaluate, summary_table
-from braintumor_tf.evaluation.intervals import group_numbers, group_weights, score
+from braintumor_tf.evaluation import EvaluationError, error_table, score_predictions, summary_table
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, score
 from braintumor_tf.files import to_json
 
 
@@ -35,7 +35,7 @@ def _manifest(predictions: pd.DataFrame, training_groups=()) -> pd.DataFrame:
 
 
 def _evaluate(predictions, manifest=None, classes=CLASSES, **options):
-    return evaluate(predictions, _manifest(predictions) if manifest is None else manifest, classes, **options)
+    return score_predictions(predictions, _manifest(predictions) if manifest is None else manifest, classes, **options)
 
 
 def test_the_dictionary_is_as_agreed_and_repeatable():

@@ -5,7 +5,7 @@ import pytest
 
 from braintumor_tf.datasets import scan
 from braintumor_tf.errors import DatasetError, SplitError
-from braintumor_tf.leakage import BASELINES, baselines, group, leak_curve, split
+from braintumor_tf.leakage import BASELINES, group, leak_curve, predict_baselines, split
 from tests.leakage.conftest import picture, save
 
 CLASSES = ("glioma", "no_tumor")
@@ -21,7 +21,7 @@ def accuracy(predictions):
 
 
 def test_tables_have_the_columns_of_a_prediction(leaky_folder):
-    result = baselines(made_split(leaky_folder), CLASSES)
+    result = predict_baselines(made_split(leaky_folder), CLASSES)
     assert list(result) == list(BASELINES)
     for table in result.values():
         assert list(table) == ["path", "label", "split", "group", "predicted", "p_glioma", "p_no_tumor"]
@@ -36,7 +36,7 @@ def test_metadata_and_border_find_planted_shortcuts(tmp_path):
         framed = image.copy()
         framed.paste(255 if number % 2 else 0, (0, 0, framed.width, 12))
         save(framed, tmp_path / label / f"{number}.png")
-    result = baselines(made_split(tmp_path, "grouped"), CLASSES)
+    result = predict_baselines(made_split(tmp_path, "grouped"), CLASSES)
     assert accuracy(result["metadata"]) == 1
     assert accuracy(result["border"]) > 0.9
 
@@ -44,7 +44,7 @@ def test_metadata_and_border_find_planted_shortcuts(tmp_path):
 def test_without_a_shortcut_metadata_knows_nothing(tmp_path):
     for number in range(80):
         save(picture(number), tmp_path / CLASSES[number % 2] / f"{number}.bmp")
-    assert 0.2 < accuracy(baselines(made_split(tmp_path), CLASSES)["metadata"]) < 0.8
+    assert 0.2 < accuracy(predict_baselines(made_split(tmp_path), CLASSES)["metadata"]) < 0.8
 
 
 def test_the_leak_curve_falls_when_the_twins_are_hidden(tmp_path):
@@ -61,9 +61,9 @@ def test_the_leak_curve_falls_when_the_twins_are_hidden(tmp_path):
 def test_errors(leaky_folder):
     manifest = made_split(leaky_folder)
     with pytest.raises(SplitError, match="not among the classes"):
-        baselines(manifest, ("no_tumor", "pituitary"))
+        predict_baselines(manifest, ("no_tumor", "pituitary"))
     with pytest.raises(SplitError, match="no training images"):
-        baselines(manifest.assign(split="test"), CLASSES)
+        predict_baselines(manifest.assign(split="test"), CLASSES)
     (leaky_folder / "Training" / "glioma" / "0.png").unlink()
     with pytest.raises(DatasetError, match="cannot be opened"):
-        baselines(manifest, CLASSES)
+        predict_baselines(manifest, CLASSES)

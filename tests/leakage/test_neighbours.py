@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from braintumor_tf.leakage.neighbours import hamming_pairs, to_bits
+from braintumor_tf.matching.hamming_search import hamming_pairs, to_bits
 
 
 def brute_force(hashes: np.ndarray, distance: int) -> list[tuple[int, int]]:

@@ -11,8 +11,8 @@ from scipy.special import erf
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import ModelError, build
-from braintumor_tf.models.checkpoints import load_vit_checkpoint
 from braintumor_tf.models.vit import build_vit, resize_positions
+from braintumor_tf.models.vit_checkpoints import load_vit_checkpoint
 
 WIDTH, DEPTH, HEADS, GRID = 16, 3, 4, 2
 IMAGES = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3)).astype("float32")

@@ -16,14 +16,14 @@ import tensorflow as tf
 from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.explain import ExplanationError, attention_maps, explain
-from braintumor_tf.explain.images import GivenImages, scaled
-from braintumor_tf.explain.methods import ATTENTION, methods_for
-from braintumor_tf.explain.occlusion import ROUNDING, drops
-from braintumor_tf.explain.subject import Subject
+from braintumor_tf.explanation import ExplanationError, attention_maps, explain
+from braintumor_tf.explanation.images import GivenImages, scaled
+from braintumor_tf.explanation.maps.occlusion import ROUNDING, drops
+from braintumor_tf.explanation.methods import ATTENTION, methods_for
+from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models import MODELS, build, get_spec, load_model
 from braintumor_tf.models.backbone import BATCH_NORMALISATION_MOMENTUM, backbone_blocks, backbone_layers, head_layers
-from braintumor_tf.models.spec import NETWORK
+from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.callbacks import save_network
 
 SIDE = 64

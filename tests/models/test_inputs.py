@@ -9,7 +9,7 @@ from PIL import Image
 
 from braintumor_tf.datasets.reading import to_array
 from braintumor_tf.models import ImageInputError
-from braintumor_tf.models.inputs import FitSize, SelectChannels, check_images
+from braintumor_tf.models.input_layers import FitSize, SelectChannels, check_images
 
 GOOD = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1))
 

@@ -11,7 +11,7 @@ import pytest
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.models import MODELS, ModelError, build, get_spec, load_model, resolve_classes
 from braintumor_tf.models.network import as_predictor, load_network
-from braintumor_tf.models.spec import NETWORK
+from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.callbacks import save_network
 
 SCRATCH = [name for name, spec in MODELS.items() if not spec.pretrained]  # the others: test_transfer.py, test_vit.py

@@ -25,7 +25,7 @@ from braintumor_tf.models import (
     table,
     weights_directory,
 )
-from braintumor_tf.models.weights import file_hash
+from braintumor_tf.models.pretrained import file_hash
 
 SMALL = "MobileNetV2-0.35"
 SMALL_FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_{}_no_top.h5"

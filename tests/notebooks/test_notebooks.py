@@ -18,8 +18,8 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from braintumor_tf.datasets import BINARY_CLASSES, CLASSES, MODALITIES
-from braintumor_tf.notebook_parameters import check_parameters, declared_parameters, parameters_cell, read_notebook
-from braintumor_tf.notebooks import find_notebooks, run_notebooks
+from braintumor_tf.notebooks.parameters import check_parameters, declared_parameters, parameters_cell, read_notebook
+from braintumor_tf.notebooks.runner import find_notebooks, run_notebooks
 
 BADGE = "https://colab.research.google.com/github/braintumor-tf/braintumor_tf/blob/main/notebooks/{}.ipynb"
 NOTEBOOKS = find_notebooks(Path(__file__).resolve().parents[2] / "notebooks")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.evaluation import evaluate
+from braintumor_tf.evaluation import score_predictions
 from braintumor_tf.files import write_csv, write_json
 
 
@@ -51,7 +51,7 @@ def make_metrics(
     predictions: pd.DataFrame, manifest: pd.DataFrame, classes: tuple[str, ...] = CLASSES
 ) -> dict[str, Any]:
     """Scores predictions; the scores of the baselines are made up."""
-    metrics = evaluate(predictions, manifest, classes, resamples=20)
+    metrics = score_predictions(predictions, manifest, classes, resamples=20)
     return {
         **metrics,
         "baselines": {

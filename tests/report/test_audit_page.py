@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from braintumor_tf.report.audit_page import MAX_PAIRS, write_audit_page
+from braintumor_tf.report.pages.audit import MAX_PAIRS, write_audit_page
 from tests.report.test_html import check_page
 
 

@@ -8,8 +8,8 @@ import pytest
 from matplotlib import pyplot
 
 from braintumor_tf.augment import PRESETS, ImageDataGenerator
-from braintumor_tf.report import augmentation_plots
-from braintumor_tf.report.style import MAX_BYTES, save_figure
+from braintumor_tf.report.plots import augmentation as augmentation_plots
+from braintumor_tf.report.plots.style import MAX_BYTES, save_figure
 
 GREY = np.tile(np.arange(48, dtype=np.uint8) * 5, (40, 1))
 

@@ -10,7 +10,7 @@ from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation import measure_calibration
 from braintumor_tf.files import write_csv
 from braintumor_tf.report import plots, write_report
-from braintumor_tf.report.calibration_section import calibration_section, calibration_sentences
+from braintumor_tf.report.sections.calibration import calibration_section, calibration_sentences
 from braintumor_tf.runs import Run
 from tests.evaluation.made_predictions import drawn
 from tests.report.conftest import make_run

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from braintumor_tf.evaluation import Comparison, compare
-from braintumor_tf.report.comparison_page import write_comparison
-from braintumor_tf.report.comparison_plots import leaderboard
-from braintumor_tf.report.style import DPI, save_figure
+from braintumor_tf.report.pages.comparison import write_comparison
+from braintumor_tf.report.plots.comparison import leaderboard
+from braintumor_tf.report.plots.style import DPI, save_figure
 from tests.evaluation.made_runs import made_manifest, made_run
 from tests.report.test_html import check_page
 

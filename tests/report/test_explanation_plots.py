@@ -9,11 +9,11 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
-from braintumor_tf.explain import ExplanationError, attention_maps, layer_activations
+from braintumor_tf.explanation import ExplanationError, attention_maps, layer_activations
 from braintumor_tf.models import build
 from braintumor_tf.report import plots
-from braintumor_tf.report.overlays import COLOURS, STRONGEST, heat_tile, overlay, tile
-from braintumor_tf.report.style import WARNING, to_png
+from braintumor_tf.report.plots.explanation.overlays import COLOURS, STRONGEST, heat_tile, overlay, tile
+from braintumor_tf.report.plots.style import WARNING, to_png
 from tests.report.conftest import make_predictions
 from tests.report.test_plots import texts
 from tests.training.toy import small_cnn

@@ -14,7 +14,7 @@ from matplotlib import pyplot
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.errors import ImageReadError, RunError
 from braintumor_tf.report import plots
-from braintumor_tf.report.html import embed_image, render, write_report
+from braintumor_tf.report.pages.report import embed_image, render, write_report
 from braintumor_tf.runs import Run
 from tests.report.conftest import make_manifest, make_run
 

@@ -16,14 +16,16 @@ import yaml
 import braintumor_tf as bt
 from braintumor_tf.augment import GaussianNoise, describe, training_noise
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
-from braintumor_tf.datasets.sources import get_source
+from braintumor_tf.datasets.sources.table import get_source
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation import evaluate, measure_calibration, run_ensemble, run_experiment, run_folds
-from braintumor_tf.evaluation.corrupting import NOISES
-from braintumor_tf.report import model_card, write_model_card, write_report
-from braintumor_tf.report.markdown import code, escape
-from braintumor_tf.report.model_card_data import source_rows
-from braintumor_tf.report.scores import BASELINES, CLASS_SCORES, SCORES, plain, signed_interval
+from braintumor_tf.evaluation import measure_calibration, score_predictions
+from braintumor_tf.evaluation.robustness.corruptions import NOISES
+from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
+from braintumor_tf.report import write_model_card, write_report
+from braintumor_tf.report.model_card import card as model_card
+from braintumor_tf.report.model_card.data import source_rows
+from braintumor_tf.report.model_card.markdown import code, escape
+from braintumor_tf.report.wording.numbers import BASELINES, CLASS_SCORES, SCORES, plain, signed_interval
 from braintumor_tf.runs import Run
 from tests.calling import call
 from tests.evaluation.made_predictions import drawn
@@ -78,7 +80,7 @@ def full_run(folder: Path, manifest: pd.DataFrame, classes=CLASSES, **settings) 
     """A run with every file that a card reads."""
     run = Run(make_run(folder, manifest, classes, model="CNN", image_size=[64, 64], **settings))
     others = {name: make_predictions(manifest, classes, strength=0.5) for name in BASELINES}
-    run.write_metrics(evaluate(run.predictions, manifest, classes, others, resamples=30))
+    run.write_metrics(score_predictions(run.predictions, manifest, classes, others, resamples=30))
     validation, test = drawn(80, 1, 0.6, "validation", classes), drawn(80, 2, 0.6, "test", classes)
     run.write_calibration(measure_calibration(validation, test, classes, resamples=20))
     run.write_explanations(EXPLANATIONS)
@@ -231,7 +233,7 @@ def test_overlaps_conflicts_and_patients_are_counted(tmp_path):
 
 
 def test_a_source_is_known_by_its_files_not_by_its_name(manifest):
-    from braintumor_tf.datasets.content_lists import read_contents
+    from braintumor_tf.datasets.sources.contents import read_contents
 
     hashes = list(read_contents("navoneel").values())
     rows = manifest.head(40).assign(source="my folder", md5=[f"{one}00" for one in hashes[:40]])

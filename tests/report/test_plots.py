@@ -10,8 +10,8 @@ from PIL import Image
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.report import plots
-from braintumor_tf.report.scores import score_table
-from braintumor_tf.report.style import CLASS_COLOURS, MAX_BYTES, SPLIT_COLOURS, class_colours, save_figure
+from braintumor_tf.report.plots.style import CLASS_COLOURS, MAX_BYTES, SPLIT_COLOURS, class_colours, save_figure
+from braintumor_tf.report.wording.numbers import score_table
 from tests.report.conftest import make_history, make_manifest, make_metrics, make_predictions
 
 MANY = tuple(

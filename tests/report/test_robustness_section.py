@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from braintumor_tf.augment.noise import describe, training_noise
-from braintumor_tf.evaluation.corrupting import NOISES
+from braintumor_tf.evaluation.robustness.corruptions import NOISES
 from braintumor_tf.report import plots, write_report
-from braintumor_tf.report.robustness_plots import noise_name
-from braintumor_tf.report.robustness_section import robustness_section, robustness_sentences
+from braintumor_tf.report.plots.robustness import noise_name
+from braintumor_tf.report.sections.robustness import robustness_section, robustness_sentences
 from braintumor_tf.runs import Run
 from tests.evaluation.test_corruption_error import made
 from tests.report.conftest import make_run

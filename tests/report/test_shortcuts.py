@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.evaluation import evaluate
-from braintumor_tf.explain.masking import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
-from braintumor_tf.report.scores import number, plain, signed
-from braintumor_tf.report.selection import twin_mask
-from braintumor_tf.report.shortcut_section import shortcut_section
-from braintumor_tf.report.shortcut_sentences import (
+from braintumor_tf.evaluation import score_predictions
+from braintumor_tf.explanation.checks.masking import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
+from braintumor_tf.report.sections.shortcut_sentences import (
     baseline_sentence,
     covered_sentences,
     shortcut_sentences,
     twins_sentence,
 )
+from braintumor_tf.report.sections.shortcuts import shortcut_section
+from braintumor_tf.report.wording.numbers import number, plain, signed
+from braintumor_tf.report.wording.selection import twin_mask
 from tests.report.conftest import make_predictions
 
 
@@ -95,7 +95,7 @@ def test_covered_parts_say_what_they_cost():
 
 def test_the_section_holds_what_the_run_measured(manifest, predictions, tmp_path):
     other = {"border": make_predictions(manifest, strength=1.0)}
-    metrics = evaluate(predictions, manifest, CLASSES, other, resamples=40)
+    metrics = score_predictions(predictions, manifest, CLASSES, other, resamples=40)
     section = shortcut_section(metrics, twin_mask(predictions, manifest), EXPLANATIONS, tmp_path)
     model, border = section["baselines"]
     above = metrics["baselines"]["border"]["model_above"]["macro_f1"]

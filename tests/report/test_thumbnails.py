@@ -8,7 +8,7 @@ from PIL import Image
 
 from braintumor_tf.datasets import render_patch
 from braintumor_tf.report import plots
-from braintumor_tf.report.image_plots import TILE, thumbnail
+from braintumor_tf.report.plots.images import TILE, thumbnail
 
 
 def test_tissue_stays_in_colour_and_small_patches_are_enlarged(tmp_path):

@@ -3,8 +3,16 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from braintumor_tf.report.scores import as_score, interval, number, percent, ranked_baselines, score, score_table
-from braintumor_tf.report.verdict import run_verdict, setting
+from braintumor_tf.report.sections.verdict import run_verdict, setting
+from braintumor_tf.report.wording.numbers import (
+    as_score,
+    interval,
+    number,
+    percent,
+    ranked_baselines,
+    score,
+    score_table,
+)
 
 
 @pytest.fixture

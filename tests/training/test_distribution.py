@@ -19,7 +19,7 @@ from braintumor_tf.datasets import write_manifest
 from braintumor_tf.models.network import load_network
 from braintumor_tf.runs import Run
 from braintumor_tf.training import TrainingError, on_devices
-from braintumor_tf.training.distribution import join_processes, resolve_devices
+from braintumor_tf.training.devices.devices import join_processes, resolve_devices
 from tests.training.toy import toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -110,8 +110,8 @@ SHARDED = """
 """
 
 SEVERAL = """
-    from braintumor_tf.evaluation import run_experiment
-    from braintumor_tf.training.distribution import is_first_process, processes
+    from braintumor_tf.experiments import run_experiment
+    from braintumor_tf.training.devices.devices import is_first_process, processes
 
     address, number, shared = sys.argv[2], int(sys.argv[3]), sys.argv[4] == "shared"
     join_processes(address, 2, number)

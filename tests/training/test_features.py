@@ -17,16 +17,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf.augment.cache import ImageCache
+from braintumor_tf.augment.image_cache import ImageCache
 from braintumor_tf.augment.noise import GaussianNoise
 from braintumor_tf.datasets import write_manifest
 from braintumor_tf.models import build
 from braintumor_tf.models.backbone import head_layers
 from braintumor_tf.models.network import Network, load_network
 from braintumor_tf.runs import Run
-from braintumor_tf.training import PRESETS, Preset, Stage, TrainingError, features, fit, in_precision, resolve_preset
+from braintumor_tf.training import (
+    PRESETS,
+    Preset,
+    Stage,
+    TrainingError,
+    fit,
+    in_precision,
+    resolve_preset,
+)
+from braintumor_tf.training import (
+    frozen_features as features,
+)
 from braintumor_tf.training.batches import training_batches, validation_batches
-from braintumor_tf.training.features import kept_views, split_at_features, stage_inputs
+from braintumor_tf.training.frozen_features import kept_views, split_at_features, stage_inputs
 from tests.training import test_resume
 from tests.training.test_distribution import _assert_equal_runs, _finish, _python, needs_jax
 from tests.training.toy import small_cnn, toy_manifest

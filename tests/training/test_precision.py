@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf.evaluation import run_experiment
+from braintumor_tf.experiments import run_experiment
 from braintumor_tf.models import load_model
 from braintumor_tf.models.network import as_predictor
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, Stage, TrainingError, fit, in_precision, resolve_precision, resolve_preset
-from braintumor_tf.training.precision import _policy_of_gpus
+from braintumor_tf.training.devices.precision import _policy_of_gpus
 from tests.training.toy import small_cnn, toy_manifest
 
 MIXED = ("mixed_float16", "mixed_bfloat16")

@@ -17,12 +17,12 @@ import pytest
 
 from braintumor_tf.augment.noise import GaussianNoise, RandomNoise, SpeckleNoise, describe, from_description
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation import resume_experiment, run_experiment
+from braintumor_tf.experiments import resume_experiment, run_experiment
 from braintumor_tf.files import to_json
 from braintumor_tf.models.network import load_network
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, Stage, TrainingError, fit
-from braintumor_tf.training.checkpoints import FILE
+from braintumor_tf.training.resume_state import FILE
 from tests.training.toy import small_cnn, toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ PRESET = Preset(
 KILLED = """
     import os, signal
     from pathlib import Path
-    import braintumor_tf.training.checkpoints as checkpoints
+    import braintumor_tf.training.resume_state as checkpoints
     import braintumor_tf.training.callbacks as callbacks
     from tests.training.test_resume import experiment
     from braintumor_tf.datasets import read_manifest

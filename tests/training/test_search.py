@@ -19,8 +19,8 @@ import pytest
 
 optuna = pytest.importorskip("optuna")
 
-from braintumor_tf.cli import main  # noqa: E402
-from braintumor_tf.evaluation import run_experiment  # noqa: E402
+from braintumor_tf.cli.main import main  # noqa: E402
+from braintumor_tf.experiments import run_experiment  # noqa: E402
 from braintumor_tf.training import (  # noqa: E402
     PRESETS,
     Range,
@@ -28,12 +28,12 @@ from braintumor_tf.training import (  # noqa: E402
     SearchError,
     TrainingError,
     resolve_preset,
-    search,
-    searching,
-    study,
-    study_sampling,
-    study_workers,
+    run_search,
 )
+from braintumor_tf.training.search import heartbeat as study_workers  # noqa: E402
+from braintumor_tf.training.search import run as searching  # noqa: E402
+from braintumor_tf.training.search import sampler as study_sampling  # noqa: E402
+from braintumor_tf.training.search import study  # noqa: E402
 from tests.training.toy import small_cnn, toy_manifest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ COMPARED = ["state", "score", *SPACE, "best_epoch", "epochs_run", "seed"]
 # Joins a search in a process of its own; with a number, it kills itself in the first epoch of that trial.
 WORKER = """
     import os, signal, sys
-    import braintumor_tf.training.searching as searching
+    import braintumor_tf.training.search.run as searching
     from braintumor_tf.datasets import read_manifest
     from tests.training.test_search import small_search, small_build
     searching.build = small_build
@@ -65,7 +65,7 @@ def small_build(model: str, seed: int, **arguments: Any) -> Any:
 
 def small_search(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Search:
     settings = {"trials": 3, "space": SPACE, "preset": "smoke", "image_size": 32, "show_progress": False, **changes}
-    return search(manifest, "CNN", out, **settings)
+    return run_search(manifest, "CNN", out, **settings)
 
 
 def worker(folder: Path, out: Path, trials: int, storage: str = "", deadly: int = -1) -> subprocess.Popen:
@@ -122,7 +122,7 @@ def test_a_search_writes_its_trials_and_its_best_preset(found):
 
 
 def test_run_experiment_reproduces_the_best_trial(found, tmp_path, monkeypatch):
-    from braintumor_tf.evaluation import experiment
+    from braintumor_tf.experiments import single as experiment
 
     manifest = toy_manifest(tmp_path / "images")  # the same images, the test images among them
     monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(seed=arguments[-2]))
@@ -332,13 +332,13 @@ def test_wrong_arguments_are_named(manifest, tmp_path, changes, message):
 
 def test_what_cannot_be_searched_is_named(manifest, tmp_path):
     with pytest.raises(SearchError, match="PCA is not trained in epochs"):
-        search(manifest, "PCA", tmp_path)
+        run_search(manifest, "PCA", tmp_path)
     with pytest.raises(TrainingError, match="no image is in the validation split"):
         small_search(manifest[manifest["split"] != "validation"], tmp_path)
 
 
 def test_without_optuna_one_line_says_what_to_install(manifest, tmp_path, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("braintumor_tf.training.study")]:
+    for name in [name for name in sys.modules if name.startswith("braintumor_tf.training.search.study")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SearchError, match=r'pip install "braintumor_tf\[tune\]"$'):
@@ -363,7 +363,7 @@ def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch
     from click.testing import CliRunner
 
     from braintumor_tf.datasets import write_synthetic
-    from braintumor_tf.evaluation import experiment
+    from braintumor_tf.experiments import single as experiment
 
     images = write_synthetic(
         tmp_path / "images", patients_per_class=6, slices_per_patient=2, image_size=64,

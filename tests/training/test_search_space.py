@@ -19,7 +19,7 @@ from braintumor_tf.training import (
     resolve_preset,
     resolve_space,
 )
-from braintumor_tf.training.search_space import check_space, space_as_dict, strengthened
+from braintumor_tf.training.search.space import check_space, space_as_dict, strengthened
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -13,16 +13,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from braintumor_tf.errors import BrainTumorError
+from braintumor_tf.errors import NoiseError
 
 Record = dict[str, Any]
 """What was sampled for one image: JSON-able, and all that is needed to make the same noise again."""
 
 _TYPES: dict[str, type[Noise]] = {}
-
-
-class NoiseError(BrainTumorError, ValueError):
-    """A noise model was given a strength, a severity or an image that it cannot work with."""
 
 
 @dataclass(frozen=True)

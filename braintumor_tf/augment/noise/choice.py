@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from braintumor_tf.augment.noise.base import Noise, NoiseError, Record
+from braintumor_tf.augment.noise.base import Noise, Record
+from braintumor_tf.errors import NoiseError
 
 
 @dataclass(frozen=True)

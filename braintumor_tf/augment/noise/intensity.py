@@ -9,10 +9,10 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from braintumor_tf.augment.batches import scratch
+from braintumor_tf.augment.batch_memory import scratch
 from braintumor_tf.augment.noise.base import FieldNoise, Record
 from braintumor_tf.augment.noise.fields import clip, pixel_noise
-from braintumor_tf.augment.streams import quick_stream
+from braintumor_tf.augment.random_streams import quick_stream
 
 _DENSE = 0.3  # from this share of pixels on, asking each pixel is quicker than throwing darts
 

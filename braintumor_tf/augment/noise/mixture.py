@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from braintumor_tf.augment.noise.base import Noise, NoiseError
+from braintumor_tf.augment.noise.base import Noise
 from braintumor_tf.augment.noise.choice import RandomNoise
 from braintumor_tf.augment.noise.presets import SEVERITIES, noise_at
 from braintumor_tf.augment.noise.sized import NoiseAtSize
+from braintumor_tf.errors import NoiseError
 
 
 def training_noise(

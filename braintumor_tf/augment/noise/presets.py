@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from braintumor_tf.augment.noise.base import Noise, NoiseError
+from braintumor_tf.augment.noise.base import Noise
 from braintumor_tf.augment.noise.intensity import GaussianNoise, RicianNoise, SaltAndPepperNoise, SpeckleNoise
 from braintumor_tf.augment.noise.spatial import BiasField, GaussianBlur, MotionBlur
+from braintumor_tf.errors import NoiseError
 
 IMAGENET_C = "ImageNet-C (Hendrycks and Dietterich, ICLR 2019)"
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -7,7 +7,8 @@ from numbers import Integral
 
 import numpy as np
 
-from braintumor_tf.augment.noise.base import Noise, NoiseError, Record
+from braintumor_tf.augment.noise.base import Noise, Record
+from braintumor_tf.errors import NoiseError
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class NoiseAtSize(Noise):
 
     Making a picture smaller averages its noise: white noise at 224 pixels, the size that the severities of `PRESETS`
     are meant for, keeps about half of its standard deviation at 160, and neighbours become alike. A network that meets
-    such noise when it is tested (`braintumor_tf.evaluation.robustness` corrupts at 224 pixels) should train with it.
+    such noise when it is tested (`evaluation.robustness` corrupts at 224 pixels) should train with it.
 
     What is added to the image is the change that the noise makes in the image at that size, brought back to the
     image's own by Pillow's bilinear filter, which also resizes the files that are read. So what the noise leaves alone

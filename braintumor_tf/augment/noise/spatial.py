@@ -10,8 +10,9 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from braintumor_tf.augment.noise.base import Noise, NoiseError, Record, check_range
+from braintumor_tf.augment.noise.base import Noise, Record, check_range
 from braintumor_tf.augment.noise.fields import clip
+from braintumor_tf.errors import NoiseError
 
 _NEGLIGIBLE = 1e-3  # weights of a motion kernel below this share of the first are left out
 

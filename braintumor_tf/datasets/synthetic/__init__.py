@@ -6,11 +6,11 @@ stained tissue, for the question whether an image is a slice of a head at all. T
 they are not fit for any statement about patients.
 """
 
-from braintumor_tf.datasets.synthetic.dataset import write_synthetic
 from braintumor_tf.datasets.synthetic.ground_truth import GroundTruth, read_ground_truth
-from braintumor_tf.datasets.synthetic.patients import Patient, draw_slice, render_slice, sample_patient
-from braintumor_tf.datasets.synthetic.tissue import TISSUES, Slide, draw_patch, render_patch, sample_slide
-from braintumor_tf.datasets.synthetic.tissue_dataset import TISSUE_FOLDERS, write_synthetic_tissue
+from braintumor_tf.datasets.synthetic.mri.dataset import write_synthetic
+from braintumor_tf.datasets.synthetic.mri.patients import Patient, draw_slice, render_slice, sample_patient
+from braintumor_tf.datasets.synthetic.tissue.dataset import TISSUE_FOLDERS, write_synthetic_tissue
+from braintumor_tf.datasets.synthetic.tissue.patches import TISSUES, Slide, draw_patch, render_patch, sample_slide
 
 __all__ = [
     "TISSUES",

@@ -1,0 +1,215 @@
+"""Iterators over an array, a folder and a table: Keras's, with batches made by `ReproducibleIterator`."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras.src.legacy.preprocessing import image as keras_image
+
+from braintumor_tf.augment.batch_memory import available_cores
+from braintumor_tf.augment.file_reading import make_loader, read_all, refuse
+from braintumor_tf.augment.image_cache import CACHE_BYTES, ImageCache
+from braintumor_tf.augment.iterators import ReproducibleIterator
+from braintumor_tf.augment.noise.base import has_equal_channels
+from braintumor_tf.errors import DatasetError, NoiseError
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+class FilesIterator(ReproducibleIterator):
+    """What the iterators over files share: reading all of them at the start, and the targets."""
+
+    def _open_files(self, keep_aspect_ratio: bool, interpolation: str) -> None:
+        """Reads every file, keeps the pixels in the cache, if any, and refuses or leaves out what cannot be read."""
+        generator = self.image_data_generator
+        self._load = make_loader(
+            self.color_mode, self.target_size, interpolation, keep_aspect_ratio, generator.grey, generator.crop
+        )
+        paths = list(self._filepaths)
+        cache = _make_cache(generator.cache, len(paths))
+        try:
+            failures = read_all(paths, self._load, None if cache is None else cache.put, available_cores())
+        except OSError as error:  # from the cache: what a file's own error says is among the failures
+            raise DatasetError(
+                f"decoded images cannot be kept on disk: {error.strerror or error}; "
+                "make room, give a folder with room as cache=, or pass cache=False"
+            ) from error
+        if failures and (generator.on_error == "raise" or len(failures) == len(paths)):
+            refuse(paths, failures)
+        if cache is not None:
+            cache.freeze()
+        self._cache = cache
+        self._cache_numbers = np.arange(len(paths))
+        if failures:
+            self._leave_out(paths, failures)
+
+    def _leave_out(self, paths: list[str], failures: list[tuple[int, str]]) -> None:
+        self.skipped = [(paths[number], reason) for number, reason in failures]
+        warnings.warn(
+            f"left out {len(failures)} of {len(paths)} image files that cannot be read, such as "
+            f"{paths[failures[0][0]]} ({failures[0][1]}); see the iterator's `skipped`",
+            stacklevel=5,
+        )
+        kept = np.delete(np.arange(len(paths)), [number for number, _ in failures])
+        self._cache_numbers = kept
+        self._filepaths = [self._filepaths[number] for number in kept]
+        self.filenames = [self.filenames[number] for number in kept]
+        self.samples = self.n = len(kept)
+        if isinstance(getattr(self, "classes", None), np.ndarray):
+            self.classes = self.classes[kept]
+        elif getattr(self, "classes", None) is not None:
+            self.classes = [self.classes[number] for number in kept]
+        if getattr(self, "_targets", None) is not None:
+            several = isinstance(self._targets, list)
+            self._targets = [target[kept] for target in self._targets] if several else self._targets[kept]
+        if getattr(self, "_sample_weight", None) is not None:
+            self._sample_weight = self._sample_weight[kept]
+
+    def memory_report(self) -> dict[str, int]:
+        """Returns the bytes that this iterator keeps: images in memory and on disk, and spare batches."""
+        report = super().memory_report()
+        if self._cache is not None:
+            report |= {"images_in_memory": self._cache.memory_used, "images_on_disk": self._cache.disk_used}
+        return report
+
+    def _pixels(self, number: int) -> np.ndarray:
+        if self._cache is None:
+            return self._load(self._filepaths[number])
+        return self._cache.get(int(self._cache_numbers[number]))
+
+    def _with_targets(self, batch: np.ndarray, numbers: np.ndarray) -> Any:
+        if self.class_mode is None:
+            return batch
+        if self.class_mode == "input":
+            targets = batch.copy()
+        elif self.class_mode in ("binary", "sparse"):
+            targets = np.array([self.classes[number] for number in numbers], dtype=self.dtype)
+        elif self.class_mode == "categorical":
+            targets = np.zeros((len(batch), len(self.class_indices)), dtype=self.dtype)
+            for place, number in enumerate(numbers):
+                targets[place, self.classes[number]] = 1.0
+        elif self.class_mode == "multi_output":
+            targets = [output[numbers] for output in self.labels]
+        else:
+            targets = self.labels[numbers]
+        weights = self.sample_weight
+        return (batch, targets) if weights is None else (batch, targets, weights[numbers])
+
+
+class DirectoryIterator(FilesIterator, keras_image.DirectoryIterator):
+    """Batches of the images in a folder of class folders; see `ImageDataGenerator.flow_from_directory`."""
+
+    def __init__(
+        self,
+        directory: str,
+        image_data_generator: Any,
+        *,
+        subset: str | None = None,
+        seed: int | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        **arguments: Any,
+    ):
+        arguments |= {"subset": subset, "seed": seed, "interpolation": interpolation}
+        super().__init__(directory, image_data_generator, keep_aspect_ratio=keep_aspect_ratio, **arguments)
+        if not self.samples:
+            raise DatasetError(
+                f"{directory}: no images in its class folders; give a folder with one folder for each class"
+            )
+        self._open_files(keep_aspect_ratio, interpolation)
+        self._start(subset, seed)
+
+
+class DataFrameIterator(FilesIterator, keras_image.DataFrameIterator):
+    """Batches of the images whose paths a table's column holds; see `ImageDataGenerator.flow_from_dataframe`."""
+
+    def __init__(
+        self,
+        dataframe: Any,
+        directory: str | None = None,
+        image_data_generator: Any = None,
+        *,
+        subset: str | None = None,
+        seed: int | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+        **arguments: Any,
+    ):
+        arguments |= {"subset": subset, "seed": seed, "interpolation": interpolation}
+        super().__init__(dataframe, directory, image_data_generator, keep_aspect_ratio=keep_aspect_ratio, **arguments)
+        if not self.samples:
+            raise DatasetError("no image files in the table; check x_col and directory")
+        self._open_files(keep_aspect_ratio, interpolation)
+        self._start(subset, seed)
+
+
+class NumpyArrayIterator(ReproducibleIterator, keras_image.NumpyArrayIterator):
+    """Batches of images in an array; see `ImageDataGenerator.flow`."""
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        image_data_generator: Any,
+        *,
+        subset: str | None = None,
+        seed: int | None = None,
+        dtype: str = "float32",
+        **arguments: Any,
+    ):
+        images = x[0] if isinstance(x, (list, tuple)) else x
+        stored = "uint8" if getattr(images, "dtype", None) == np.uint8 else dtype  # a quarter of the memory
+        super().__init__(x, y, image_data_generator, subset=subset, seed=seed, dtype=stored, **arguments)
+        self.dtype = dtype
+        self.image_shape = self.x.shape[1:]
+        if image_data_generator.noise is not None and subset != "validation":
+            _check_scale(self.x)
+        self._is_grey = np.full(len(self.x), -1, dtype=np.int8)  # not known yet
+        self._start(subset, seed)
+
+    def _pixels(self, number: int) -> np.ndarray:
+        image = self.x[number]
+        if self.data_format == "channels_first":
+            image = np.moveaxis(image, 0, 2)
+        if image.shape[2] == 1:
+            return image[..., 0]
+        grey = self.image_data_generator.grey
+        if image.shape[2] != 3 or grey is False:
+            return image
+        if self._is_grey[number] < 0:
+            self._is_grey[number] = has_equal_channels(image)
+        if self._is_grey[number]:
+            return image[..., 0]
+        return image if grey is None else image.astype(np.float32) @ _LUMA
+
+    def _with_targets(self, batch: np.ndarray, numbers: np.ndarray) -> Any:
+        inputs = [batch, *(other[numbers] for other in self.x_misc)] if self.x_misc else batch
+        if self.y is None:
+            return inputs
+        if self.sample_weight is None:
+            return inputs, self.y[numbers]
+        return inputs, self.y[numbers], self.sample_weight[numbers]
+
+
+def _make_cache(setting: Any, count: int) -> ImageCache | None:
+    if setting is False or setting is None:
+        return None
+    if setting is True:
+        return ImageCache(count, CACHE_BYTES)
+    if isinstance(setting, int):
+        return ImageCache(count, setting)
+    Path(setting).mkdir(parents=True, exist_ok=True)
+    return ImageCache(count, 0, setting)
+
+
+def _check_scale(images: np.ndarray) -> None:
+    if not images.size:
+        return
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 255 or 0 < high <= 1:
+        raise NoiseError(
+            f"images with values in {low:g}..{high:g}; noise works on 0..255, so give such images and rescale=1/255"
+        )

@@ -1,0 +1,81 @@
+"""The command that shows what a trained model looks at: ``explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...")
+@click.option(
+    "--method", help="grad_cam, grad_cam_plus_plus, attention_rollout, occlusion; by default the model's own."
+)
+@click.option("--layer", help="For Grad-CAM, the layer whose feature map is weighed; by default the last.")
+@click.option("--target", metavar="CLASS", help="The class asked about; by default the predicted one of each image.")
+@click.option("--out", default="plots", show_default=True, metavar="DIR", help="Folder that receives the files.")
+@click.option("--check", is_flag=True, help="Check whether explanations of RUN can be believed; renews its report.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, or with --check one object.")
+def explain(
+    run: str,
+    images: tuple[str, ...],
+    method: str | None,
+    layer: str | None,
+    target: str | None,
+    out: str,
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Draws what the model of RUN looks at in each IMAGE. Exits with 1 if one cannot be read.
+
+    For each image OUT receives NAME_METHOD.png, the image beside itself with the map, and NAME_METHOD_map.png,
+    the raw map at the image's size as 16-bit grey (65535 is 1).
+
+    With --check and no IMAGE: how much of the score comes from outside the head, whether maps change with the weights,
+    and where lesion masks are known (synthetic data) whether maps point at the lesion. It goes into RUN's report.
+
+    Research use only, never diagnosis. A map that looks right proves nothing.
+
+    \b
+    Example: braintumor-tf explain models/CNN_sartaj_grouped_0 slice_1.png --method grad_cam --target glioma --out plots
+    Example: braintumor-tf explain models/CNN_sartaj_grouped_0 --check
+    """
+    if bool(images) == check:
+        raise click.UsageError("give images to explain, or --check without images")
+    if check:
+        _check(run, as_json)
+        return
+    from braintumor_tf.files import to_json
+    from braintumor_tf.report.pages.explanation import explain_files
+
+    found, errors = explain_files(run, images, Path(out), method, target, layer)
+    if as_json:
+        rows = [vars(one) for one in found]
+        click.echo(to_json([*rows, *({"path": error.path, "error": error.reason} for error in errors)]))
+    else:
+        for one in found:
+            click.echo(f"{one.path}: {one.predicted} {one.probabilities[one.predicted]:.3f}, {one.picture}")
+    for error in errors:
+        click.echo(f"braintumor-tf: {error}", err=True)
+    if errors:
+        raise SystemExit(1)
+
+
+def _check(run: str, as_json: bool) -> None:
+    from braintumor_tf.explanation import check_explanations
+    from braintumor_tf.files import to_json
+    from braintumor_tf.report import write_report
+    from braintumor_tf.report.sections.trust_sentences import trust_sentences
+    from braintumor_tf.runs import Run
+
+    opened = Run.open(run)
+    found = check_explanations(opened)
+    report = write_report(opened)
+    if as_json:
+        click.echo(to_json(found))
+        return
+    for sentence in trust_sentences(found):
+        click.echo(sentence)
+    click.echo(f"report: {report.resolve()}")

@@ -1,1 +1,0 @@
-"""Commands of ``braintumor-tf`` that `braintumor_tf.cli` puts together."""

@@ -1,0 +1,1 @@
+"""Simulated slices of heads: anatomy, lesions, acquisition, and the data set made of them."""

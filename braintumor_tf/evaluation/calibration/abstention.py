@@ -1,0 +1,93 @@
+"""Saying "I don't know": what a calibrated run answers beside the class that it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.errors import EvaluationError
+from braintumor_tf.evaluation.calibration.conformal import SHARE, Threshold, answers, conformal_sets, fit_thresholds
+from braintumor_tf.evaluation.calibration.run_calibration import validation_predictions
+from braintumor_tf.evaluation.calibration.temperature import fit_temperature, scale
+from braintumor_tf.runs import Run
+
+COVERAGE = 0.9
+"""The stated coverage of a run that was not calibrated for another."""
+
+
+@dataclass(frozen=True)
+class Answering:
+    """How a run answers.
+
+    Attributes:
+        thresholds: of every class, in order.
+        temperature: of the calibrated probabilities.
+        coverage: that is stated for each class.
+    """
+
+    thresholds: dict[str, Threshold]
+    temperature: float
+    coverage: float
+
+    def add_to(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Returns a table of predictions with the columns of an answer added; all others stay as they are.
+
+        Args:
+            table: with ``p_<class>`` for each class.
+
+        Returns:
+            Further columns: ``answer``, the class of a set that holds exactly one, else ``"unknown"``; ``set``, a
+            tuple of its classes, empty for an image that is typical of none; and ``calibrated_<class>``,
+            the probabilities after the temperature. Sets are made of the model's own probabilities. An answer can be
+            another class than `predicted`, where only that one reaches its own threshold.
+        """
+        classes = list(self.thresholds)
+        chances = table[[f"p_{name}" for name in classes]].to_numpy(float)
+        sets = conformal_sets(chances, self.thresholds)
+        names = np.array(classes, dtype=object)
+        scaled = scale(chances, self.temperature) if len(chances) else chances
+        return table.assign(
+            answer=answers(sets, classes),
+            set=[tuple(names[inside]) for inside in sets],
+            **{f"calibrated_{name}": scaled[:, place] for place, name in enumerate(classes)},
+        )
+
+
+def answering(run: Run | str | Path, coverage: float | None = None) -> Answering:
+    """Returns how a run answers: from its ``calibration.json``, or fitted on its validation predictions.
+
+    Args:
+        run: the run, or its directory.
+        coverage: how often the set of a class must hold it, between 0 and 1; None for what the run was calibrated for,
+            0.9 for one that was not.
+
+    Raises:
+        EvaluationError: the coverage is none, or the run has no validation predictions (a k-fold run, an ensemble of
+            runs that were split in different ways).
+        RunError: there is no such run.
+
+    Example:
+        >>> answering("models/cnn", 0.95).thresholds["glioma"].least_probability
+        0.08
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if coverage is not None and not 0 < coverage < 1:
+        raise EvaluationError(f"coverage={coverage}: give a number between 0 and 1, such as 0.9")
+    found = run.calibration
+    if found is None:
+        classes, table = run.config["classes"], validation_predictions(run)
+        stated = COVERAGE if coverage is None else coverage
+        temperature = fit_temperature(table, classes).value
+        return Answering(fit_thresholds(table, classes, 1 - stated), temperature, stated)
+    kept, temperature = found["conformal"], found["temperature"]["value"]
+    if coverage is None or abs(coverage - kept["coverage_stated"]) < 1e-9:
+        thresholds = {
+            name: Threshold(each["least_probability"], each["groups"], each["images"])
+            for name, each in kept["classes"].items()
+        }
+        return Answering(thresholds, temperature, kept["coverage_stated"])
+    thresholds = fit_thresholds(validation_predictions(run), found["classes"], 1 - coverage, kept.get("count", SHARE))
+    return Answering(thresholds, temperature, coverage)

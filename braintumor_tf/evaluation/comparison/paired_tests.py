@@ -1,0 +1,179 @@
+"""Paired tests: whether two models that answered for the same images differ by more than luck."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from braintumor_tf.evaluation.scores import weighted_metrics as formulas
+from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, score
+
+RESAMPLES = 10_000
+"""Draws behind a p-value: the smallest that can come out is 2 / (draws + 1), and Holm multiplies it by the pairs."""
+
+DIFFERENCES = ("macro_f1", "accuracy")
+"""The scores that are compared."""
+
+
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]:
+    """Tests whether two models are wrong equally often on the same images: McNemar's test in its exact form.
+
+    Only images that one model names rightly and the other wrongly count; were the models equally good, each would win
+    half of them (a binomial test). **It treats images as independent, which near-duplicates are not**, so where groups
+    have several images its p-value is too small; the bootstrap over groups (`paired_differences`) is not misled.
+
+    Args:
+        first_right: whether the first model is right, bool, shape ``(images,)``.
+        second_right: the same for the second.
+
+    Returns:
+        ``only_first`` and ``only_second``, the images that only one of them names rightly, and ``p_value``, two-sided;
+        1 where there are none.
+
+    Source: Q. McNemar, Psychometrika 12 (1947); exact form in A. Agresti, Categorical Data Analysis.
+
+    Example:
+        >>> mcnemar(np.array([True, True, True, False]), np.array([True, False, False, False]))
+        {'only_first': 2, 'only_second': 0, 'p_value': 0.5}
+    """
+    first, second = np.asarray(first_right, bool), np.asarray(second_right, bool)
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    discordant = only_first + only_second
+    p_value = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+    return {"only_first": only_first, "only_second": only_second, "p_value": p_value}
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Corrects p-values for their number, so that one of them is small by luck no more often than stated.
+
+    Args:
+        p_values: from 0 to 1; NaN is no test and stays NaN.
+
+    Returns:
+        The corrected ones in the same order, at most 1.
+
+    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979); as R's ``p.adjust(method="holm")``.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        array([0.03, 0.06, 0.06])
+    """
+    values = np.asarray(p_values, float)
+    corrected = np.full(values.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(values))
+    order = tested[np.argsort(values[tested], kind="stable")]
+    steps = values[order] * (len(order) - np.arange(len(order)))
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return corrected
+
+
+def paired_differences(
+    truth: np.ndarray,
+    named: Sequence[np.ndarray],
+    groups: np.ndarray,
+    classes: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """Scores several models on the same images, and on the same resampled groups.
+
+    Because each resample holds the same images for all models, what is hard or easy about them drops out of the
+    difference of two rows, which the interval of either score alone would hold.
+
+    Args:
+        truth: class numbers, shape ``(images,)``.
+        named: what each model says, class numbers, each of shape ``(images,)``.
+        groups: as for `group_weights`.
+        classes: how many classes there are.
+        resamples: how many times groups are drawn.
+        seed: of the draws.
+
+    Returns:
+        For each of `DIFFERENCES` the scores, shape ``(models,)``, and those of the resamples, shape
+        ``(models, resamples)``, or None where there are fewer than two groups.
+    """
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        found = [formulas.weighted_confusion(truth, one, weights, classes) for one in named]
+        return np.stack(
+            [[formulas.macro(formulas.f1(one)) for one in found], [formulas.accuracy(one) for one in found]]
+        )
+
+    values = scores(np.ones((1, len(truth))))[..., 0]
+    enough = len(groups) and groups.max() > 0
+    pieces = [scores(weights) for weights in group_weights(groups, resamples, seed)] if enough else []
+    drawn = np.concatenate(pieces, axis=2) if pieces else [None] * len(DIFFERENCES)
+    return {name: (value, draws) for name, value, draws in zip(DIFFERENCES, values, drawn)}
+
+
+def bootstrap_p_value(drawn: np.ndarray) -> float:
+    """Returns the two-sided p-value of a difference being 0, from its resamples.
+
+    Twice the share of the resamples on the other side of 0, or 1 less the confidence of the widest percentile interval
+    that leaves 0 out; one draw is added to either count, so that luck never makes it 0.
+
+    Args:
+        drawn: differences, shape ``(resamples,)``; those that are NaN are left out.
+
+    Source: A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), chapter 4.
+    """
+    defined = drawn[np.isfinite(drawn)]
+    if not len(defined):
+        return float("nan")
+    tail = 1 + min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+    return min(1.0, 2 * tail / (len(defined) + 1))
+
+
+def paired_tests(
+    truth: Sequence[str],
+    named: Mapping[str, Sequence[str]],
+    groups: np.ndarray,
+    classes: Sequence[str],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compares every two models that answered for the same images.
+
+    Args:
+        truth: the label of each image.
+        named: what each model names each image, by the model's name.
+        groups: the number of each image's group, shape ``(images,)``.
+        classes: the class names.
+        resamples: how many times groups are drawn.
+        seed: of the draws.
+
+    Returns:
+        One row a pair: `first`, `second`; for `macro_f1` and `accuracy` the columns ``<score>_difference`` (first less
+        second), ``_low`` and ``_high`` (95 % over groups), ``_p`` (two-sided) and ``_p_holm`` (corrected over the
+        pairs); `only_first`, `only_second`, `mcnemar_p`, `mcnemar_p_holm`. NaN where there is nothing to draw from.
+
+    Example:
+        >>> paired_tests(labels, {"cnn": first, "pca": second}, groups, CLASSES)["macro_f1_p_holm"][0]
+        0.012
+    """
+    number = {name: place for place, name in enumerate(classes)}
+    names = list(named)
+    true = np.array([number[label] for label in truth], int)
+    answers = [np.array([number[label] for label in named[name]], int) for name in names]
+    found = paired_differences(true, answers, groups, len(classes), resamples, seed)
+    rows = []
+    for first, second in combinations(range(len(names)), 2):
+        row: dict[str, Any] = {"first": names[first], "second": names[second]}
+        for name, (values, draws) in found.items():
+            drawn = None if draws is None else draws[first] - draws[second]
+            for end, value in score(values[first] - values[second], drawn).items():
+                row[f"{name}_{'difference' if end == 'value' else end}"] = np.nan if value is None else value
+            row[f"{name}_p"] = np.nan if drawn is None else bootstrap_p_value(drawn)
+        counted = mcnemar(answers[first] == true, answers[second] == true)
+        rows.append({**row, **counted, "mcnemar_p": counted["p_value"]})
+    ends = ("difference", "low", "high", "p", "p_holm")
+    columns = [f"{name}_{end}" for name in DIFFERENCES for end in ends]
+    table = pd.DataFrame(rows)
+    for test in (*DIFFERENCES, "mcnemar"):
+        table[f"{test}_p_holm"] = holm(table[f"{test}_p"])
+    return table[["first", "second", *columns, "only_first", "only_second", "mcnemar_p", "mcnemar_p_holm"]]

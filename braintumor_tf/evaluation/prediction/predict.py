@@ -1,0 +1,163 @@
+"""From a model and a manifest to the table of predictions that every number is computed from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.errors import EvaluationError
+from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble, members_of, model_file
+from braintumor_tf.evaluation.prediction.ensemble_weights import combine
+from braintumor_tf.evaluation.prediction.test_time_views import in_views, mirrors, views_of
+from braintumor_tf.models import load_model
+from braintumor_tf.models.image_fitting import read_for
+from braintumor_tf.progress import progress
+from braintumor_tf.runs import Run
+
+_BATCHES_AT_ONCE = 4
+
+
+def predict_manifest(
+    model: Any,
+    manifest: pd.DataFrame,
+    splits: Sequence[str] | None = ("validation", "test"),
+    batch_size: int = 64,
+    workers: int | None = None,
+    show_progress: bool = True,
+    views: int | None = None,
+    mirrored: bool | None = None,
+) -> pd.DataFrame:
+    """Lets a model predict the images of a manifest.
+
+    Images are read by threads a few batches ahead, in the model's size and channels, so memory does not grow with the
+    number of images. The members of an ensemble, and of a k-fold run, predict one after the other, each at its own
+    size.
+
+    Args:
+        model: a model of `braintumor_tf.models`, an `Ensemble`, a run, or a run's directory.
+        manifest: a manifest.
+        splits: which of its splits; None for all of its images.
+        batch_size: images that the model takes at once.
+        workers: threads that read images; None for one a core.
+        show_progress: whether to show a bar.
+        views: how many of `braintumor_tf.evaluation.VIEWS` of each image to predict; their mean is the answer. 1 is the
+            image as it is; None too, but for an ensemble that was kept with views, which uses its own.
+        mirrored: whether mirrored views are among them; None for where a run's training mirrored, and not for a model
+            without a run.
+
+    Returns:
+        One row an image in the manifest's order: path, label, split, group, predicted, and ``p_<class>`` for each
+        class, which add up to 1.
+
+    Raises:
+        EvaluationError: no image is in those splits, there are not that many views, or the model answered with
+            something else than probabilities.
+        ImageReadError: an image cannot be read.
+        RunError: the run has no model.
+
+    Example:
+        >>> predict("models/cnn", manifest, splits=("test",), views=4)["predicted"][0]
+        'glioma'
+    """
+    rows = manifest if splits is None else manifest[manifest["split"].isin(list(splits))]
+    if rows.empty:
+        wanted = "in the manifest" if splits is None else f"in the splits {', '.join(splits)}"
+        raise EvaluationError(f"no image is {wanted}; split the manifest first (leakage.split)")
+    predictor = open_predictor(model, views, mirrored)
+    if isinstance(predictor, Ensemble):
+        tables = [
+            predict_manifest(member, rows, None, batch_size, workers, show_progress) for member in predictor.members
+        ]
+        return combine(tables, predictor.weights)
+    chunks = _read_ahead(rows["path"].tolist(), predictor, batch_size * _BATCHES_AT_ONCE, workers)
+    total = -(-len(rows) // (batch_size * _BATCHES_AT_ONCE))
+    found = [
+        predictor.predict_images(images, batch_size) for images in progress(chunks, "Predicting", total, show_progress)
+    ]
+    return predictions_frame(rows, predictor.classes, np.concatenate(found))
+
+
+def predictions_frame(rows: pd.DataFrame, classes: Sequence[str], probabilities: np.ndarray) -> pd.DataFrame:
+    """Puts probabilities beside what is known of the images.
+
+    Args:
+        rows: rows of a manifest.
+        classes: class names in the order of the columns.
+        probabilities: shape ``(images, classes)``, rows adding up to 1.
+
+    Raises:
+        EvaluationError: the probabilities are not finite, negative, or do not add up to 1.
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    sums = probabilities.sum(axis=1, keepdims=True)
+    if not np.isfinite(sums).all() or probabilities.min() < 0 or np.abs(sums - 1).max() > 1e-3:
+        raise EvaluationError("the model's answers are no probabilities (NaN, negative, or not adding up to 1)")
+    frame = rows[["path", "label", "split", "group"]].reset_index(drop=True)
+    frame["predicted"] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
+    columns = pd.DataFrame(probabilities / sums, columns=[f"p_{name}" for name in classes])
+    return pd.concat([frame, columns], axis=1)
+
+
+def open_predictor(model: Any, views: int | None = None, mirrored: bool | None = None) -> Any:
+    """Returns a model, or that of a run, ready to predict.
+
+    Args:
+        model: a model, an `Ensemble`, a run, or a run's directory.
+        views: as for `predict`.
+        mirrored: as for `predict`.
+
+    Returns:
+        An object with `classes`, `image_size`, `channels` and `predict_images`.
+
+    Raises:
+        EvaluationError: there are not that many views.
+        RunError: there is no such run, or it has no model.
+    """
+    if isinstance(model, (str, Path)):
+        model = Run.open(model)
+    if isinstance(model, Run):
+        run, model = model, load_run_model(model)
+        mirrored = mirrors(run.config) if mirrored is None and not isinstance(model, Ensemble) else mirrored
+    if isinstance(model, Ensemble):
+        return model if views is None else model.in_views(views, mirrored)
+    from braintumor_tf.models.network import as_predictor  # imports Keras
+
+    return in_views(as_predictor(model), views, bool(mirrored))
+
+
+def load_run_model(run: Run) -> Any:
+    """Loads the model that a run has kept, whichever kind it is; that of a k-fold run is the `Ensemble` of its folds.
+
+    Raises:
+        RunError: it has none.
+    """
+    members = members_of(run)
+    if not members:
+        return load_model(model_file(run))
+    models, weights = [load_run_model(member) for member, _ in members], [weight for _, weight in members]
+    return Ensemble(models, weights, [mirrors(member.config) for member, _ in members], views_of(run.config))
+
+
+def _read_ahead(paths: list[str], predictor: Any, size: int, workers: int | None) -> Iterator[np.ndarray]:
+    """Yields images, uint8 of shape ``(up to size, height, width, channels)``, reading one chunk ahead."""
+
+    def read(path: str) -> np.ndarray:
+        return read_for(predictor, path)
+
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        starts = range(0, len(paths), size)
+        pending = [pool.submit(read, path) for path in paths[:size]]
+        try:
+            for start in starts:
+                following = [pool.submit(read, path) for path in paths[start + size : start + 2 * size]]
+                chunk, pending = pending, following
+                yield np.stack([image.result() for image in chunk])
+        finally:
+            for image in pending:
+                image.cancel()

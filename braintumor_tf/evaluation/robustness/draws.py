@@ -1,0 +1,122 @@
+"""Scores of the same images under each noise, resampled together: equal draws of groups make losses paired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.errors import EvaluationError
+from braintumor_tf.evaluation.robustness.corruptions import CLEAN
+from braintumor_tf.evaluation.scores import weighted_metrics as formulas
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, score
+
+METRICS = {
+    "accuracy": formulas.accuracy,
+    "balanced_accuracy": lambda confusion: formulas.macro(formulas.recall(confusion)),
+    "macro_f1": lambda confusion: formulas.macro(formulas.f1(confusion)),
+}
+"""What is scored, each from confusion matrices; as in ``metrics.json``."""
+
+Version = tuple[str, int]
+"""Name of the noise and severity; ``("clean", 0)`` for the images as they are."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Scores of every version of the images.
+
+    Attributes:
+        versions: clean first.
+        values: scores of the images themselves, shape ``(versions, metrics)``.
+        resampled: scores of each resample, shape ``(versions, metrics, resamples)``; None for fewer than two groups.
+    """
+
+    versions: tuple[Version, ...]
+    values: np.ndarray
+    resampled: np.ndarray | None
+
+    def of(self, metric: str, version: Version) -> tuple[float, np.ndarray | None]:
+        """Returns one score of the images themselves and of each resample."""
+        place, which = self.versions.index(version), list(METRICS).index(metric)
+        return float(self.values[place, which]), None if self.resampled is None else self.resampled[place, which]
+
+    def mean(self, metric: str, versions: Sequence[Version]) -> tuple[float, np.ndarray | None]:
+        """Returns the mean of one score over several versions, of the images themselves and of each resample."""
+        found = [self.of(metric, version) for version in versions]
+        drawn = None if self.resampled is None else np.mean([each for _, each in found], axis=0)
+        return float(np.mean([value for value, _ in found])), drawn
+
+
+def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], resamples: int, seed: int) -> Draws:
+    """Scores the predictions of every version.
+
+    Args:
+        predictions: as `corrupted_predictions.predict_corrupted` returns them.
+        classes: class names in order.
+        resamples: how many times groups are drawn, the same for every version.
+        seed: of the draws.
+
+    Raises:
+        EvaluationError: clean predictions are missing, a version has other images than the others, or a label is none
+            of the classes.
+    """
+    parts = {
+        (str(name), int(severity)): part
+        for (name, severity), part in predictions.groupby(["noise", "severity"], sort=False)
+    }
+    if (CLEAN, 0) not in parts:
+        raise EvaluationError("the predictions hold no clean images (noise 'clean', severity 0); predict them too")
+    first = parts.pop((CLEAN, 0))
+    parts = {(CLEAN, 0): first, **parts}
+    if any(part["path"].tolist() != first["path"].tolist() for part in parts.values()):
+        raise EvaluationError("the noises were not predicted on the same images in the same order; predict again")
+    number = {name: index for index, name in enumerate(classes)}
+    unknown = sorted((set(predictions["label"]) | set(predictions["predicted"])) - set(number))
+    if unknown:
+        raise EvaluationError(f"label {', '.join(unknown)} is none of the model's classes {', '.join(classes)}")
+    truth, groups = first["label"].map(number).to_numpy(int), group_numbers(first["group"])
+    named = [part["predicted"].map(number).to_numpy(int) for part in parts.values()]
+
+    def scores(weights: np.ndarray) -> np.ndarray:
+        matrices = [formulas.weighted_confusion(truth, each, weights, len(classes)) for each in named]
+        return np.array([[formula(matrix) for formula in METRICS.values()] for matrix in matrices])
+
+    pieces = [scores(weights) for weights in group_weights(groups, resamples, seed)] if groups.max() > 0 else []
+    resampled = np.concatenate(pieces, axis=2) if pieces else None
+    return Draws(tuple(parts), scores(np.ones((1, len(first))))[..., 0], resampled)
+
+
+def score_table(draws: Draws) -> pd.DataFrame:
+    """Returns one row a version and metric: noise, severity, metric, value, low, high."""
+    rows = [
+        {"noise": name, "severity": severity, "metric": metric, **score(*draws.of(metric, (name, severity)))}
+        for name, severity in draws.versions
+        for metric in METRICS
+    ]
+    return _floats(pd.DataFrame(rows))
+
+
+def loss_table(draws: Draws, metric: str = "macro_f1") -> pd.DataFrame:
+    """Returns one row a noise and severity: what a score lost against clean, with its paired interval."""
+    rows = [
+        {"noise": name, "severity": severity, **mean_loss(draws, [(name, severity)], metric)}
+        for name, severity in draws.versions[1:]
+    ]
+    return _floats(pd.DataFrame(rows))
+
+
+def mean_loss(draws: Draws, versions: Sequence[Version], metric: str = "macro_f1") -> dict[str, float | None]:
+    """Returns the mean over versions of what a score lost against clean; resamples draw the same groups for both."""
+    clean, clean_drawn = draws.of(metric, (CLEAN, 0))
+    noisy = [draws.of(metric, version) for version in versions]
+    lost = np.mean([clean - value for value, _ in noisy])
+    return score(
+        float(lost), None if clean_drawn is None else np.mean([clean_drawn - each for _, each in noisy], axis=0)
+    )
+
+
+def _floats(table: pd.DataFrame) -> pd.DataFrame:
+    return table.astype(dict.fromkeys(("value", "low", "high"), float))

@@ -1,0 +1,149 @@
+"""Predicting the same images clean and under each noise: read once, corrupted by threads while the model predicts."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
+from braintumor_tf.evaluation.prediction.predict import predictions_frame
+from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, Picture, corrupt, read_picture
+from braintumor_tf.models.image_fitting import fit_picture
+from braintumor_tf.progress import progress
+
+_IMAGES_AT_ONCE = 512
+
+Batch = tuple[int, slice, np.ndarray]
+"""The number of the version (0 is clean), which images, and their pixels."""
+
+
+def predict_corrupted(
+    predictor: Any,
+    rows: pd.DataFrame,
+    corruptions: Sequence[Corruption],
+    seed: int,
+    size: tuple[int, int],
+    batch_size: int,
+    show_progress: bool,
+) -> pd.DataFrame:
+    """Lets a model predict images clean and under each corruption.
+
+    Every file is read and decoded once. Threads corrupt batches ahead of the model, so memory does not grow with the
+    number of images, of noises or of severities.
+
+    Args:
+        predictor: an object with `classes`, `image_size`, `channels` and `predict_images`, or an `Ensemble`, each of
+            whose members sees the same corrupted pictures at its own size.
+        rows: rows of a manifest.
+        corruptions: what to apply.
+        seed: as for `corrupting.corrupt`.
+        size: ``(height, width)`` of the picture that is corrupted.
+        batch_size: images that the model takes at once.
+        show_progress: whether to show a bar.
+
+    Returns:
+        The columns of ``predictions.csv``, and `noise` and `severity`: first the images as they are (``"clean"``, 0),
+        then under each corruption, always in the order of `rows`.
+
+    Raises:
+        EvaluationError: the model answered with something else than probabilities.
+        ImageReadError: an image cannot be read.
+    """
+    paths = rows["path"].tolist()
+    members = zip(predictor.members, predictor.weights) if isinstance(predictor, Ensemble) else [(predictor, 1.0)]
+    found = sum(
+        weight * _probabilities(member, paths, [None, *corruptions], seed, size, batch_size, show_progress)
+        for member, weight in members
+    )
+    names = [(CLEAN, 0), *((each.name, each.severity) for each in corruptions)]
+    tables = [
+        predictions_frame(rows, predictor.classes, each).assign(noise=name, severity=severity)
+        for (name, severity), each in zip(names, found)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _probabilities(
+    predictor: Any,
+    paths: Sequence[str],
+    versions: Sequence[Corruption | None],
+    seed: int,
+    size: tuple[int, int],
+    batch_size: int,
+    show_progress: bool,
+) -> np.ndarray:
+    """Returns probabilities, float64 of shape ``(versions, images, classes)``."""
+    answer = _answering(predictor, batch_size)
+    found = np.empty((len(versions), len(paths), len(predictor.classes)))
+    images_at_once = max(1, _IMAGES_AT_ONCE // batch_size) * batch_size
+    total = sum(
+        -(-len(paths[start : start + images_at_once]) // batch_size) for start in range(0, len(paths), images_at_once)
+    ) * len(versions)
+
+    def prepare(pictures: Sequence[Future[Picture]], version: Corruption | None) -> np.ndarray:
+        return np.stack([fit_picture(predictor, corrupt(picture.result(), version, seed)) for picture in pictures])
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        work = _tasks(pool, paths, versions, size, batch_size, images_at_once, prepare)
+        try:
+            for version, part, batch in progress(_ahead(work), "Predicting under noise", total, show_progress):
+                found[version, part] = answer(batch)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return found
+
+
+def _tasks(
+    pool: ThreadPoolExecutor,
+    paths: Sequence[str],
+    versions: Sequence[Corruption | None],
+    size: tuple[int, int],
+    batch_size: int,
+    images_at_once: int,
+    prepare: Callable[[Sequence[Future[Picture]], Corruption | None], np.ndarray],
+) -> Iterator[tuple[int, slice, Future[np.ndarray]]]:
+    """Starts to read some hundred images, then to make the batches of all their versions; what waits was read first."""
+    for start in range(0, len(paths), images_at_once):
+        pictures = [pool.submit(read_picture, path, size) for path in paths[start : start + images_at_once]]
+        for number, version in enumerate(versions):
+            for first in range(0, len(pictures), batch_size):
+                chosen = pictures[first : first + batch_size]
+                part = slice(start + first, start + first + len(chosen))
+                yield number, part, pool.submit(prepare, chosen, version)
+
+
+def _ahead(tasks: Iterator[tuple[int, slice, Future[np.ndarray]]]) -> Iterator[Batch]:
+    """Yields finished batches in order, with as many begun as there are cores and two more."""
+    waiting: deque[tuple[int, slice, Future[np.ndarray]]] = deque()
+    for task in tasks:
+        waiting.append(task)
+        if len(waiting) > (os.cpu_count() or 1) + 2:
+            number, part, batch = waiting.popleft()
+            yield number, part, batch.result()
+    for number, part, batch in waiting:
+        yield number, part, batch.result()
+
+
+def _answering(predictor: Any, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns what a model answers to one batch of uint8 images, without what `keras.Model.predict` sets up each time.
+
+    It is the function that `predict` compiles, compiled once and called for every batch.
+    """
+    from braintumor_tf.models.input_layers import check_images  # imports Keras
+    from braintumor_tf.models.network import Network
+
+    if not isinstance(predictor, Network):
+        return lambda images: predictor.predict_images(images, batch_size)
+
+    def answer(images: np.ndarray) -> np.ndarray:
+        check_images(images)
+        return predictor.model.predict_on_batch(images.astype("float32"))
+
+    return answer

@@ -1,0 +1,1 @@
+"""Scores of predictions, each with an interval over groups of images."""

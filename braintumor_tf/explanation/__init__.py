@@ -1,0 +1,39 @@
+"""Explanations: which parts of an image a model's answer rests on, and what its layers make of the image.
+
+Importing this imports no Keras; the functions do so when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from braintumor_tf.errors import ExplanationError
+from braintumor_tf.explanation.methods import METHODS, Method
+
+_LAZY = {
+    "explain": "heat_maps",
+    "attention_maps": "maps.attention",
+    "check_explanations": "checks.trust",
+    "convolution_layers": "network.activations",
+    "draw_activations": "network.activation_pictures",
+    "draw_architecture": "network.architecture",
+    "energy_inside": "checks.localisation",
+    "find_masks": "checks.masks",
+    "layer_activations": "network.activations",
+    "localisation_table": "checks.localisation",
+    "masking_check": "checks.masking",
+    "outside_check": "checks.masking",
+    "pointing_game": "checks.localisation",
+    "randomisation_check": "checks.randomisation",
+}
+
+__all__ = ["METHODS", "ExplanationError", "Method", *_LAZY]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

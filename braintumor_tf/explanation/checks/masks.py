@@ -1,0 +1,136 @@
+"""Masks of an image's parts (lesion, head, border strip), and images in which a part is covered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from scipy import signal
+
+from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME, read_ground_truth
+from braintumor_tf.errors import ExplanationError
+
+BORDER_SHARE = 3 / 64
+"""Width of the border strip as a share of each side; that of the dumb baseline ``border``."""
+
+_INPAINT_RADIUS = 3
+
+
+def find_masks(manifest: pd.DataFrame) -> pd.Series:
+    """Finds the lesion masks of synthetic images.
+
+    An image has none where its slice shows no lesion, where it is no synthetic image, and where it is a planted label
+    conflict: there the lesion is not of the class that the label says.
+
+    Args:
+        manifest: a manifest.
+
+    Returns:
+        The path of each image's mask, or None, with the manifest's index.
+
+    Example:
+        >>> find_masks(datasets.load("synthetic").manifest).notna().sum()
+        180
+    """
+    known: dict[Path, dict[str, str]] = {}
+    found = [_mask_of(Path(path), known) for path in manifest["path"]]
+    return pd.Series(found, index=manifest.index, dtype=object)
+
+
+def _mask_of(path: Path, known: dict[Path, dict[str, str]]) -> str | None:
+    root = next((folder for folder in path.parents if folder in known or (folder / FILE_NAME).is_file()), None)
+    if root is None:
+        return None
+    if root not in known:
+        images = read_ground_truth(root).images
+        honest = images[images["mask"].notna() & (images["label"] == images["true_label"])]
+        known[root] = dict(zip(honest["path"], honest["mask"]))
+    mask = known[root].get(path.relative_to(root).as_posix())
+    return None if mask is None else str(root / mask)
+
+
+def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Reads a mask, or takes it as it is.
+
+    Args:
+        mask: an image file in which the part is bright, or an array ``(height, width)``, bool or 0 for outside.
+        shape: of the image that it belongs to, ``(height, width, ...)``.
+
+    Returns:
+        bool, shape ``(height, width)``.
+
+    Raises:
+        ExplanationError: it has another size than the image, or nothing is in it.
+        ImageReadError: the file cannot be read.
+    """
+    pixels = read_image(mask) > 127 if isinstance(mask, (str, Path)) else np.asarray(mask) != 0
+    if pixels.shape != tuple(shape[:2]):
+        raise ExplanationError(f"a mask of shape {pixels.shape} for an image of {tuple(shape[:2])}; give one that fits")
+    if not pixels.any():
+        raise ExplanationError("a mask is empty; leave out images whose mask holds nothing")
+    return pixels
+
+
+def border_mask(shape: tuple[int, ...], share: float = BORDER_SHARE) -> np.ndarray:
+    """Returns the strip along the four sides: bool of ``(height, width)``, at least one pixel wide."""
+    height, width = shape[:2]
+    rows, columns = (max(1, round(share * side)) for side in (height, width))
+    strip = np.ones((height, width), bool)
+    strip[rows : height - rows, columns : width - columns] = False
+    return strip
+
+
+def grow(mask: np.ndarray, share: float) -> np.ndarray:
+    """Returns a mask and everything within `share` of the picture's longer side from it."""
+    if share <= 0 or mask.all():
+        return mask.copy()
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return distance <= share * max(mask.shape)
+
+
+def place_elsewhere(mask: np.ndarray, head: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Moves a mask to another place in the head, drawn from all those where it does not touch where it was.
+
+    Where it fits nowhere, the place is drawn from those where least of it lies outside the head or on itself; the
+    latter counts ten times.
+
+    Args:
+        mask: bool, shape ``(height, width)``, not empty.
+        head: bool, of the same shape.
+        generator: draws the place.
+
+    Returns:
+        The same shape of the same size elsewhere: bool, shape ``(height, width)``.
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    patch = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    forbidden = np.where(mask, 10.0, np.where(head, 0.0, 1.0))
+    cost = np.rint(signal.fftconvolve(forbidden, patch[::-1, ::-1].astype(float), mode="valid"))
+    places = np.argwhere(cost == cost.min())
+    top, left = places[generator.integers(len(places))]
+    moved = np.zeros_like(mask)
+    moved[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
+    return moved
+
+
+def cover(image: np.ndarray, mask: np.ndarray, fill: float | None = None) -> np.ndarray:
+    """Covers a part of an image.
+
+    Args:
+        image: uint8, shape ``(height, width)`` or ``(height, width, 3)``.
+        mask: what to cover: bool, shape ``(height, width)``.
+        fill: the grey level, 0..255; None continues the surroundings into the part (inpainting, Telea, 2004), which
+            leaves no edge that could be taken for a lesion.
+
+    Returns:
+        uint8, of the image's shape; the image is not changed.
+    """
+    if fill is None and not mask.all():
+        return cv2.inpaint(np.ascontiguousarray(image), mask.astype(np.uint8), _INPAINT_RADIUS, cv2.INPAINT_TELEA)
+    covered = image.copy()
+    covered[mask] = round(0 if fill is None else fill)
+    return covered

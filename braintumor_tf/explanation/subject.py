@@ -1,0 +1,174 @@
+"""The model to be explained, of whichever kind, with what the methods ask of it."""
+
+from __future__ import annotations
+
+import difflib
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from braintumor_tf.errors import ExplanationError
+from braintumor_tf.evaluation.prediction.predict import load_run_model
+from braintumor_tf.explanation.gradients import compile_forward
+from braintumor_tf.explanation.methods import ATTENTION, CONVOLUTION, OTHER
+from braintumor_tf.models.image_fitting import crop_of
+from braintumor_tf.models.input_layers import FitSize, SelectChannels
+from braintumor_tf.models.network import ClassProbabilities, Network, as_predictor
+from braintumor_tf.runs import Run
+
+KEPT_FUNCTIONS = 8
+"""Compiled functions that are kept for a model; the oldest goes first."""
+
+_COMPILED: weakref.WeakKeyDictionary[keras.Model, dict[Any, Callable]] = weakref.WeakKeyDictionary()
+
+
+class Subject:
+    """A model behind one interface for all methods.
+
+    Args:
+        model: a network built or loaded here, a fitted PCA model or another object with `classes`, `image_size`,
+            `channels` and `predict_images`, a run, or a run's directory.
+
+    Attributes:
+        classes: class names in the order of the probabilities.
+        name: the model's name, for errors.
+        network: the Keras model, or None.
+        kind: ``"convolution"``, ``"attention"`` or ``"other"``.
+
+    Raises:
+        ExplanationError: it is no model.
+        ModelError: it is a Keras model that was not built here.
+        RunError: there is no such run, or it has no model.
+    """
+
+    def __init__(self, model: Any):
+        if isinstance(model, (str, Path)):
+            model = Run.open(model)
+        if isinstance(model, Run):
+            model = load_run_model(model)
+        self.predictor = as_predictor(model)
+        missing = [part for part in ("classes", "channels", "predict_images") if not hasattr(self.predictor, part)]
+        if missing:
+            raise ExplanationError(
+                f"{type(model).__name__} is no model that can be explained: it has no {', '.join(missing)}; "
+                "give a model of braintumor_tf.models.build, a run, or its directory"
+            )
+        self.network = self.predictor.model if isinstance(self.predictor, Network) else None
+        self.classes: tuple[str, ...] = tuple(self.predictor.classes)
+        self.name: str = type(model).__name__ if self.network is None else self.network.name
+        self.kind = _kind(self.network)
+
+    @property
+    def grey(self) -> bool:
+        """Whether the model learns from grey images."""
+        return self.predictor.channels == 1
+
+    @property
+    def crop(self) -> str | None:
+        """What the model's images are cut down to, or None."""
+        return crop_of(self.predictor)
+
+    def layer(self, name: str | None) -> keras.layers.Layer:
+        """Returns the layer of a name, which must give a feature map; None for the last that does.
+
+        Raises:
+            ExplanationError: no layer of that name gives one; the text lists those that do.
+        """
+        layers = {layer.name: layer for layer in map_layers(self.network)}
+        return layers[next(reversed(layers))] if name is None else find_layer(layers, name, self.name, "a feature map")
+
+    def fit(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Does to images of any size, cut down to `crop` already, what the network does first: channels and size.
+
+        Args:
+            images: each float32 of shape ``(height, width, 1 | 3)``.
+
+        Returns:
+            float32 of shape ``(images, *image_size, channels)``; the network passes them on as they are.
+        """
+        door = [next(layer for layer in self.network.layers if isinstance(layer, kind)) for kind in _DOOR]
+        fitted = np.empty((len(images), *self.predictor.image_size, self.predictor.channels), np.float32)
+        shapes = [image.shape for image in images]
+        for shape in dict.fromkeys(shapes):
+            places = [place for place, other in enumerate(shapes) if other == shape]
+            batch = np.stack([images[place] for place in places])
+            # A grey image is resized before it becomes RGB: the same pixels for a third of the work.
+            for layer in door if shape[-1] >= self.predictor.channels else reversed(door):
+                batch = layer(batch)
+            fitted[places] = keras.ops.convert_to_numpy(keras.ops.cast(batch, "float32"))
+        return fitted
+
+    def compiled(self, key: Any, make: Callable[[], Callable]) -> Callable:
+        """Returns the network's function of that key, made at the first call and forgotten with the network."""
+        functions = _COMPILED.setdefault(self.network, {})
+        if key not in functions:
+            functions[key] = make()
+            while len(functions) > KEPT_FUNCTIONS:
+                functions.pop(next(iter(functions)))
+        return functions[key]
+
+    def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns the probabilities, shape ``(images, classes)``, of a batch of images of any size."""
+        if self.network is None:
+            return _by_shape(self.predictor.predict_images, images)
+        return self.fitted_probabilities(self.fit(images))
+
+    def fitted_probabilities(self, fitted: np.ndarray) -> np.ndarray:
+        """Returns the probabilities of what `fit` returned."""
+        network = self.network
+        forward = self.compiled(
+            "probabilities", lambda: compile_forward(keras.Model(network.inputs[0], network.outputs[0]), fitted.shape)
+        )
+        return forward(fitted)
+
+
+_DOOR = (SelectChannels, FitSize)
+
+
+def map_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers of a network whose output has rows and columns, in order, without the input contract."""
+    door = (keras.layers.InputLayer, *_DOOR)
+    shapes = [(layer, getattr(layer.output, "shape", ())) for layer in model.layers if not isinstance(layer, door)]
+    maps = [(layer, shape) for layer, shape in shapes if len(shape) == 4]
+    wide = [layer for layer, shape in maps if max(shape[1:3]) > 1]
+    return wide if wide and wide[-1] is maps[-1][0] else [layer for layer, _ in maps]
+
+
+def find_layer(layers: dict[str, Any], name: str, model_name: str, what: str) -> Any:
+    """Returns one of `layers` by name.
+
+    Raises:
+        ExplanationError: there is none; the text names the nearest, and lists all.
+    """
+    if name in layers:
+        return layers[name]
+    near = difflib.get_close_matches(str(name), layers, n=3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise ExplanationError(f"{model_name} has no layer {name!r} with {what}; {hint}valid are {', '.join(layers)}")
+
+
+def probability_layer(model: keras.Model) -> ClassProbabilities:
+    """Returns the layer that closes a network; what it is given times its kernel is the score before softmax."""
+    return next(layer for layer in model.layers if isinstance(layer, ClassProbabilities))
+
+
+def _by_shape(predict: Callable[[np.ndarray], np.ndarray], images: Sequence[np.ndarray]) -> np.ndarray:
+    found: list[Any] = [None] * len(images)
+    shapes = [image.shape for image in images]
+    for shape in dict.fromkeys(shapes):
+        places = [place for place, other in enumerate(shapes) if other == shape]
+        for place, row in zip(places, predict(np.stack([images[place] for place in places]))):
+            found[place] = row
+    return np.stack(found)
+
+
+def _kind(network: keras.Model | None) -> str:
+    if network is None:
+        return OTHER
+    if any(isinstance(layer, keras.layers.MultiHeadAttention) for layer in network.layers):
+        return ATTENTION
+    return CONVOLUTION if map_layers(network) else OTHER

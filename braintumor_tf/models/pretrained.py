@@ -1,0 +1,233 @@
+"""Pretrained weights: found, checked and named before anything is built; never fetched unless asked, never deleted.
+
+Keras itself would look into ``/tmp/.keras`` without a word where its directory is read-only, and would delete a file
+of a wrong hash. So the files are looked up and loaded here, from the place that Keras documents, and Keras is only
+handed a file that is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from braintumor_tf.errors import ModelError, WeightsUnavailable
+from braintumor_tf.files import atomic_path
+from braintumor_tf.progress import progress
+
+RANDOM = "random"
+IMAGENET = "imagenet"
+
+TIMEOUT = (5.0, 30.0)
+"""Seconds to wait for a connection and for the next bytes."""
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One published file of ImageNet weights.
+
+    Attributes:
+        name: its name in the directory of weights, the one that Keras looks for.
+        url: where it can be downloaded.
+        md5: the hash that Keras checks, or None where Keras has none.
+        image_size: the side that it was trained at, where there is one file a side; else None.
+    """
+
+    name: str
+    url: str
+    md5: str | None = None
+    image_size: int | None = None
+
+
+def weights_directory() -> Path:
+    """Returns where weights lie: ``$KERAS_HOME/models``, else ``~/.keras/models``; it need not exist or be writable."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path("~/.keras")).expanduser() / "models"
+
+
+def candidate_files(name: str, image_size: int | Sequence[int] | None = None) -> tuple[WeightsFile, ...]:
+    """Returns the files that ``weights="imagenet"`` means for a model, the preferred one first.
+
+    MobileNetV2 has a file for each side of 96, 128, 160, 192 and 224. The one of the model's own side is preferred, as
+    in Keras; the one of 224, which Keras takes for every other side, does as well.
+
+    Raises:
+        ModelError: the model is not known or has no ImageNet weights.
+    """
+    spec = _pretrained_spec(name, IMAGENET)
+    size = spec.image_size if image_size is None else image_size
+    sides = {size} if isinstance(size, int) else set(size)
+    exact = [file for file in spec.pretrained if {file.image_size} == sides]
+    general = [file for file in spec.pretrained if file.image_size in (None, spec.image_size)]
+    return tuple(dict.fromkeys(exact + general))
+
+
+def resolve_weights(name: str, weights: str | Path, image_size: int | Sequence[int] | None = None) -> Path | None:
+    """Finds the file that a model's first weights come from.
+
+    Args:
+        name: a name of `braintumor_tf.models.MODELS`.
+        weights: ``"random"``, ``"imagenet"`` or a file.
+        image_size: side, or ``(height, width)``, of the model; None for its own.
+
+    Returns:
+        The file, or None for random weights.
+
+    Raises:
+        WeightsUnavailable: the file is not there, or its hash is not the published one; it is left as it is.
+        ModelError: the model is not known, or takes no weights of that kind.
+    """
+    if weights == RANDOM:
+        return None
+    _pretrained_spec(name, weights)
+    if weights != IMAGENET:
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise WeightsUnavailable(
+                f"{name}: no weights file {path}; give a file that is there, weights={IMAGENET!r} or weights={RANDOM!r}"
+            )
+        return path
+    directory, files = weights_directory(), candidate_files(name, image_size)
+    for file in files:
+        path = directory / file.name
+        if path.is_file():
+            _check_hash(name, file, path)
+            return path
+    raise WeightsUnavailable(_missing(name, files, directory, image_size))
+
+
+def describe_weights(
+    name: str, weights: str | Path, image_size: int | Sequence[int] | None = None
+) -> dict[str, str | int]:
+    """Says which weights `build` starts from, for a run's ``config.json``.
+
+    Args:
+        name: a name of `braintumor_tf.models.MODELS`.
+        weights: as given to `build`.
+        image_size: as given to `build`; for MobileNetV2 it decides between files.
+
+    Returns:
+        ``source``: ``"random"``, ``"imagenet"`` or ``"file"``; for the last two also ``file`` (its name), ``bytes``,
+        ``md5`` and ``sha256``.
+
+    Raises:
+        WeightsUnavailable: as `resolve_weights`.
+
+    Example:
+        >>> describe_weights("EfficientNetB0", "random")
+        {'source': 'random'}
+    """
+    path = resolve_weights(name, weights, image_size)
+    if path is None:
+        return {"source": RANDOM}
+    return {
+        "source": IMAGENET if weights == IMAGENET else "file",
+        "file": path.name,
+        "bytes": path.stat().st_size,
+        "md5": file_hash(path, "md5"),
+        "sha256": file_hash(path, "sha256"),
+    }
+
+
+def download_weights(name: str, image_size: int | Sequence[int] | None = None, show_progress: bool = True) -> Path:
+    """Downloads a model's ImageNet weights into `weights_directory`, where ``weights="imagenet"`` finds them.
+
+    A file that is there already is checked and kept. A download is checked before it gets its name, so an interrupted
+    or damaged one never looks like the real file.
+
+    Args:
+        name: a name of `braintumor_tf.models.MODELS`.
+        image_size: as for `build`.
+        show_progress: whether to show a bar.
+
+    Returns:
+        The file.
+
+    Raises:
+        WeightsUnavailable: no connection, a directory that cannot be written, a wrong hash, or a file of a wrong hash
+            that lies there already.
+
+    Example:
+        >>> download_weights("MobileNetV2-0.35").name
+        'mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5'
+    """
+    file = candidate_files(name, image_size)[0]
+    path = weights_directory() / file.name
+    if path.is_file():
+        _check_hash(name, file, path)
+        return path
+    import requests
+
+    try:
+        with atomic_path(path) as temporary:
+            _fetch(file, temporary, show_progress)
+            _check_hash(name, file, temporary, url=file.url)
+    except requests.RequestException as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsUnavailable(
+            f"{name}: {file.url} cannot be downloaded ({reason}); download it elsewhere and copy it to {path}"
+        ) from error
+    except WeightsUnavailable:
+        raise
+    except OSError as error:
+        raise WeightsUnavailable(
+            f"{name}: {path.parent} cannot be written ({error.strerror or error}); set KERAS_HOME to one that can"
+        ) from error
+    return path
+
+
+def file_hash(path: Path, algorithm: str) -> str:
+    """Returns the hexadecimal hash of a file: ``"md5"`` or ``"sha256"``."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _pretrained_spec(name: str, weights: str | Path) -> Any:
+    from braintumor_tf.models.table import MODELS  # the table names the files of this module
+
+    if name not in MODELS:
+        raise ModelError(f"{name!r} is no model; choose one of {', '.join(MODELS)}")
+    spec = MODELS[name]
+    if not spec.pretrained:
+        raise ModelError(f"{name} has no weights {str(weights)!r}; choose one of {', '.join(spec.weights)}")
+    return spec
+
+
+def _fetch(file: WeightsFile, path: Path, show_progress: bool) -> None:
+    import requests
+
+    with requests.get(file.url, stream=True, timeout=TIMEOUT) as answer:
+        answer.raise_for_status()
+        blocks = -(-int(answer.headers.get("Content-Length", 0)) // _BLOCK)
+        with open(path, "wb") as output:
+            content = answer.iter_content(_BLOCK)
+            output.writelines(progress(content, f"Downloading {file.name}", blocks or None, show_progress))
+
+
+def _check_hash(name: str, file: WeightsFile, path: Path, url: str | None = None) -> None:
+    if file.md5 is None:
+        return
+    found = file_hash(path, "md5")
+    if found != file.md5:
+        raise WeightsUnavailable(
+            f"{name}: {url or path} has MD5 {found}, not {file.md5}: it is damaged or another file, and was not used; "
+            f"move it away and put the right one in its place ({file.url}), or give a file of your own by its path"
+        )
+
+
+def _missing(name: str, files: Sequence[WeightsFile], directory: Path, image_size: Any) -> str:
+    names = " or ".join(file.name for file in files)
+    size = "" if image_size is None or files[0].image_size is None else f", {image_size!r}"
+    return (
+        f"{name}: ImageNet weights {names} not found in {directory}; (1) with a network, run "
+        f"braintumor_tf.models.download_weights({name!r}{size}), (2) download {files[0].url} elsewhere and copy it "
+        f"there, or set KERAS_HOME to the folder whose models/ holds it, (3) weights={RANDOM!r}, or a file by its path"
+    )

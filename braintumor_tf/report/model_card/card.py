@@ -1,0 +1,74 @@
+"""The model card of a run: MODEL_CARD.md, written from the run's own files and from nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from braintumor_tf._version import __version__
+from braintumor_tf.files import write_text
+from braintumor_tf.report.model_card.data import card_data
+from braintumor_tf.report.model_card.details import card_details, citation, metadata
+from braintumor_tf.report.model_card.markdown import front_matter, render_markdown
+from braintumor_tf.report.model_card.scores import card_scores
+from braintumor_tf.report.sections.members import members_section
+from braintumor_tf.report.sections.verdict import run_verdict, setting
+from braintumor_tf.report.wording.selection import scored_images, twin_mask
+from braintumor_tf.report.wording.texts import PROOF, PROTOCOLS, resamples_text, run_title
+from braintumor_tf.runs import Run
+
+FILE = "MODEL_CARD.md"
+
+
+def write_model_card(run: Run | str | Path) -> Path:
+    """Writes ``MODEL_CARD.md`` into a finished run; `report.write_report` does so too.
+
+    Headings follow Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, arXiv:1810.03993; the metadata at its
+    head are those of Hugging Face's model cards. Every number comes from the files of the run. What a run has not been
+    asked yet (calibration, noise, explanations) is said to be missing, with the command that makes it.
+
+    Args:
+        run: the run, or its directory; of any kind: single, k-fold, ensemble, external, binary.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        RunError: the run is missing or has not been scored.
+
+    Example:
+        >>> write_model_card("models/cnn").name
+        'MODEL_CARD.md'
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    return write_text(run.path / FILE, render_model_card(run))
+
+
+def render_model_card(run: Run) -> str:
+    """Returns the text of a run's model card; nothing is written."""
+    return render_markdown(FILE, **_context(run))
+
+
+def _context(run: Run) -> dict[str, Any]:
+    config, metrics, manifest = run.config, run.metrics, run.manifest
+    tested = scored_images(run.predictions, metrics)
+    twins = twin_mask(tested, manifest)
+    protocol, title = setting(config, "protocol"), run_title(config, run.name)
+    return {
+        "version": __version__,
+        "title": title,
+        "head": front_matter(metadata(run, config, metrics, title)),
+        "verdict": run_verdict(metrics, run.predictions, manifest, config, run.explanations),
+        "protocol": str(protocol or "not recorded"),
+        "split_text": PROTOCOLS.get(str(protocol), "How the split was made was not recorded."),
+        "proof": PROOF,
+        "folds": bool(metrics.get("folds")),
+        "images": len(tested),
+        "test_groups": metrics.get("groups"),
+        "resamples": resamples_text(metrics),
+        "members": members_section(metrics, config),
+        "data": card_data(manifest, config),
+        "citation": citation(config),
+        **card_details(run, config, metrics),
+        **card_scores(run, metrics, tested, twins, config),
+    }

@@ -1,0 +1,1 @@
+"""The HTML pages: a run, an audit, a comparison, an explanation."""

@@ -1,0 +1,225 @@
+"""The audit of a folder of images as one HTML page, with its twins side by side."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from braintumor_tf.files import write_text
+from braintumor_tf.report.pages.embedding import embed_thumbnail, render
+from braintumor_tf.report.plots.style import SPLITS, split_name
+from braintumor_tf.report.sections.tables import unreadable_rows
+from braintumor_tf.report.wording.numbers import percent
+
+MAX_PAIRS = 24
+MAX_CONFLICTS = 40
+MAX_UNREADABLE = 500
+
+FINGERPRINTS = {
+    "md5": ("Same file", "byte for byte (MD5)"),
+    "pixels": ("Same pixels", "the same grey pixels, stored anew"),
+    "picture": ("Same picture", "re-encoded, resized or a little cropped"),
+    "near": ("Look-alike", "most often a neighbouring slice of the same head"),
+}
+"""The audit's fingerprints, strict to wide, with their names for people."""
+
+_KINDS = {"bytes": "same file", "pixels": "same pixels", "picture": "same picture", "near": "look-alike"}
+
+
+def write_audit_page(audit: Mapping[str, Any], path: str | Path) -> Path:
+    """Writes what `braintumor_tf.leakage.audit_report` found as one self-contained HTML page.
+
+    Args:
+        audit: the audit's object; what it lacks is left out of the page.
+        path: the HTML file to write.
+
+    Returns:
+        The path.
+    """
+    root = str(audit.get("root", ""))
+    conflicts = [list(map(str, paths)) for paths in audit.get("label_conflicts") or []]
+    unreadable = unreadable_rows(audit.get("unreadable_files") or audit.get("unreadable"))
+    counted = audit.get("unreadable")
+    overlaps = [_overlap(row, root) for row in audit.get("against") or [] if isinstance(row, Mapping)]
+    sentences = _sentences(audit)
+    warnings = _warnings(audit, conflicts, overlaps)
+    context = {
+        "title": Path(root).name or root or "image folder",
+        "root": root,
+        "images": f"{int(audit.get('images') or 0):,}",
+        "made": datetime.date.today().isoformat(),
+        "sentences": sentences,
+        "warnings": warnings,
+        "advice": _advice(audit, conflicts, unreadable, overlaps),
+        "fingerprints": [_fingerprint(audit, key) for key in FINGERPRINTS if isinstance(audit.get(key), Mapping)],
+        "test_images": int(audit.get("test_images") or 0),
+        "pairs": [_pair(row, root) for row in (audit.get("pairs") or [])[:MAX_PAIRS]],
+        "conflicts": _shown(conflicts, root),
+        "conflict_count": len(conflicts),
+        "conflicted": _pictures(len(conflicts)),
+        "overlaps": overlaps,
+        "classes": _class_table(audit.get("classes")),
+        "sizes": _size_rows(audit.get("sizes")),
+        "unreadable": [{**row, "path": _relative(row["path"], root)} for row in unreadable[:MAX_UNREADABLE]],
+        "unreadable_count": counted if isinstance(counted, int) else len(unreadable),
+    }
+    return write_text(path, render("audit.html", **context))
+
+
+def _found(audit: Mapping[str, Any], key: str, name: str) -> int:
+    part = audit.get(key)
+    return int(part.get(name) or 0) if isinstance(part, Mapping) else 0
+
+
+def _sentences(audit: Mapping[str, Any]) -> list[str]:
+    images, tested = int(audit.get("images") or 0), int(audit.get("test_images") or 0)
+    sentences = []
+    if tested:
+        near, same, files = (_found(audit, key, "test_with_train_twin") for key in ("near", "picture", "md5"))
+        share = f" ({percent(near, tested)})" if near else ""
+        sentences.append(f"{near:,} of {tested:,} test images{share} have a twin in training")
+        if near:
+            sentences[-1] += f": {same:,} as the very same picture, {files:,} of these as the very same file"
+        sentences[-1] += "."
+    else:
+        sentences.append("The folder has no test split of its own, so nothing can leak yet.")
+    redundant = _found(audit, "picture", "redundant_files")
+    sentences.append(f"{redundant:,} of {images:,} files repeat a picture that is already there.")
+    return sentences
+
+
+def _warnings(audit: Mapping[str, Any], conflicts: list[list[str]], overlaps: list[dict[str, Any]]) -> list[str]:
+    warnings = []
+    twins = _found(audit, "near", "test_with_train_twin") or _found(audit, "pixels", "test_with_train_twin")
+    if twins:
+        warnings.append("A score on this test set rewards memory: its answers stand in the training set.")
+    if conflicts:
+        warnings.append(f"{_pictures(len(conflicts))} filed under more than one label: at least one label is wrong.")
+    for row in overlaps:
+        if row["conflicts"]:
+            warnings.append(f"{row['conflicted']} filed otherwise in {row['name']}: one of the two labels is wrong.")
+        if row["shared"]:
+            warnings.append(
+                f"{row['shared']:,} of the {row['images']} images of {row['name']} look like an image here, "
+                f"{row['picture']} of them the very same picture: see the pairs before you trust it as a test."
+            )
+    return warnings
+
+
+def _advice(
+    audit: Mapping[str, Any],
+    conflicts: list[list[str]],
+    unreadable: list[dict[str, str]],
+    overlaps: list[dict[str, Any]],
+) -> list[str]:
+    advice = []
+    if _found(audit, "near", "test_with_train_twin"):
+        advice.append(
+            "Do not trust the folder's own split. Split anew with the grouped protocol, which keeps twins on one side, "
+            "and compare the scores."
+        )
+    elif _found(audit, "near", "redundant_files"):
+        advice.append("Split with the grouped protocol (the default), which keeps twins on one side; delete nothing.")
+    if conflicts or any(row["conflicts"] for row in overlaps):
+        advice.append("Look at each label conflict below, and correct or remove the file that is filed wrongly.")
+    if unreadable or audit.get("unreadable"):
+        advice.append("Fetch the unreadable files again, or remove them; until then they are left out.")
+    if any(row["shared"] for row in overlaps):
+        advice.append("Use the external protocol for a test on the other data set: it leaves the shared images out.")
+    return advice or ["Nothing needs to be done. Keep the grouped protocol, so that it stays so when images are added."]
+
+
+def _fingerprint(audit: Mapping[str, Any], key: str) -> dict[str, str]:
+    found, tested = audit[key], int(audit.get("test_images") or 0)
+    note = FINGERPRINTS[key][1]
+    if key == "near" and found.get("correlation") is not None:
+        note += f"; correlation at least {found['correlation']}, hashes at most {found.get('distance', '?')} bits apart"
+    twins = _found(audit, key, "test_with_train_twin")
+    row = {"title": FINGERPRINTS[key][0], "note": note, "twins": f"{twins:,}", "share": percent(twins, tested)}
+    for name in ("redundant_files", "across_splits", "across_classes"):
+        row[name] = f"{_found(audit, key, name):,}" if name in found else "–"
+    return row
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} {'picture is' if count == 1 else 'pictures are'}"
+
+
+def _shown(conflicts: list[list[str]], root: str) -> list[list[str]]:
+    return [[_relative(file, root) for file in files] for files in conflicts[:MAX_CONFLICTS]]
+
+
+def _overlap(row: Mapping[str, Any], root: str) -> dict[str, Any]:
+    counts = {key: _shared(row.get(key)) for key in FINGERPRINTS}
+    name = str(row.get("name") or Path(str(row.get("root", ""))).name or row.get("root", ""))
+    conflicts = [list(map(str, paths)) for paths in row.get("label_conflicts") or []]
+    images = f"{int(row['images']):,}" if row.get("images") is not None else "–"
+    return {
+        "name": name,
+        "images": images,
+        "shared": max(counts.values()),
+        "conflicts": _shown(conflicts, root),
+        "conflict_count": len(conflicts),
+        "conflicted": _pictures(len(conflicts)),
+        **{key: f"{n:,}" for key, n in counts.items()},
+    }
+
+
+def _shared(found: Any) -> int:
+    return int((found.get("images") if isinstance(found, Mapping) else found) or 0)
+
+
+def _pair(row: Mapping[str, Any], root: str) -> dict[str, Any]:
+    kind = _KINDS.get(str(row.get("fingerprint")), str(row.get("fingerprint", "")))
+    correlation = row.get("correlation")
+    caption = kind if correlation is None else f"{kind}, correlation {float(correlation):.3f}"
+    sides = [
+        {
+            "source": embed_thumbnail(str(row.get(side, ""))),
+            "path": _relative(str(row.get(side, "")), root),
+            "label": str(row.get(f"label_{side}", "")),
+            "split": split_name(str(row.get(f"split_{side}") or "")),
+        }
+        for side in ("a", "b")
+    ]
+    return {"sides": sides, "caption": caption, "conflict": sides[0]["label"] != sides[1]["label"]}
+
+
+def _class_table(rows: Any) -> dict[str, Any] | None:
+    """Rows of split and label counts as a table, from a list of rows or from a mapping of splits."""
+    if isinstance(rows, Mapping):
+        rows = [{"split": split, **counts} for split, counts in rows.items() if isinstance(counts, Mapping)]
+    if not rows:
+        return None
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != "split"))
+    order = {name: place for place, name in enumerate(SPLITS)}
+    rows = sorted(rows, key=lambda row: order.get(str(row.get("split")), len(order)))
+    counts = [[int(row.get(name) or 0) for name in columns] for row in rows]
+    lines = [
+        {"split": split_name(str(row.get("split") or "")), "numbers": [f"{n:,}" for n in (*numbers, sum(numbers))]}
+        for row, numbers in zip(rows, counts, strict=True)
+    ]
+    return {"columns": [*map(str, columns), "images"], "rows": lines}
+
+
+def _size_rows(rows: Any) -> list[dict[str, str]]:
+    if not isinstance(rows, (list, tuple)):
+        return []
+    return [
+        {
+            "size": f"{row.get('width')} × {row.get('height')}",
+            "images": f"{int(row.get('images') or 0):,}",
+            "share": f"{100 * float(row['share']):.1f} %" if row.get("share") is not None else "",
+            "classes": str(row.get("classes", "")),
+        }
+        for row in rows
+        if isinstance(row, Mapping)
+    ]
+
+
+def _relative(path: str, root: str) -> str:
+    """A path without the audited folder in front, as it is where it lies elsewhere."""
+    return os.path.relpath(path, root) if root and path.startswith(root.rstrip(os.sep) + os.sep) else path

@@ -1,0 +1,104 @@
+"""From templates and pictures to one self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
+
+from braintumor_tf.datasets.reading import open_image
+from braintumor_tf.report.plots.images import thumbnail
+from braintumor_tf.report.plots.style import save_figure, small_png, to_png
+
+TEMPLATES = Path(__file__).parent / "templates"
+JPEG_QUALITY = 80
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,  # labels, paths and settings are the user's data
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(template_name: str, **context: Any) -> str:
+    """Renders a template of this package as HTML; every value is escaped.
+
+    Args:
+        template_name: a file of ``report/templates``, such as ``"report.html"``.
+        **context: what the template uses; a name that it uses and that is missing raises `jinja2.UndefinedError`.
+    """
+    return _environment().get_template(template_name).render(**context)
+
+
+def embed_image(
+    picture: Figure | str | Path | np.ndarray | Image.Image, kind: str = "png", side: int | None = None
+) -> str:
+    """Turns a picture into a ``data:`` address, so that a page needs no other file.
+
+    Args:
+        picture: a figure, an image file, a uint8 array of shape ``(height, width)`` or
+            ``(height, width, 3)``, or a Pillow image.
+        kind: ``"png"`` with a palette, for charts; ``"jpeg"`` for photographs.
+        side: the longer side in pixels at most; None keeps the size.
+
+    Returns:
+        The address, marked as safe for a template.
+
+    Raises:
+        ImageReadError: the image file cannot be read.
+        ValueError: `kind` is neither of the two.
+    """
+    if kind not in ("png", "jpeg"):
+        raise ValueError(f"kind={kind!r}: use 'png' or 'jpeg'")
+    if isinstance(picture, Figure):
+        data = to_png(picture)
+        if kind == "png" and side is None:
+            return _address(data, kind)
+        picture = Image.open(io.BytesIO(data))
+    elif isinstance(picture, np.ndarray):
+        picture = Image.fromarray(picture)
+    elif not isinstance(picture, Image.Image):
+        picture = open_image(picture)
+    if side is not None:
+        picture = picture.copy()
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    if kind == "png":
+        return _address(small_png(picture), kind)
+    buffer = io.BytesIO()
+    picture.convert(picture.mode if picture.mode in ("L", "RGB") else "RGB").save(
+        buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True
+    )
+    return _address(buffer.getvalue(), kind)
+
+
+def embed_file(path: str | Path) -> str:
+    """Returns a PNG file as a ``data:`` address, as it stands."""
+    return _address(Path(path).read_bytes(), "png")
+
+
+def keep_figure(figure: Figure, path: str | Path, alt: str, caption: str = "") -> dict[str, str]:
+    """Saves a figure as PNG; returns what a template shows: ``source`` (a ``data:`` address), ``alt``, ``caption``."""
+    return {"source": embed_file(save_figure(figure, path)), "alt": alt, "caption": caption}
+
+
+def embed_thumbnail(path: str | Path, side: int = 160) -> str | None:
+    """Returns a square thumbnail of an image file as a ``data:`` address; None where it cannot be read."""
+    image = thumbnail(path, side)
+    return None if image is None else embed_image(image, "jpeg")
+
+
+def _address(data: bytes, kind: str) -> str:
+    return Markup(f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}")

@@ -1,0 +1,1 @@
+"""Figures of explanations and of what layers see."""

@@ -1,0 +1,129 @@
+"""The report's section on whether probabilities can be taken at their word, and on not answering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from braintumor_tf.report.pages.embedding import keep_figure
+from braintumor_tf.report.plots import calibration as calibration_plots
+from braintumor_tf.report.sections.tables import cell
+from braintumor_tf.report.wording.numbers import as_score, interval, number
+
+SCORES = {
+    "expected_calibration_error": (
+        "Expected calibration error",
+        "mean gap of confidence and accuracy, equal-width bins",
+    ),
+    "adaptive_calibration_error": ("… with bins of equal mass", "the same, as many images in each bin"),
+    "brier_score": ("Brier score", "squared error summed over the classes: 0 is perfect, 2 the worst"),
+    "negative_log_likelihood": ("Log loss", "mean of minus the logarithm of the true class's probability"),
+}
+"""Title and note of each score."""
+
+_FIGURES = (
+    (calibration_plots.reliability_diagram, "reliability", "Accuracy against confidence, before and after",
+     "Below the dashed line the model is too sure. Bars: 95 % intervals over groups."),
+    (calibration_plots.risk_coverage, "risk_coverage", "Error among answered images against their share",
+     "Red: thresholds chosen on validation for the error written beside them."),
+    (calibration_plots.set_sizes, "set_sizes", "Sizes of conformal sets for each class", ""),
+)  # fmt: skip
+
+
+def calibration_section(calibration: Mapping[str, Any] | None, folder: Path) -> dict[str, Any] | None:
+    """Puts together what the page shows of ``calibration.json``, and saves its figures.
+
+    Args:
+        calibration: as `evaluation.calibrate_run` returns it; None for a run that was not calibrated.
+        folder: where the figures are saved as PNG.
+
+    Returns:
+        ``sentences``, ``scores``, ``classes`` and ``risks`` (rows of text), ``stated`` and ``figures``; None without.
+    """
+    if not calibration:
+        return None
+    conformal, scores = calibration["conformal"], calibration["scores"]
+    return {
+        "stated": f"{100 * conformal['coverage_stated']:g} %",
+        "sentences": calibration_sentences(calibration),
+        "scores": [
+            {"title": title, "note": note, **{key: cell(as_score(scores[key][name])) for key in ("before", "after")}}
+            for name, (title, note) in SCORES.items()
+        ],
+        "classes": [
+            {
+                "label": name,
+                "groups": f"{each['groups']:,}",
+                "least": "always in" if each["always"] else number(each["least_probability"]),
+                **{key: cell(as_score(each[key])) for key in ("coverage", "set_size", "answered", "accuracy_answered")},
+            }
+            for name, each in conformal["classes"].items()
+        ],
+        "risks": [
+            {
+                "wanted": f"{100 * row['risk_wanted']:g} %",
+                "threshold": number(row["threshold"]) if row["threshold"] is not None else "none reaches it",
+                **{key: cell(as_score(row[key])) for key in ("coverage", "risk")},
+            }
+            for row in calibration["selective"]["at_risk"]
+        ],
+        "figures": [
+            keep_figure(plot(calibration), folder / f"{file}.png", alt, caption)
+            for plot, file, alt, caption in _FIGURES
+        ],
+    }
+
+
+def calibration_sentences(calibration: Mapping[str, Any]) -> list[str]:
+    """Says in plain words what calibration came to, and where what was stated did not hold.
+
+    Args:
+        calibration: as `evaluation.calibrate_run` returns it.
+    """
+    return [*_temperature_sentences(calibration), *_conformal_sentences(calibration)]
+
+
+def _temperature_sentences(calibration: Mapping[str, Any]) -> list[str]:
+    fitted, before = calibration["temperature"], calibration["scores"]["before"]
+    value, error = fitted["value"], before["expected_calibration_error"]["value"]
+    way = "too sure" if value > 1.02 else "not sure enough" if value < 0.98 else "about as sure as it should be"
+    found = [f"On validation images the model is {way}: temperature {number(value, 2)}."]
+    if fitted["at_bound"]:
+        found.append(
+            "The temperature lies at an end of what is searched: validation does not say how far it should go, so the "
+            "probabilities after it are not to be relied on."
+        )
+    floor = before["error_if_calibrated"]
+    verdict = "which is no clear evidence against them" if error <= 1.5 * floor else "so they are off by more than luck"
+    found.append(
+        f"The calibration error of the model's own probabilities is {number(error)}; perfect ones would show "
+        f"{number(floor)} on average on as many groups, {verdict}."
+    )
+    return found
+
+
+def _conformal_sentences(calibration: Mapping[str, Any]) -> list[str]:
+    conformal, stated = calibration["conformal"], calibration["conformal"]["coverage_stated"]
+    found, parts = [], conformal["classes"]
+    if conformal["accuracy_answered"]["value"] is None:
+        found.append(f"With sets made for {100 * stated:g} % coverage, none of the test images gets one answer.")
+    else:
+        found.append(
+            f"With sets made for {100 * stated:g} % coverage, {100 * conformal['answered']['value']:.0f} % of the test "
+            f"images get one answer, and {number(conformal['accuracy_answered']['value'], 2)} of these are right "
+            f"({number(conformal['accuracy_all']['value'], 2)} where all are answered)."
+        )
+    always = [f"{name} ({each['groups']})" for name, each in parts.items() if each["always"]]
+    if always:
+        found.append(
+            f"Too few validation groups to promise anything for {', '.join(always)}: these classes are in every set."
+        )
+    for name, each in parts.items():
+        coverage = as_score(each["coverage"])
+        if coverage["high"] is not None and coverage["high"] < stated:
+            found.append(
+                f"The sets of {name} hold it in {number(coverage['value'], 2)} ({interval(coverage, 2)}) of the test "
+                f"images, fewer than stated: they are unlike the validation images."
+            )
+    return found

@@ -1,0 +1,1 @@
+"""Hyperparameter search: the space, the trials, their storage, and what was found."""

@@ -1,0 +1,275 @@
+"""Whether the checks of explanations can tell a good explanation from a bad one."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from braintumor_tf import explanation as explain
+from braintumor_tf.errors import ExplanationError
+from braintumor_tf.explanation.checks.localisation import area_share, pointing_by_chance
+from braintumor_tf.explanation.checks.masking import SHOWN, WHOLE, masked_probabilities
+from braintumor_tf.explanation.checks.masks import border_mask, cover, grow, place_elsewhere
+from braintumor_tf.explanation.checks.trust import as_records, as_table, draw_images
+
+SHAPE = (40, 52)
+CLASSES = ("left", "right")
+
+
+def disc(row: float = 20, column: float = 26, radius: float = 6, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+
+
+@st.composite
+def discs(draw: st.DrawFn) -> np.ndarray:
+    return disc(draw(st.integers(0, SHAPE[0] - 1)), draw(st.integers(0, SHAPE[1] - 1)), draw(st.integers(1, 15)))
+
+
+# === Scores of maps ===
+
+
+@settings(max_examples=30, deadline=None)
+@given(mask=discs())
+def test_a_perfect_map_scores_one_and_its_opposite_nothing(mask):
+    for scorer in (explain.pointing_game, explain.energy_inside):
+        assert scorer([mask.astype(np.float32)], [mask]) == 1.0
+    assert explain.energy_inside([(~mask).astype(np.float32)], [mask]) == 0.0
+    assert explain.pointing_game([(~mask).astype(np.float32)], [mask], tolerance=0) == 0.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(mask=discs(), level=st.floats(0, 1))
+def test_a_map_that_says_nothing_scores_its_share_of_the_picture(mask, level):
+    flat = np.full(SHAPE, level, np.float32)
+    np.testing.assert_allclose(explain.energy_inside([flat], [mask]), area_share([mask]))
+    np.testing.assert_allclose(explain.pointing_game([flat], [mask]), pointing_by_chance([mask]))
+
+
+def test_random_maps_score_what_chance_gives():
+    generator, mask = np.random.default_rng(0), disc()
+    maps = generator.random((3000, *SHAPE))
+    masks = np.broadcast_to(mask, maps.shape)
+    energies = explain.energy_inside(maps, masks)
+    assert energies.mean() == pytest.approx(mask.mean(), abs=4 * energies.std() / len(maps) ** 0.5)
+    chance = grow(mask, 0.03).mean()
+    hits = explain.pointing_game(maps, masks)
+    assert set(hits) == {0.0, 1.0} and hits.mean() == pytest.approx(chance, abs=4 * (chance / len(maps)) ** 0.5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(mask=discs(), seed=st.integers(0, 99), factor=st.floats(0.01, 100))
+def test_scores_depend_neither_on_scale_nor_on_orientation(mask, seed, factor):
+    heat = np.random.default_rng(seed).random(SHAPE)
+    for scorer in (explain.pointing_game, explain.energy_inside):
+        found = scorer([heat], [mask])
+        np.testing.assert_allclose(scorer([heat * factor], [mask]), found)
+        np.testing.assert_allclose(scorer([heat[::-1]], [mask[::-1]]), found)
+        np.testing.assert_allclose(scorer([heat.T], [mask.T]), found)
+
+
+def test_tolerance_reaches_as_far_as_it_says():
+    heat, mask = np.zeros(SHAPE), disc(radius=0.5)
+    heat[20, 26 + 5] = 1
+    assert explain.pointing_game([heat], [mask], tolerance=5 / 52) == 1.0
+    assert explain.pointing_game([heat], [mask], tolerance=4.9 / 52) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("maps", "masks", "message"),
+    [
+        (np.ones((2, 4, 4)), np.ones((1, 4, 4)), "2 maps and 1 masks"),
+        (np.ones((1, 4, 4)), np.ones((1, 4, 5)), "map 0 has shape"),
+        (np.ones((1, 4, 4)), np.zeros((1, 4, 4)), "mask 0 is empty"),
+        (np.full((1, 4, 4), np.nan), np.ones((1, 4, 4)), "NaN"),
+        (-np.ones((1, 4, 4)), np.ones((1, 4, 4)), "negative"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(maps, masks, message):
+    for scorer in (explain.pointing_game, explain.energy_inside):
+        with pytest.raises(ExplanationError, match=message):
+            scorer(maps, masks)
+
+
+# === Masks and covers ===
+
+
+@settings(max_examples=30, deadline=None)
+@given(row=st.integers(12, 28), column=st.integers(14, 38), radius=st.integers(1, 6), seed=st.integers(0, 9))
+def test_the_control_is_as_large_and_elsewhere_in_the_head(row, column, radius, seed):
+    head, mask = disc(20, 26, 18), disc(row, column, radius)
+    moved = place_elsewhere(mask, head, np.random.default_rng(seed))
+    assert moved.sum() == mask.sum() and not (moved & mask).any() and not (moved & ~head).any()
+
+
+def test_a_cover_changes_what_it_covers_and_nothing_else():
+    image = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    before, mask = image.copy(), disc()
+    for fill in (None, 0, 77.4):
+        covered = cover(image, mask, fill)
+        np.testing.assert_array_equal(covered[~mask], image[~mask])
+        assert (covered[mask] != image[mask]).any() and (fill is None or (covered[mask] == round(fill)).all())
+    np.testing.assert_array_equal(image, before)
+    assert border_mask((64, 128))[:3].all() and not border_mask((64, 128))[3:61, 6:122].any()
+
+
+# === Checks of a model that is known ===
+
+
+def known_model(where: tuple[slice, slice]) -> SimpleNamespace:
+    """A model that answers by the brightness of one place of its 40 x 52 picture alone."""
+
+    def predict_images(images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        bright = images[(slice(None), *where)].mean(axis=(1, 2, 3)) / 255
+        right = np.clip((bright - 0.3) * 3, 0.02, 0.98)
+        return np.stack([1 - right, right], axis=1)
+
+    return SimpleNamespace(classes=CLASSES, channels=1, image_size=SHAPE, predict_images=predict_images)
+
+
+LESION, CORNER = (slice(14, 27), slice(20, 33)), (slice(0, 2), slice(0, 2))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Heads whose lesion is bright in one class, with a corner that is bright in the same class."""
+    folder, rows, masks = tmp_path_factory.mktemp("pictures"), [], []
+    generator = np.random.default_rng(0)
+    for number in range(24):
+        label = CLASSES[number % 2]
+        image = np.where(disc(radius=18), 60, 0) + generator.integers(0, 6, SHAPE)
+        image[disc()] = 200 if label == "right" else 60
+        image[CORNER] = 250 if label == "right" else 0
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), image.astype(np.uint8))
+        rows.append({"path": str(path), "label": label, "split": "test", "group": f"g{number // 2}"})
+        masks.append(disc())
+    return pd.DataFrame(rows), masks
+
+
+def test_a_model_that_looks_at_the_corner_is_found_out(pictures):
+    manifest, masks = pictures
+    lesion = explain.outside_check(known_model(LESION), manifest, resamples=100).set_index("shown")
+    corner = explain.outside_check(known_model(CORNER), manifest, resamples=100).set_index("shown")
+    assert list(lesion.index) == list(SHOWN)
+    assert lesion["accuracy"][WHOLE] == corner["accuracy"][WHOLE] == 1
+    assert lesion["share"].round(6).tolist() == [1, 1, 1, 0, 0]
+    assert corner["share"].round(6).tolist() == [1, 0, 0, 1, 1]
+    assert corner["change"].tolist() == [0, -0.5, -0.5, 0, 0] and (corner["constant"] == 0.5).all()
+    checked = explain.masking_check(known_model(LESION), manifest, masks, resamples=100).set_index("masked")
+    assert checked["drop"]["lesion"] > 0.2 and checked["beyond_elsewhere_low"]["lesion"] > 0.2
+    assert abs(checked["drop"][["elsewhere", "border"]]).max() < 0.01
+    checked = explain.masking_check(known_model(CORNER), manifest, masks, resamples=100).set_index("masked")
+    assert abs(checked["drop"]["lesion"]) < 0.01 and checked["drop"]["border"] > 0.2
+
+
+def test_covered_images_keep_their_order_over_chunks(pictures, monkeypatch):
+    manifest, _ = pictures
+    monkeypatch.setattr("braintumor_tf.explanation.checks.masking._CHUNK", 5)
+    _, found = masked_probabilities(known_model(LESION), manifest, lambda image, number: {"as it is": image})
+    assert (np.array(CLASSES)[found["as it is"].argmax(axis=1)] == manifest["label"]).all()
+
+
+def test_what_cannot_be_checked_is_refused(pictures):
+    manifest, _ = pictures
+    model = known_model(LESION)
+    with pytest.raises(ExplanationError, match="no image has a lesion mask"):
+        explain.masking_check(model, manifest)
+    with pytest.raises(ExplanationError, match="no image has a lesion mask"):
+        explain.localisation_table(model, manifest)
+    with pytest.raises(ExplanationError, match="mask of shape"):
+        explain.masking_check(model, manifest, [np.ones((3, 3))] * len(manifest))
+    with pytest.raises(ExplanationError, match="split 'validation'"):
+        explain.outside_check(model, manifest, "validation")
+    with pytest.raises(ExplanationError, match="'odd' is none of the model's classes left, right"):
+        explain.outside_check(model, manifest.assign(label="odd"))
+    with pytest.raises(ExplanationError, match="no layers to randomise"):
+        explain.randomisation_check(model, manifest["path"].tolist())
+
+
+def test_occlusion_of_a_known_model_points_at_what_it_looks_at(pictures):
+    manifest, masks = pictures
+    table = explain.localisation_table(
+        known_model(LESION), manifest[1::2], masks[1::2], ["occlusion"], resamples=50
+    ).set_index("method")
+    assert list(table.index) == ["occlusion", "random", "uniform", "head"]
+    assert table["pointing"]["occlusion"] == 1 and table["energy"]["occlusion"] > 3 * table["energy"]["random"]
+    assert table["energy"]["uniform"] == pytest.approx(disc().mean())
+    assert table["energy_beyond_head"]["occlusion"] > 0 == table["energy_beyond_head"]["head"]
+
+
+def test_records_are_the_table():
+    table = pd.DataFrame({"a": ["x", "y"], "b": [0.5, None], "b_low": [0.4, None], "b_high": [0.6, None], "c": [1, 2]})
+    records = as_records(table)
+    assert records[0] == {"a": "x", "b": {"value": 0.5, "low": 0.4, "high": 0.6}, "c": 1}
+    assert records[1]["b"] == {"value": None, "low": None, "high": None}
+    pd.testing.assert_frame_equal(as_table(json.loads(json.dumps(records))), table, check_dtype=False)
+
+
+def test_images_are_drawn_from_all_groups_first():
+    rows = pd.DataFrame({"path": list("abcdefgh"), "group": ["1"] * 5 + ["2", "", ""]})
+    assert sorted(draw_images(rows, 4, seed=3)["group"]) == ["", "", "1", "2"]
+    assert len(draw_images(rows, 20)) == 8
+
+
+def test_maps_that_cannot_change_are_not_called_changed():
+    from braintumor_tf.models import build
+    from braintumor_tf.report.plots.explanation.trust import randomisation_curve
+    from braintumor_tf.report.sections.trust_sentences import trust_sentences
+
+    images = np.random.default_rng(0).uniform(0, 255, (3, 40, 40, 1))
+    network = build("CNN", image_size=32, seed=0)  # its last feature map has one cell
+    table = explain.randomisation_check(network, images, steps=2, resamples=10, show_progress=False)
+    assert (table["images"] == 0).all() and table["spearman"].isna().all() and table["ssim"].isna().all()
+    outside = [{"shown": WHOLE, "balanced_accuracy": {"value": 0.5, "low": None, "high": None}, "constant": 0.25}]
+    found = {"outside": outside, "method": "grad_cam", "randomisation": as_records(table)}
+    assert "nothing can be said" in trust_sentences(found)[1]
+    assert not randomisation_curve(table).axes[0].lines
+
+
+@pytest.mark.parametrize(
+    ("beyond_head", "words"),
+    [
+        ((0.01, 0.005, 0.02), "more than a random map, and more than a map of the head alone."),
+        ((0.0, -0.01, 0.01), "more than a random map, but no more than a map of the head alone"),
+        (None, "more than a random map."),
+    ],
+)
+def test_a_map_that_only_finds_the_head_is_not_praised(beyond_head, words):
+    from braintumor_tf.report.sections.trust_sentences import map_sentences
+
+    row = {"method": "grad_cam", "reference": False, "energy": scored(0.04, 0.03, 0.05), "area_share": 0.01}
+    row["energy_gain"] = scored(0.03, 0.02, 0.04)
+    if beyond_head:
+        row["energy_beyond_head"] = scored(*beyond_head)
+    (sentence,) = map_sentences({"localisation": [row]})
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        ((0.1, 0.0, 0.2), ": they change."),
+        ((0.6, 0.5, 0.7), ": they change."),  # a little above, within the intervals
+        ((0.8, 0.78, 0.82), "not altogether"),
+        ((0.99, 0.98, 1.0), "hardly change"),
+    ],
+)
+def test_how_far_maps_change_is_said_with_regard_to_intervals(left, words):
+    from braintumor_tf.report.sections.trust_sentences import map_sentences
+
+    steps = [{"step": "original", "spearman": scored(1, 1, 1)}, {"step": "1", "spearman": scored(*left)}]
+    steps.append({"step": "another image", "spearman": scored(0.55, 0.5, 0.6)})
+    found = {"method": "grad_cam", "randomisation": [{**step, "images": 9} for step in steps]}
+    assert words in map_sentences(found)[0]
+
+
+def scored(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
