@@ -97,6 +97,15 @@ class Run:
             raise RunError(f"{path}: not a run directory (it has no config.json); give the directory that train made")
         return run
 
+    @classmethod
+    def of(cls, run: Run | str | Path) -> Run:
+        """Returns a run as it is, or opens the one in a directory.
+
+        Raises:
+            RunError: there is no ``config.json`` at that path.
+        """
+        return run if isinstance(run, Run) else cls.open(run)
+
     @property
     def name(self) -> str:
         """The directory's name."""

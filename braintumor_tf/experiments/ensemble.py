@@ -118,7 +118,7 @@ def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float
         EvaluationError: classes or crops differ, a test image is known to another member, or the weights are none.
         RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
     """
-    opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
+    opened = [Run.of(run) for run in runs]
     _known_weights(weights, len(opened))
     for run in opened:
         if not run.finished:

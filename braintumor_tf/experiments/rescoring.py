@@ -76,7 +76,7 @@ def evaluate_run(
         >>> evaluate_run("models/cnn", datasets.load("data/navoneel").manifest).metrics["macro_f1"]
         {'value': 0.81, 'low': 0.76, 'high': 0.86}
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     config, manifest = run.config, run.manifest
     if has_folds(config) and external is None:
         predictions = predict_folds(run, views, show_progress)
@@ -177,7 +177,7 @@ def predict_files(
     """
     paths = [str(path) for path in paths]
     if abstain or coverage is not None:
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         own = views_of(run.config)
         if views not in (None, own):
             raise EvaluationError(f"views={views}: this run is calibrated on views={own}; leave views out")

@@ -173,7 +173,7 @@ def resume_experiment(
         >>> resume_experiment("models/cnn_grouped").finished
         True
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     if run.finished:
         return run
     config = run.config

@@ -73,7 +73,7 @@ def answering(run: Run | str | Path, coverage: float | None = None) -> Answering
         >>> answering("models/cnn", 0.95).thresholds["glioma"].least_probability
         0.08
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     if coverage is not None and not 0 < coverage < 1:
         raise EvaluationError(f"coverage={coverage}: give a number between 0 and 1, such as 0.9")
     found = run.calibration

@@ -71,7 +71,7 @@ def calibrate_run(
         >>> found["temperature"]["value"], found["conformal"]["coverage"]["value"]
         (1.21, 0.91)
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     config = run.config
     found = measure_calibration(
         validation_predictions(run),

@@ -140,7 +140,7 @@ def compare(
 
 def _open(runs: Sequence[Run | str | Path]) -> list[Run]:
     """Opens the runs; refuses those that are not finished, a run given twice, and other classes."""
-    opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
+    opened = [Run.of(run) for run in runs]
     if len(opened) < 2:
         raise EvaluationError(f"{len(opened)} run is given; give two or more to compare")
     places = [run.path.resolve() for run in opened]

@@ -129,7 +129,7 @@ def read_robustness(run: Run | str | Path) -> Robustness:
     Raises:
         RunError: there is no such run, or it was not scored under noise.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     found = run.robustness
     if found is None:
         run.file("robustness.json")
@@ -150,7 +150,7 @@ def score_robustness(run: Run | str | Path, *arguments: Any, **options: Any) -> 
         >>> score_robustness("models/cnn", ["gaussian"]).mean_loss()["value"]
         0.05
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     found = dataclasses.replace(robustness(run, None, *arguments, **options), name=run.name)
     run.write_robustness(found.as_dict(), found.predictions)
     return found

@@ -62,7 +62,7 @@ def check_explanations(
     """
     from braintumor_tf.explanation.subject import Subject  # imports Keras
 
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     model, manifest = load_run_model(run), run.manifest
     subject = Subject(model)
     masks = find_masks(manifest).tolist() if masks is None else list(masks)

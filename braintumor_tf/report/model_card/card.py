@@ -40,7 +40,7 @@ def write_model_card(run: Run | str | Path) -> Path:
         >>> write_model_card("models/cnn").name
         'MODEL_CARD.md'
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     return write_text(run.path / FILE, render_model_card(run))
 
 

@@ -94,7 +94,7 @@ def explain_files(
     from braintumor_tf.explanation import explain
     from braintumor_tf.explanation.subject import Subject  # imports Keras
 
-    model = load_run_model(run if isinstance(run, Run) else Run.open(run))
+    model = load_run_model(Run.of(run))
     subject = Subject(model)
     chosen = choose_method(method, subject.kind, subject.name, layer, tuple(options))
     target_indices(target, subject.classes, 1)

@@ -78,7 +78,7 @@ def write_report(
     Raises:
         RunError: the run is missing or has not been scored.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     metrics, predictions, manifest = run.metrics, run.predictions, run.manifest
     if baselines and not metrics.get("baselines"):
         metrics = {**metrics, "baselines": dict(baselines)}

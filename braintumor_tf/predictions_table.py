@@ -1,0 +1,80 @@
+"""The table of predictions that every score is computed from: its columns, its check, its probabilities as an array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.errors import EvaluationError
+
+IMAGE_COLUMNS = ("path", "label", "split", "group")
+"""What a predictions table keeps of an image's row in the manifest."""
+
+PREDICTED = "predicted"
+"""The column of the class with the highest probability."""
+
+_PREFIX = "p_"
+
+_TOLERANCE = 1e-3
+"""How far the probabilities of an image may add up to something else than 1 before they are divided by their sum."""
+
+
+def probability_columns(classes: Sequence[str]) -> list[str]:
+    """Returns the names of the probability columns, ``p_<class>``, in the order of the classes."""
+    return [f"{_PREFIX}{name}" for name in classes]
+
+
+def classes_in(table: pd.DataFrame) -> tuple[str, ...]:
+    """Returns the classes that a predictions table has probabilities for, in its order.
+
+    Example:
+        >>> classes_in(pd.DataFrame({"path": ["a.png"], "p_no_tumor": [0.2], "p_tumor": [0.8]}))
+        ('no_tumor', 'tumor')
+    """
+    return tuple(name.removeprefix(_PREFIX) for name in table.columns if name.startswith(_PREFIX))
+
+
+def make_predictions(rows: pd.DataFrame, classes: Sequence[str], probabilities: np.ndarray) -> pd.DataFrame:
+    """Puts probabilities beside what is known of the images.
+
+    Args:
+        rows: rows of a manifest, or any table with some of `IMAGE_COLUMNS`, which are kept.
+        classes: class names in the order of the columns of `probabilities`.
+        probabilities: shape ``(images, classes)``, rows adding up to 1 within 0.001; they are divided by their sum.
+
+    Returns:
+        One row an image: `IMAGE_COLUMNS` as far as they are there, ``predicted``, and ``p_<class>`` for each class.
+
+    Raises:
+        EvaluationError: the probabilities are not finite, negative, or do not add up to 1.
+    """
+    probabilities = np.asarray(probabilities, np.float64).reshape(len(rows), len(classes))
+    sums = probabilities.sum(axis=1, keepdims=True)
+    wrong = ~np.isfinite(sums[:, 0]) | (probabilities < 0).any(axis=1) | (np.abs(sums[:, 0] - 1) > _TOLERANCE)
+    if wrong.any():
+        raise EvaluationError("the model's answers are no probabilities (NaN, negative, or not adding up to 1)")
+    table = rows[[name for name in IMAGE_COLUMNS if name in rows]].reset_index(drop=True)
+    table[PREDICTED] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
+    return pd.concat([table, pd.DataFrame(probabilities / sums, columns=probability_columns(classes))], axis=1)
+
+
+def check_predictions(table: pd.DataFrame, classes: Sequence[str]) -> None:
+    """Raises EvaluationError unless a table has every column, labels among the classes, and finite probabilities."""
+    columns = probability_columns(classes)
+    missing = [name for name in (*IMAGE_COLUMNS[1:], PREDICTED, *columns) if name not in table]
+    if missing:
+        raise EvaluationError(
+            f"the predictions have no column {', '.join(missing)}; the classes are {', '.join(classes)}"
+        )
+    unknown = sorted((set(table["label"]) | set(table[PREDICTED])) - set(classes))
+    if unknown:
+        raise EvaluationError(f"label {', '.join(unknown)} is none of the classes {', '.join(classes)}")
+    if not np.isfinite(probabilities_of(table, classes)).all():
+        raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
+
+
+def probabilities_of(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Returns the probabilities of a predictions table, float64 of shape ``(images, classes)``."""
+    return table[probability_columns(classes)].to_numpy(dtype=float)
