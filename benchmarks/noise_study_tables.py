@@ -12,7 +12,7 @@ from noise_study_cells import CLEAN, KEPT, REMOVED, SEEN, UNSEEN, Cell, Manifest
 from braintumor_tf.evaluation import Robustness, read_robustness
 from braintumor_tf.evaluation.robustness.draws import draw_scores
 from braintumor_tf.evaluation.scores.group_bootstrap import score
-from braintumor_tf.leakage import twins
+from braintumor_tf.leakage import near_duplicate_in_training
 from braintumor_tf.report.plots.robustness import noise_name
 
 SEVERITY = 3
@@ -57,7 +57,7 @@ def summarise(found: Found, manifests: Manifests) -> list[dict[str, Any]]:
             record["clean_loss"] = _score(_macro_f1(reference, [(CLEAN, 0)]) - clean)
         manifest = manifests[protocol, duplicates]
         common = manifests.get((protocol, REMOVED), manifest)["path"]
-        twin = manifest.loc[twins(manifest), "path"]
+        twin = manifest.loc[near_duplicate_in_training(manifest, manifest), "path"]
         record["common"] = _part(own, lambda paths, common=common: paths.isin(common))
         record["twins"] = _part(own, lambda paths, twin=twin: paths.isin(twin))
         record["rest"] = _part(own, lambda paths, twin=twin: ~paths.isin(twin))
@@ -70,9 +70,10 @@ def describe_manifests(manifests: Manifests, scored: str) -> list[dict[str, Any]
     found = []
     for (protocol, duplicates), manifest in manifests.items():
         counts, test = manifest["split"].value_counts(), manifest["split"] == scored
+        with_twin = int(near_duplicate_in_training(manifest[test], manifest).sum())
         found.append(
             {"protocol": protocol, "duplicates": duplicates, "images": len(manifest), "training": int(counts["train"]),
-             "scored": scored, "scored_images": int(test.sum()), "with_twin": int((twins(manifest) & test).sum()),
+             "scored": scored, "scored_images": int(test.sum()), "with_twin": with_twin,
              "groups": int(manifest.loc[test, "group"].nunique())}
         )  # fmt: skip
     return found

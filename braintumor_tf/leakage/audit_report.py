@@ -10,7 +10,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.manifest import Scan
-from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_pairs, twins
+from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_duplicate_in_training, near_pairs
 
 FINGERPRINTS = {"md5": "md5", "pixels": "pixel_hash", "picture": "picture", "near": "group"}
 """The audit's fingerprints, strict to wide, and the column that holds each."""
@@ -140,7 +140,7 @@ def duplicate_counts(manifest: pd.DataFrame, column: str) -> dict[str, Any]:
     several = by_value["path"].transform("size") > 1
     across_splits = by_value["split"].transform("nunique") > 1
     test = manifest["split"] == "test"
-    with_twin = int((twins(manifest, column) & test).sum())
+    with_twin = int(near_duplicate_in_training(manifest[test], manifest, column=column).sum())
     return {
         "redundant_files": len(manifest) - manifest[column].nunique(),
         "within_split": int((several & ~across_splits).sum()),

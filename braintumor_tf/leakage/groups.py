@@ -127,15 +127,26 @@ def pair_correlations(images: np.ndarray, left: np.ndarray, right: np.ndarray) -
     return result
 
 
-def twins(manifest: pd.DataFrame, column: str = "group") -> pd.Series:
-    """Tells which images share a value with a training image.
+def near_duplicate_in_training(rows: pd.DataFrame, manifest: pd.DataFrame, *, column: str = "group") -> pd.Series:
+    """Tells which images have a near-duplicate in training: an image of the split ``train`` with the same group.
+
+    An image without a group has no known near-duplicate, and a training image is not its own.
 
     Args:
-        manifest: with its splits.
-        column: ``group`` (near-duplicates), ``pixel_hash`` (same picture) or ``md5`` (same file).
+        rows: the images asked about, with `column` and, where training images may be among them, ``split``: rows of a
+            manifest or of a predictions table.
+        manifest: all images, with `column` and ``split``.
+        column: ``"group"`` (near-duplicates), ``"picture"`` (same picture), ``"pixel_hash"`` (same grey pixels) or
+            ``"md5"`` (same file).
 
     Returns:
-        Booleans in the manifest's order; False for the training images themselves.
+        Booleans with the index of `rows`.
+
+    Example:
+        >>> manifest = pd.DataFrame({"split": ["train", "train", "test", "test"], "group": ["a", "", "a", ""]})
+        >>> near_duplicate_in_training(manifest, manifest).tolist()
+        [False, False, True, False]
     """
-    training = manifest["split"] == "train"
-    return manifest[column].isin(manifest.loc[training, column]) & ~training
+    known = set(manifest.loc[manifest["split"] == "train", column].fillna("").astype(str)) - {""}
+    found = rows[column].fillna("").astype(str).isin(known)
+    return found & (rows["split"] != "train") if "split" in rows else found

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from braintumor_tf.datasets.manifest import COLUMNS
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage import OVERLAP, split, twins
+from braintumor_tf.leakage import OVERLAP, near_duplicate_in_training, split
 
 CLASSES = ("glioma", "meningioma", "no_tumor")
 
@@ -35,7 +35,7 @@ def test_groups_never_straddle(seed, protocol, largest):
     result = split(made_manifest(seed, largest=largest), protocol, seed=seed)
     assert straddling(result) == 0
     assert set(result["split"]) == {"train", "validation", "test"}
-    assert not twins(result).any()
+    assert not near_duplicate_in_training(result, result).any()
 
 
 @settings(max_examples=20, deadline=None)
@@ -77,7 +77,7 @@ def test_seed_decides_and_row_order_does_not(protocol):
 def test_random_leaks_and_twins_tells():
     result = split(made_manifest(3), "random")
     assert straddling(result) > 10
-    leaked = twins(result)
+    leaked = near_duplicate_in_training(result, result)
     assert leaked[result["split"] == "test"].mean() > 0.5
     assert not leaked[result["split"] == "train"].any()
 

@@ -12,6 +12,7 @@ from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.scores import weighted_metrics as formulas
 from braintumor_tf.evaluation.scores.group_bootstrap import CONFIDENCE, group_numbers, group_weights, score
+from braintumor_tf.leakage.groups import near_duplicate_in_training
 from braintumor_tf.leakage.splits import OVERLAP
 
 Values = dict[str, np.ndarray]
@@ -60,7 +61,7 @@ def score_predictions(
     classes = tuple(classes)
     rows = _scored_rows(predictions, classes, split)
     groups = group_numbers(rows["group"])
-    twin = _has_twin(rows, manifest)
+    twin = near_duplicate_in_training(rows, manifest).to_numpy()
     value, resampled = _score_all(rows, classes, groups, twin, seed, resamples)
     scores = {name: score(value[name][0], resampled.get(name)) for name in value}
     return {
@@ -105,11 +106,6 @@ def _scored_rows(predictions: pd.DataFrame, classes: tuple[str, ...], split: str
     if not np.isfinite(rows[columns].to_numpy(float)).all():
         raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
     return rows
-
-
-def _has_twin(rows: pd.DataFrame, manifest: pd.DataFrame) -> np.ndarray:
-    training = set(manifest.loc[manifest["split"] == "train", "group"].astype(str)) - {""}
-    return rows["group"].astype(str).isin(training).to_numpy()
 
 
 def _score_all(
