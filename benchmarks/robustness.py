@@ -40,7 +40,7 @@ def measure(name: str, size: int, manifest: pd.DataFrame, repeats: int) -> dict[
 
     model = models.build(name, image_size=size, seed=0)
     predictor = as_predictor(model)
-    pixels = [read_image(path, predictor.channels == 1, predictor.image_size) for path in manifest["path"]]
+    pixels = [read_image(path, grey=predictor.channels == 1, size=predictor.image_size) for path in manifest["path"]]
     images = np.stack(pixels).reshape(len(pixels), size, size, predictor.channels).astype("float32")
 
     def clean() -> Any:

@@ -13,7 +13,9 @@ with warnings.catch_warnings():
 Item = TypeVar("Item")
 
 
-def progress(items: Iterable[Item], description: str, total: int | None = None, show: bool = True) -> Iterator[Item]:
+def progress_bar(
+    items: Iterable[Item], description: str, *, total: int | None = None, show: bool = True
+) -> Iterator[Item]:
     """Iterates over `items` behind a bar on standard error that appears only after two seconds.
 
     Args:

@@ -65,7 +65,7 @@ def test_audit_of_a_clean_folder_succeeds(tmp_path):
     for number in range(4):
         save(picture(number), tmp_path / "set" / ("train", "test")[number % 2] / "glioma" / f"{number}.png")
     result = CliRunner().invoke(main, ["audit", str(tmp_path / "set"), "--fail-on", "leak"])
-    assert result.exit_code == 0 and "No test image has a training twin" in result.stdout
+    assert result.exit_code == 0 and "No test image has a near-duplicate in training" in result.stdout
 
 
 def test_audit_writes_a_page(leaky, tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from braintumor_tf.augment.noise.base import has_equal_channels
 from braintumor_tf.datasets.reading import crop_picture
 from braintumor_tf.errors import DatasetError
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 Loader = Callable[[str], np.ndarray]
 _LISTED = 20
@@ -98,7 +98,7 @@ def read_all(
     with ThreadPoolExecutor(threads) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            reasons = list(progress(pool.map(read, range(len(paths))), "Reading images", len(paths)))
+            reasons = list(progress_bar(pool.map(read, range(len(paths))), "Reading images", total=len(paths)))
         except BaseException:
             pool.shutdown(cancel_futures=True)  # Ctrl-C or a full disk: leave the rest unread
             raise

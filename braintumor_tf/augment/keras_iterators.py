@@ -14,9 +14,10 @@ from braintumor_tf.augment.file_reading import make_loader, read_all, refuse
 from braintumor_tf.augment.image_cache import CACHE_BYTES, ImageCache
 from braintumor_tf.augment.iterators import ReproducibleIterator
 from braintumor_tf.augment.noise.base import has_equal_channels
+from braintumor_tf.datasets.reading import LUMA
 from braintumor_tf.errors import DatasetError, NoiseError
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_LUMA = np.array(LUMA, dtype=np.float32)
 
 
 class FilesIterator(ReproducibleIterator):

@@ -85,7 +85,7 @@ def datasets_fetch(name: str, data_dir: str) -> None:
     """
     from braintumor_tf.datasets import fetch
 
-    click.echo(fetch(name, data_dir))
+    click.echo(fetch(name, data_dir=data_dir))
 
 
 @datasets.command("verify")
@@ -100,7 +100,7 @@ def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
     """
     from braintumor_tf.datasets import verify
 
-    found = verify(name_or_dir, data_dir)
+    found = verify(name_or_dir, data_dir=data_dir)
     if as_json:
         _print_json(found.to_dict())
     else:
@@ -113,9 +113,11 @@ def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
 @click.argument("folder", metavar="DIR")
 @click.option("--against", multiple=True, metavar="DIR2", help="Another data set to compare with; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
-@click.option("--html", metavar="FILE", help="Write a page that shows twin pairs side by side.")
+@click.option("--html", metavar="FILE", help="Write a page that shows near-duplicate pairs side by side.")
 @click.option(
-    "--fail-on", type=click.Choice(["leak"]), help=f"Exit with {LEAK_EXIT_CODE} if test images have training twins."
+    "--fail-on",
+    type=click.Choice(["leak"]),
+    help=f"Exit with {LEAK_EXIT_CODE} if test images have near-duplicates in training.",
 )
 @click.option(
     "--distance", default=8, show_default=True, help="Bits that perceptual hashes of near-duplicates differ in."
@@ -126,14 +128,14 @@ def datasets_verify(name_or_dir: str, data_dir: str, as_json: bool) -> None:
 def audit(
     folder: str, against: tuple[str, ...], as_json: bool, html: str | None, fail_on: str | None, **options: Any
 ) -> None:
-    """Audits a labelled image folder: duplicates, twins across splits, label conflicts, bad files, overlaps.
+    """Audits a labelled image folder: duplicates, near-duplicates across splits, label conflicts, bad files, overlaps.
 
     \b
     Example: braintumor-tf audit data/sartaj --against data/navoneel --html audit.html
     """
     from braintumor_tf.datasets import scan
-    from braintumor_tf.leakage.audit_report import audit as make_audit
     from braintumor_tf.leakage.audit_report import format_audit
+    from braintumor_tf.leakage.folder_audit import audit as make_audit
 
     how = {"strict": options["strict"], "cache": not options["no_cache"]}
     report = make_audit(
@@ -147,10 +149,10 @@ def audit(
 
         click.echo(f"wrote {write_audit_page(report, html)}", err=True)
     if as_json:
-        _print_json(report)
+        _print_json(report.to_dict())
     else:
         click.echo(format_audit(report))
-    if fail_on == "leak" and report["leak"]:
+    if fail_on == "leak" and report.leak:
         raise SystemExit(LEAK_EXIT_CODE)
 
 

@@ -170,7 +170,7 @@ def evaluate(
     if out:
         _say_kept(run_ensemble(opened, out, baselines=baselines, views=views or 1), as_json)
         return
-    external = None if dataset is None else load(dataset, data_dir).manifest
+    external = None if dataset is None else load(dataset, data_dir=data_dir).manifest
     found = evaluate_runs(opened, external, baselines=baselines, views=views)
     if as_json:
         which = {"run": runs[0]} if len(runs) == 1 else {"runs": runs, "weights": found.weights}
@@ -317,7 +317,7 @@ def _start(
     model_of_noise = (
         None if noise is None else training_noise(noise.split(","), severities, noise_probability, noise_size)
     )
-    scans = [load(name, data_dir) for name in (dataset, external) if name is not None]
+    scans = [load(name, data_dir=data_dir) for name in (dataset, external) if name is not None]
     manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
     name = "_".join([model, Path(dataset).stem, protocol, str(options["seed"])]).replace("/", "-")
     out = out or Path("models") / name

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from braintumor_tf.datasets.describe import VERSION, Description
+from braintumor_tf.datasets.descriptions import VERSION, Description
 from braintumor_tf.errors import DatasetError
 
 _SCHEMA = """

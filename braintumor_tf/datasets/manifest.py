@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
-from braintumor_tf.datasets.describe import THUMBNAIL_SIZE, Description, content_hash, describe
+from braintumor_tf.datasets.descriptions import THUMBNAIL_SIZE, Description, content_hash, describe
 from braintumor_tf.datasets.labels import canonical_label, canonical_split, plain_label
 from braintumor_tf.datasets.reading import IMAGE_SUFFIXES, read_bytes
 from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import write_csv
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 COLUMNS = ("path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group")
 """The columns of a manifest, in order."""
@@ -47,6 +47,7 @@ class Scan:
 
 def scan(
     root: str | Path,
+    *,
     source: str = "",
     strict: bool = False,
     cache: bool = True,
@@ -127,7 +128,7 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     return frame[list(COLUMNS)].astype({"width": int, "height": int})
 
 
-def thumbnails(manifest: pd.DataFrame, show_progress: bool = True) -> np.ndarray:
+def thumbnails(manifest: pd.DataFrame, *, show_progress: bool = True) -> np.ndarray:
     """Returns the grey thumbnails of a manifest's images.
 
     Args:
@@ -145,7 +146,9 @@ def thumbnails(manifest: pd.DataFrame, show_progress: bool = True) -> np.ndarray
     missing = manifest.loc[~manifest["md5"].isin(known)].drop_duplicates("md5")
     with DescriptionCache(None) as store, ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(partial(_describe_file, store=store), missing["path"])
-        for path, description in zip(missing["path"], progress(found, "Reading images", len(missing), show_progress)):
+        for path, description in zip(
+            missing["path"], progress_bar(found, "Reading images", total=len(missing), show=show_progress)
+        ):
             if description.error:
                 raise ImageReadError(path, description.error)
             known[description.md5] = description.thumbnail
@@ -252,7 +255,7 @@ def _describe_all(
             else:
                 new.append(path)
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-            bar = progress(range(len(new)), "Reading images", show=show_progress)
+            bar = progress_bar(range(len(new)), "Reading images", show=show_progress)
             for start in range(0, len(new), _BATCH):
                 batch = new[start : start + _BATCH]
                 files, described = {}, []

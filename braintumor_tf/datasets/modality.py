@@ -12,7 +12,7 @@ from braintumor_tf.errors import DatasetError
 
 
 def modality_manifest(
-    mri: pd.DataFrame, histopathology: pd.DataFrame, limit: int | None = None, seed: int = 0
+    mri: pd.DataFrame, histopathology: pd.DataFrame, *, limit: int | None = None, seed: int = 0
 ) -> pd.DataFrame:
     """Joins two manifests into one whose labels are ``mri`` and ``histopathology``, whatever they were before.
 

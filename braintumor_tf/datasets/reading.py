@@ -28,6 +28,9 @@ MAX_BYTES = 2_000_000_000
 CROPS = ("head",)
 """What a picture can be cut down to when it is read."""
 
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601), as Pillow's mode ``L`` has them."""
+
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 """Pillow's names of the formats that are read."""
 
@@ -64,7 +67,7 @@ def check_crop(crop: str | None) -> str | None:
 
 
 def read_image(
-    path: str | Path, grey: bool = True, size: tuple[int, int] | None = None, crop: str | None = None
+    path: str | Path, *, grey: bool = True, size: tuple[int, int] | None = None, crop: str | None = None
 ) -> np.ndarray:
     """Reads an image file as 8-bit pixels.
 
@@ -88,7 +91,7 @@ def read_image(
             another format, without pixels, or larger than `MAX_PIXELS`; its text names the file and the reason.
         CropError: there is no such crop.
     """
-    return to_array(open_image(path), grey, size, crop)
+    return to_array(open_image(path), grey=grey, size=size, crop=crop)
 
 
 def open_image(path: str | Path, data: bytes | None = None) -> Image.Image:
@@ -141,7 +144,7 @@ def eight_bit(image: Image.Image) -> Image.Image:
 
 
 def to_array(
-    image: Image.Image, grey: bool = True, size: tuple[int, int] | None = None, crop: str | None = None
+    image: Image.Image, *, grey: bool = True, size: tuple[int, int] | None = None, crop: str | None = None
 ) -> np.ndarray:
     """Turns an image of mode ``L`` or ``RGB``, as `open_image` opens it, into the array that `read_image` returns."""
     image = crop_picture(image, crop).convert("L" if grey else "RGB")

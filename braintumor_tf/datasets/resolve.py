@@ -19,7 +19,7 @@ LISTING = "manifest.csv"
 
 
 def load(
-    dataset: str | Path, data_dir: str | Path = "data", synthetic: dict[str, Any] | None = None, **options: Any
+    dataset: str | Path, *, data_dir: str | Path = "data", synthetic: dict[str, Any] | None = None, **options: Any
 ) -> Scan:
     """Finds a data set and describes its images.
 

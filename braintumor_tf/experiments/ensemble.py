@@ -21,7 +21,7 @@ from braintumor_tf.evaluation.prediction.ensemble_model import (
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine, validation_weights
 from braintumor_tf.evaluation.prediction.predict import predict_manifest
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
-from braintumor_tf.leakage.baseline_models import predict_baselines as dumb_baselines
+from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.runs import Run, data_fingerprint
 
 VALIDATION, EQUAL = "validation", "equal"
@@ -94,7 +94,7 @@ def run_ensemble(
     splits = ["validation", "test"] if _same_split(runs) else ["test"]
     together = combine([table[table["split"].isin(splits)] for table in tables], shares)
     out.write_predictions(together)
-    beside = dumb_baselines(manifest, first["classes"], seed) if baselines else None
+    beside = predict_baselines(manifest, first["classes"], seed=seed) if baselines else None
     metrics = score_predictions(together, manifest, first["classes"], beside, seed, resamples)
     calibrate_where_possible(out)
     out.write_metrics({**metrics, "members": member_scores(runs, shares)})

@@ -17,7 +17,7 @@ from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.experiments.fold_pooling import fold_scores, pool, pool_each
 from braintumor_tf.experiments.single import run_experiment
 from braintumor_tf.leakage import group, split
-from braintumor_tf.leakage.baseline_models import predict_baselines as dumb_baselines
+from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.models import get_spec, resolve_classes
 from braintumor_tf.models.registry import classes_of
 from braintumor_tf.runs import Run
@@ -106,7 +106,7 @@ def run_folds(
     classes = classes_of(manifest["label"]) if classes is None else resolve_classes(classes)
     preset = resolve_preset(spec.preset_for(weights) if preset is None else preset, **settings)
     manifest = group(manifest, show_progress=show_progress) if (manifest["group"] == "").any() else manifest
-    parts = [split(manifest, "kfold", seed, folds=folds, fold=fold) for fold in range(folds)]
+    parts = [split(manifest, "kfold", seed=seed, folds=folds, fold=fold) for fold in range(folds)]
     common = {**(config or {}), "protocol": "kfold", "folds": folds}
     arguments = {"image_size": image_size, "weights": weights, "dropout": dropout, "head": head, "crop": crop}
     everything = {
@@ -126,7 +126,7 @@ def run_folds(
         return run
     runs, beside = [], []
     for fold, part in enumerate(parts):
-        beside.append(dumb_baselines(part, classes, seed) if baselines else {})
+        beside.append(predict_baselines(part, classes, seed=seed) if baselines else {})
         runs.append(
             run_experiment(
                 part,
@@ -212,7 +212,7 @@ def predict_folds(run: Run, views: int | None = None, show_progress: bool = True
 def baselines_of_folds(run: Run) -> dict[str, pd.DataFrame]:
     """Fits the dumb baselines in each fold of a k-fold run anew and returns their pooled test predictions."""
     config = run.config
-    fitted = [dumb_baselines(fold.manifest, config["classes"], config["seed"]) for fold in folds_of(run)]
+    fitted = [predict_baselines(fold.manifest, config["classes"], seed=config["seed"]) for fold in folds_of(run)]
     return pool_each(fitted, run.manifest)
 
 

@@ -21,9 +21,9 @@ from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.experiments.ensemble import VALIDATION, common_manifest, member_predictions, open_members, weigh
 from braintumor_tf.experiments.folds import baselines_of_folds, predict_folds
 from braintumor_tf.leakage import OVERLAP, group
-from braintumor_tf.leakage.baseline_models import predict_baselines as dumb_baselines
+from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.models.image_fitting import read_for
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 
 
@@ -87,7 +87,7 @@ def evaluate_run(
         if external is not None:
             manifest = _beside(manifest, _same_classes(external, config["classes"]), show_progress)
         predictions = predict_manifest(run, manifest, ("test",), show_progress=show_progress, views=views)
-        beside = dumb_baselines(manifest, config["classes"], config["seed"]) if baselines else None
+        beside = predict_baselines(manifest, config["classes"], seed=config["seed"]) if baselines else None
     metrics = score_predictions(predictions, manifest, config["classes"], beside, config["seed"], config["resamples"])
     return Evaluation(metrics, predictions, manifest, views=views_of(config) if views is None else views)
 
@@ -134,7 +134,7 @@ def evaluate_runs(
         for run in runs
     ]
     predictions = combine(tables, shares)
-    beside = dumb_baselines(manifest, config["classes"], config["seed"]) if baselines else None
+    beside = predict_baselines(manifest, config["classes"], seed=config["seed"]) if baselines else None
     metrics = score_predictions(predictions, manifest, config["classes"], beside, config["seed"], config["resamples"])
     return Evaluation(metrics, predictions, manifest, tuple(float(share) for share in shares), views)
 
@@ -196,7 +196,7 @@ def _predict_paths(
 ) -> tuple[pd.DataFrame, list[ImageReadError]]:
     starts = range(0, len(paths), batch_size)
     tables, errors = [], []
-    for start in progress(starts, "Predicting", len(starts), show_progress):
+    for start in progress_bar(starts, "Predicting", total=len(starts), show=show_progress):
         readable, images = [], []
         for path in paths[start : start + batch_size]:
             try:

@@ -15,7 +15,7 @@ from braintumor_tf.evaluation.calibration.run_calibration import calibrate_where
 from braintumor_tf.evaluation.prediction.ensemble_model import has_folds
 from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
-from braintumor_tf.leakage.baseline_models import predict_baselines as dumb_baselines
+from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.models import build, describe_weights, get_spec, resolve_classes
 from braintumor_tf.models.registry import PIPELINE, classes_of
 from braintumor_tf.runs import Run
@@ -125,7 +125,7 @@ def run_experiment(
     if first:
         run.write_predictions(predict_manifest(load_run_model(run), manifest, show_progress=show_progress))
         if baselines is True:
-            baselines = dumb_baselines(manifest, classes, seed)
+            baselines = predict_baselines(manifest, classes, seed=seed)
         metrics = score_predictions(run.predictions, manifest, classes, baselines or None, seed, resamples)
         calibrate_where_possible(run)
         run.write_metrics({**metrics, "training": {**training.summary(), "devices": list(names)}})

@@ -10,7 +10,7 @@ from braintumor_tf.errors import ExplanationError
 from braintumor_tf.explanation.images import GivenImages
 from braintumor_tf.explanation.methods import choose_method, target_indices
 from braintumor_tf.explanation.subject import Subject
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 
 def explain(
@@ -71,7 +71,7 @@ def explain(
     if chosen.uses_layer:
         options["layer"] = subject.layer(layer).name
     maps: list[np.ndarray] = []
-    for start in progress(range(0, len(given), step), f"Explaining ({chosen.name})", show=show_progress):
+    for start in progress_bar(range(0, len(given), step), f"Explaining ({chosen.name})", show=show_progress):
         batch = given.read(start, step)
         found = compute(subject, batch, targets[start : start + step], batch_size=batch_size, **options)
         maps += [given.laid_over(number, heat) for number, heat in enumerate(found, start)]

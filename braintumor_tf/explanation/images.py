@@ -78,7 +78,7 @@ class GivenImages:
             pixels = read_image(image, grey=self._grey)
             return pixels.reshape(*pixels.shape[:2], -1).astype(np.float32)
         if isinstance(image, Image.Image):
-            image = to_array(eight_bit(image), self._grey)
+            image = to_array(eight_bit(image), grey=self._grey)
         pixels = np.asarray(image)
         if not self._checked:
             if pixels.ndim not in (2, 3) or pixels.dtype == object:

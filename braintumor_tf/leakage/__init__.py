@@ -1,20 +1,23 @@
-"""Whether a score can be believed: near-duplicates, groups, splits, the audit, the dumb baselines."""
+"""Whether a score can be believed: near-duplicates, groups, splits, the audit, the shortcut baselines."""
 
-from braintumor_tf.leakage.audit_report import audit, class_table, format_audit, label_conflicts, size_table, verdict
-from braintumor_tf.leakage.baseline_models import BASELINES, leak_curve, pca_logistic_regression, predict_baselines
+from braintumor_tf.leakage.audit_report import AuditReport, audit_verdict, format_audit
+from braintumor_tf.leakage.baseline_models import BASELINES, pca_logistic_regression, predict_baselines
 from braintumor_tf.leakage.copies import drop_copies
-from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, group, near_duplicate_in_training, near_pairs
+from braintumor_tf.leakage.folder_audit import audit
+from braintumor_tf.leakage.groups import group, near_duplicate_in_training
+from braintumor_tf.leakage.leak_curves import leak_curve
+from braintumor_tf.leakage.manifest_counts import class_table, label_conflicts, size_table
 from braintumor_tf.leakage.split_check import check_split
 from braintumor_tf.leakage.splits import OVERLAP, PROTOCOLS, SPLITS, split
 
 __all__ = [
     "BASELINES",
-    "CORRELATION",
-    "DISTANCE",
     "OVERLAP",
     "PROTOCOLS",
     "SPLITS",
+    "AuditReport",
     "audit",
+    "audit_verdict",
     "check_split",
     "class_table",
     "drop_copies",
@@ -23,10 +26,8 @@ __all__ = [
     "label_conflicts",
     "leak_curve",
     "near_duplicate_in_training",
-    "near_pairs",
     "pca_logistic_regression",
     "predict_baselines",
     "size_table",
     "split",
-    "verdict",
 ]

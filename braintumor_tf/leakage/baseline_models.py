@@ -1,4 +1,4 @@
-"""Dumb baselines: what a score is worth is how far it lies above them."""
+"""Shortcut baselines: what can be had without looking at a tumour. A score is worth how far it lies above them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from braintumor_tf.datasets.manifest import thumbnails
 from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
 from braintumor_tf.errors import DatasetError, SplitError
-from braintumor_tf.leakage.groups import normalised
+from braintumor_tf.predictions_table import make_predictions
 
 BORDER_PIXELS = 3
 """Width of the border strip on a 64x64 thumbnail: the outer 4.7 % of the picture on each side."""
-
-LEAK_THRESHOLDS = (1.01, 0.995, 0.99, 0.98, 0.97, 0.95, 0.925, 0.9, 0.85, 0.8)
-"""Similarities above which `leak_curve` hides training images; the first hides none."""
 
 
 def metadata_features(manifest: pd.DataFrame) -> np.ndarray:
@@ -71,7 +68,7 @@ def pixel_features(manifest: pd.DataFrame) -> np.ndarray:
     return small.reshape(len(small), -1).astype(np.float32) / 255
 
 
-def pca_logistic_regression(components: int = 200, strength: float = 0.1, seed: int = 0) -> Pipeline:
+def pca_logistic_regression(components: int = 200, *, strength: float = 0.1, seed: int = 0) -> Pipeline:
     """Makes the classical baseline: principal components, then multinomial logistic regression.
 
     Args:
@@ -110,8 +107,8 @@ BASELINES: dict[str, tuple[Callable[[pd.DataFrame], np.ndarray], Callable[[int, 
 """Each baseline's features, and its classifier for a number of training images and a seed."""
 
 
-def predict_baselines(manifest: pd.DataFrame, classes: Sequence[str], seed: int = 0) -> dict[str, pd.DataFrame]:
-    """Fits every dumb baseline on the training images of a split and lets it predict the others.
+def predict_baselines(manifest: pd.DataFrame, classes: Sequence[str], *, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Fits every shortcut baseline on the training images of a split and lets it predict the others.
 
     Args:
         manifest: with its splits.
@@ -137,49 +134,5 @@ def predict_baselines(manifest: pd.DataFrame, classes: Sequence[str], seed: int 
         model = classifier(int(training.sum()), seed).fit(values[training], manifest.loc[training, "label"])
         probabilities = np.zeros((int(scored.sum()), len(classes)))
         probabilities[:, [list(classes).index(label) for label in model.classes_]] = model.predict_proba(values[scored])
-        result[name] = _predictions(manifest[scored], classes, probabilities)
+        result[name] = make_predictions(manifest[scored], classes, probabilities)
     return result
-
-
-def _predictions(manifest: pd.DataFrame, classes: Sequence[str], probabilities: np.ndarray) -> pd.DataFrame:
-    table = manifest[["path", "label", "split", "group"]].reset_index(drop=True)
-    table["predicted"] = np.asarray(classes)[probabilities.argmax(axis=1)]
-    return table.assign(**{f"p_{label}": probabilities[:, i] for i, label in enumerate(classes)})
-
-
-def leak_curve(
-    manifest: pd.DataFrame, split: str = "test", thresholds: Sequence[float] = LEAK_THRESHOLDS
-) -> pd.DataFrame:
-    """Scores a nearest neighbour while training images more similar than a threshold are hidden from it.
-
-    A curve that falls steeply says that the score rests on twins, not on what a tumour looks like.
-
-    Args:
-        manifest: with its splits.
-        split: which images are scored.
-        thresholds: correlations of 64x64 grey thumbnails.
-
-    Returns:
-        One row a threshold: ``threshold``, ``accuracy``, ``hidden_share`` (share of the images for which something was
-        hidden), ``images`` (that had a neighbour left).
-    """
-    small = normalised(thumbnails(manifest))
-    training = np.flatnonzero(manifest["split"] == "train")
-    scored = np.flatnonzero(manifest["split"] == split)
-    label = manifest["label"].to_numpy()
-    right, hidden, left = (np.zeros(len(thresholds)) for _ in range(3))
-    for start in range(0, len(scored), 256):
-        chunk = scored[start : start + 256]
-        alike = small[chunk] @ small[training].T
-        for k, threshold in enumerate(thresholds):
-            visible = np.where(alike < threshold, alike, -2)
-            best = visible.argmax(axis=1)
-            some = visible.max(axis=1) > -2
-            right[k] += (some & (label[training][best] == label[chunk])).sum()
-            hidden[k] += (visible == -2).any(axis=1).sum()
-            left[k] += some.sum()
-    accuracy = np.divide(right, left, out=np.full(len(left), np.nan), where=left > 0)
-    share = hidden / max(len(scored), 1)
-    return pd.DataFrame(
-        {"threshold": thresholds, "accuracy": accuracy, "hidden_share": share, "images": left.astype(int)}
-    )

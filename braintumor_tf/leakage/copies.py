@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage.audit_report import FINGERPRINTS, SAME_PICTURE
 from braintumor_tf.leakage.groups import group
+from braintumor_tf.leakage.manifest_counts import FINGERPRINTS
+from braintumor_tf.matching.fingerprints import SAME_PICTURE
 
 SAME = tuple(name for name in FINGERPRINTS if name != "near")
 """What can make two files copies, strict to wide: ``md5``, ``pixels``, ``picture``, as the audit counts them."""
 
 
-def drop_copies(manifest: pd.DataFrame, same: str = "picture", show_progress: bool = True) -> pd.DataFrame:
+def drop_copies(manifest: pd.DataFrame, same: str = "picture", *, show_progress: bool = True) -> pd.DataFrame:
     """Leaves out all but one file of each picture; look-alikes, such as neighbouring slices, stay.
 
     The file with the most pixels stays; of equal ones that with the smallest hash, and of those the first path. A
@@ -29,12 +30,13 @@ def drop_copies(manifest: pd.DataFrame, same: str = "picture", show_progress: bo
         The rows that stay, in the manifest's order. The number dropped is the difference in length.
 
     Raises:
-        SplitError: `same` is none of the three.
+        SplitError: `same` is another text than these three.
 
     Example:
-        >>> manifest = drop_copies(scan.manifest)
-        >>> len(scan.manifest) - len(manifest)
-        433
+        >>> manifest = pd.DataFrame({"path": ["a.png", "b.png", "c.png"], "label": "glioma", "width": 8, "height": 8,
+        ...                          "md5": ["1", "1", "2"]})
+        >>> drop_copies(manifest, "md5")["path"].tolist()
+        ['a.png', 'c.png']
     """
     if same not in SAME:
         raise SplitError(f"same is {same!r}; it must be one of {', '.join(SAME)}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage.groups import CORRELATION, DISTANCE, near_pairs
 from braintumor_tf.leakage.splits import SPLITS
+from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, near_pairs
 
 SHARED_BY = {"md5": "the same bytes", "pixel_hash": "the same grey pixels", "group": "the same group"}
 """What two images of different splits may not share, and how it is called in text."""
@@ -16,6 +16,7 @@ LOOK_ALIKES = "look-alikes"
 
 def check_split(
     manifest: pd.DataFrame,
+    *,
     distance: int = DISTANCE,
     correlation: float = CORRELATION,
     show_progress: bool = True,
@@ -39,7 +40,7 @@ def check_split(
         SplitError: something is shared, or a split has no image; the text names two of the images.
 
     Example:
-        >>> check_split(split(group(manifest)))["shared"].sum()
+        >>> check_split(split(group(manifest)))["shared"].sum()  # doctest: +SKIP
         0
     """
     rows = manifest[manifest["split"].isin(SPLITS)].reset_index(drop=True)
@@ -53,7 +54,7 @@ def check_split(
             pair = rows[rows[column] == rows.loc[splits > 1, column].iloc[0]].drop_duplicates("split")
             raise _shared(pair.iloc[0], pair.iloc[1], words)
         table.append((column, rows[column].nunique(), 0))
-    pairs = near_pairs(rows, distance, correlation, show_progress)
+    pairs = near_pairs(rows, distance=distance, correlation=correlation, show_progress=show_progress)
     first, second = rows.iloc[pairs["first"]], rows.iloc[pairs["second"]]
     across = first["split"].to_numpy() != second["split"].to_numpy()
     if across.any():

@@ -19,6 +19,7 @@ OVERLAP = "overlap"
 def split(
     manifest: pd.DataFrame,
     protocol: str = "grouped",
+    *,
     seed: int = 0,
     fractions: Sequence[float] = (0.7, 0.15, 0.15),
     folds: int = 5,

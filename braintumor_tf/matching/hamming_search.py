@@ -23,7 +23,7 @@ def to_bits(hashes: Iterable[str]) -> np.ndarray:
     return np.array([int(value, 16) for value in hashes], dtype=np.uint64)
 
 
-def hamming_pairs(hashes: np.ndarray, distance: int, workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def hamming_pairs(hashes: np.ndarray, distance: int, *, workers: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Finds every pair of fingerprints that differ in at most `distance` bits.
 
     The 64 bits are cut into `distance + r` blocks. Two fingerprints within the distance agree on at least `r` whole

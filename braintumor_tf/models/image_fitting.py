@@ -43,5 +43,5 @@ def fit_picture(predictor: Any, image: Image.Image | np.ndarray) -> np.ndarray:
         uint8 of shape ``(height, width, channels)``.
     """
     image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    pixels = to_array(image, predictor.channels == 1, predictor.image_size, crop_of(predictor))
+    pixels = to_array(image, grey=predictor.channels == 1, size=predictor.image_size, crop=crop_of(predictor))
     return pixels.reshape(*predictor.image_size, predictor.channels)

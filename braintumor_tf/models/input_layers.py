@@ -8,10 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from braintumor_tf.datasets.reading import LUMA
 from braintumor_tf.errors import ImageInputError
-
-LUMA = (0.299, 0.587, 0.114)
-"""ITU-R 601 weights of red, green and blue, as Pillow's mode ``L`` and `read_image` use them."""
 
 
 def check_images(images: np.ndarray) -> None:

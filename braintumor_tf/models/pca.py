@@ -81,7 +81,9 @@ class PCALogisticRegression:
             class_weight = {self.classes.index(name): weight for name, weight in class_weight.items()}
         pixels = self._pixels(images)
         components = min(self.components, len(pixels) - 1, pixels.shape[1])
-        pipeline = pca_logistic_regression(components, self.regularisation, 0 if self.seed is None else self.seed)
+        pipeline = pca_logistic_regression(
+            components, strength=self.regularisation, seed=0 if self.seed is None else self.seed
+        )
         pipeline.set_params(logisticregression__class_weight=class_weight)
         with threadpool_limits(1):  # products this small cost more in waiting threads than they take
             self.pipeline = pipeline.fit(pixels, indices)

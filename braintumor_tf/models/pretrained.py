@@ -16,7 +16,7 @@ from typing import Any
 
 from braintumor_tf.errors import ModelError, WeightsUnavailable
 from braintumor_tf.files import atomic_path
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 RANDOM = "random"
 IMAGENET = "imagenet"
@@ -209,7 +209,9 @@ def _fetch(file: WeightsFile, path: Path, show_progress: bool) -> None:
         blocks = -(-int(answer.headers.get("Content-Length", 0)) // _BLOCK)
         with open(path, "wb") as output:
             content = answer.iter_content(_BLOCK)
-            output.writelines(progress(content, f"Downloading {file.name}", blocks or None, show_progress))
+            output.writelines(
+                progress_bar(content, f"Downloading {file.name}", total=blocks or None, show=show_progress)
+            )
 
 
 def _check_hash(name: str, file: WeightsFile, path: Path, url: str | None = None) -> None:

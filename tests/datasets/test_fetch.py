@@ -44,7 +44,7 @@ def no_network(monkeypatch, tmp_path):
 def test_offline_it_fails_at_once_with_one_line_that_says_what_to_do(name, tmp_path):
     start = time.monotonic()
     with pytest.raises(DatasetError) as caught:
-        fetch(name, tmp_path / "data")
+        fetch(name, data_dir=tmp_path / "data")
     text = str(caught.value)
     assert "no connection" in text and "--dataset DIR" in text and str(tmp_path / "data" / name) in text
     assert get_source(name).url in text and "\n" not in text
@@ -54,12 +54,12 @@ def test_offline_it_fails_at_once_with_one_line_that_says_what_to_do(name, tmp_p
 
 def test_an_unknown_name_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="the declared ones are sartaj"):
-        fetch("imagenet", tmp_path)
+        fetch("imagenet", data_dir=tmp_path)
 
 
 def test_a_folder_that_is_there_is_used_without_a_network(tmp_path):
     (tmp_path / "sartaj" / "Training").mkdir(parents=True)
-    assert fetch("sartaj", tmp_path) == tmp_path / "sartaj"
+    assert fetch("sartaj", data_dir=tmp_path) == tmp_path / "sartaj"
 
 
 @pytest.fixture
@@ -76,16 +76,16 @@ def kaggle(monkeypatch, tmp_path):
 
 
 def test_a_download_is_linked_without_its_second_copy(kaggle, tmp_path):
-    target = fetch("navoneel", tmp_path / "data")
+    target = fetch("navoneel", data_dir=tmp_path / "data")
     assert target == tmp_path / "data" / "navoneel"
     assert sorted(path.relative_to(target).as_posix() for path in target.rglob("*.jpg")) == ["no/1.jpg", "yes/1.jpg"]
-    assert fetch("navoneel", tmp_path / "data") == target
+    assert fetch("navoneel", data_dir=tmp_path / "data") == target
     assert kaggle == ["navoneel/brain-mri-images-for-brain-tumor-detection"]
     assert _names(tmp_path / "data") == ["navoneel"]
 
 
 def test_the_declared_version_is_asked_for(kaggle, tmp_path):
-    fetch("masoud", tmp_path / "data")
+    fetch("masoud", data_dir=tmp_path / "data")
     assert kaggle == ["masoudnickparvar/brain-tumor-mri-dataset/versions/1"]
 
 
@@ -94,7 +94,7 @@ def test_a_link_to_a_lost_cache_and_an_empty_folder_are_replaced(kaggle, tmp_pat
     data.mkdir()
     (data / "navoneel").symlink_to(tmp_path / "gone")
     (data / "sartaj").mkdir()
-    assert any(fetch("navoneel", data).iterdir()) and any(fetch("sartaj", data).iterdir())
+    assert any(fetch("navoneel", data_dir=data).iterdir()) and any(fetch("sartaj", data_dir=data).iterdir())
 
 
 def test_where_links_are_impossible_the_cache_is_named(kaggle, tmp_path, monkeypatch):
@@ -102,7 +102,9 @@ def test_where_links_are_impossible_the_cache_is_named(kaggle, tmp_path, monkeyp
         raise OSError("A required privilege is not held by the client")
 
     monkeypatch.setattr("pathlib.Path.symlink_to", refuse)
-    assert fetch("navoneel", tmp_path / "data") == tmp_path / "cache" / "versions" / "1" / "brain_tumor_dataset"
+    assert (
+        fetch("navoneel", data_dir=tmp_path / "data") == tmp_path / "cache" / "versions" / "1" / "brain_tumor_dataset"
+    )
 
 
 def test_offline_the_cache_of_kagglehub_serves(tmp_path):
@@ -110,7 +112,7 @@ def test_offline_the_cache_of_kagglehub_serves(tmp_path):
     (folder / "versions/12/yes").mkdir(parents=True)
     (folder / "versions/12/yes/y1.jpg").write_text("image")
     (folder / "12.complete").touch()
-    assert [path.name for path in fetch("br35h", tmp_path / "data").iterdir()] == ["yes"]
+    assert [path.name for path in fetch("br35h", data_dir=tmp_path / "data").iterdir()] == ["yes"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_any_other_failure_is_one_line_too(error, kaggle, tmp_path, monkeypatch)
 
     monkeypatch.setattr(kagglehub, "dataset_download", fail)
     with pytest.raises(DatasetError, match="Kaggle's download failed") as caught:
-        fetch("navoneel", tmp_path / "data")
+        fetch("navoneel", data_dir=tmp_path / "data")
     assert "\n" not in str(caught.value) and not (tmp_path / "data").exists()
 
 
@@ -265,10 +267,10 @@ def three(monkeypatch):
 def test_a_fetch_is_taken_up_where_it_stopped(host, three, tmp_path):
     host["limit"] = 1000
     with pytest.raises(DatasetError, match="no connection"):
-        fetch("figshare", tmp_path)
+        fetch("figshare", data_dir=tmp_path)
     assert _names(tmp_path) == ["figshare.download"]
     host["limit"] = None
-    _check(fetch("figshare", tmp_path))
+    _check(fetch("figshare", data_dir=tmp_path))
     assert host["asked"] == ["bytes=0-", "bytes=1000-"]
     assert _names(tmp_path) == ["figshare"]
 
@@ -276,18 +278,18 @@ def test_a_fetch_is_taken_up_where_it_stopped(host, three, tmp_path):
 def test_a_damaged_download_is_thrown_away(host, three, tmp_path):
     host["content"] = host["content"][:-1] + b"?"
     with pytest.raises(DatasetError, match="its MD5 is not"):
-        fetch("figshare", tmp_path)
+        fetch("figshare", data_dir=tmp_path)
     assert not list(tmp_path.rglob("*.*p*t*")) and not (tmp_path / "figshare").exists()
 
 
 def test_too_few_images_are_refused(host, tmp_path):
     with pytest.raises(DatasetError, match="3 images of 3,064"):
-        fetch("figshare", tmp_path)
+        fetch("figshare", data_dir=tmp_path)
     assert not (tmp_path / "figshare").exists()
 
 
 def test_zip_files_put_there_by_hand_need_no_network(archive, three, tmp_path):
     (tmp_path / "figshare.download").mkdir()
     (tmp_path / "figshare.download" / "1512427.zip").write_bytes(archive)
-    _check(fetch("figshare", tmp_path))
+    _check(fetch("figshare", data_dir=tmp_path))
     assert figshare.LABELS == {1: "meningioma", 2: "glioma", 3: "pituitary"}

@@ -56,11 +56,14 @@ def test_a_cropped_file_is_the_part_in_the_box(tmp_path, grey):
     Image.fromarray(colour).save(tmp_path / "slice.png")
     left, upper, right, lower = crop_box(Image.fromarray(colour), "head")
     assert (right - left, lower - upper) != (170, 150)
-    whole = read_image(tmp_path / "slice.png", grey)
-    np.testing.assert_array_equal(read_image(tmp_path / "slice.png", grey, crop="head"), whole[upper:lower, left:right])
+    whole = read_image(tmp_path / "slice.png", grey=grey)
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "slice.png", grey=grey, crop="head"), whole[upper:lower, left:right]
+    )
     part = Image.fromarray(colour[upper:lower, left:right])
     np.testing.assert_array_equal(
-        read_image(tmp_path / "slice.png", grey, (32, 40), "head"), to_array(part, grey, (32, 40))
+        read_image(tmp_path / "slice.png", grey=grey, size=(32, 40), crop="head"),
+        to_array(part, grey=grey, size=(32, 40)),
     )
 
 

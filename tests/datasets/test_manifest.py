@@ -262,7 +262,7 @@ def test_load_names_what_is_known(tmp_path):
 
 def test_load_synthetic_writes_it_once(tmp_path):
     small = {"patients_per_class": 2, "slices_per_patient": 2, "image_size": (96, 96)}
-    first = load("synthetic", tmp_path, small, **QUIET)
-    again = load("synthetic", tmp_path, small, **QUIET)
+    first = load("synthetic", data_dir=tmp_path, synthetic=small, **QUIET)
+    again = load("synthetic", data_dir=tmp_path, synthetic=small, **QUIET)
     assert set(first.manifest["label"]) == {"glioma", "meningioma", "no_tumor", "pituitary"}
     pd.testing.assert_frame_equal(first.manifest, again.manifest)

@@ -15,8 +15,10 @@ QUIET = {"cache": False, "show_progress": False}
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder = tmp_path_factory.mktemp("modality")
-    mri = load("synthetic", folder, synthetic={"patients_per_class": 2, "image_size": 64}, **QUIET)
-    tissue = load("synthetic_histopathology", folder, synthetic={"patients": 6, "patches_per_patient": 4}, **QUIET)
+    mri = load("synthetic", data_dir=folder, synthetic={"patients_per_class": 2, "image_size": 64}, **QUIET)
+    tissue = load(
+        "synthetic_histopathology", data_dir=folder, synthetic={"patients": 6, "patches_per_patient": 4}, **QUIET
+    )
     return mri.manifest, tissue.manifest
 
 

@@ -186,7 +186,7 @@ def test_damage_is_either_read_or_refused(ending, data):
         assert error.reason and "\n" not in error.reason
         return
     for grey in (True, False):
-        pixels = to_array(image, grey)
+        pixels = to_array(image, grey=grey)
         assert pixels.dtype == np.uint8
         assert pixels.shape == ((image.height, image.width) if grey else (image.height, image.width, 3))
         assert pixels.size

@@ -145,10 +145,10 @@ def test_interruption_leaves_nothing_and_the_next_call_completes(tmp_path, monke
     with monkeypatch.context() as patch:
         calls = iter(range(100))
 
-        def interrupted(*arguments):
+        def interrupted(*arguments, **options):
             if next(calls) == 3:
                 raise KeyboardInterrupt
-            return draw(*arguments)
+            return draw(*arguments, **options)
 
         draw = dataset.draw_slice
         patch.setattr(dataset, "draw_slice", interrupted)

@@ -99,14 +99,18 @@ def test_pituitary_tumour_is_at_the_sella(plane, seed):
 @settings(max_examples=8, deadline=None)
 @given(label=st.sampled_from(CLASSES), plane=st.sampled_from(PLANES), seed=st.integers(0, 1000))
 def test_neighbours_are_nearer_than_strangers(label, plane, seed):
-    here, neighbour = (render_slice(label, plane, seed, position, SIZE)[0] for position in (0.0, 1.3))
-    stranger = render_slice(label, plane, seed + 1, 0.0, SIZE)[0]
+    here, neighbour = (
+        render_slice(label, plane, seed=seed, position=position, image_size=SIZE)[0] for position in (0.0, 1.3)
+    )
+    stranger = render_slice(label, plane, seed=seed + 1, position=0.0, image_size=SIZE)[0]
     assert similarity(here, neighbour) > 0.9
     assert similarity(here, neighbour) > similarity(here, stranger) + 0.03
 
 
 def test_same_seed_gives_the_same_slice_and_another_seed_another():
-    first, again, other = (render_slice("glioma", "axial", seed, 0.0, SIZE)[0] for seed in (4, 4, 5))
+    first, again, other = (
+        render_slice("glioma", "axial", seed=seed, position=0.0, image_size=SIZE)[0] for seed in (4, 4, 5)
+    )
     assert np.array_equal(first, again)
     assert similarity(first, other) < 0.97
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from skimage.color import rgb_from_hed
 
-from braintumor_tf import leakage
+from braintumor_tf import leakage, matching
 from braintumor_tf.datasets import (
     load,
     read_ground_truth,
@@ -36,7 +36,9 @@ def data_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scan(data_dir):
-    return load("synthetic_histopathology", data_dir, synthetic={**SMALL, "seed": 3}, cache=False, show_progress=False)
+    return load(
+        "synthetic_histopathology", data_dir=data_dir, synthetic={**SMALL, "seed": 3}, cache=False, show_progress=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +110,16 @@ def test_more_stain_is_darker_and_never_brighter_than_the_empty_slide():
 @pytest.mark.parametrize("label", tissue.TISSUES)
 def test_tissue_is_pink_to_purple(label):
     for seed in range(6):
-        red, green, blue = render_patch(label, seed, image_size=64).reshape(-1, 3).mean(axis=0)
+        red, green, blue = render_patch(label, seed=seed, image_size=64).reshape(-1, 3).mean(axis=0)
         assert green < red and green < blue, "both stains take green light away most"
 
 
 def test_carcinoma_has_more_nuclei():
     """Nuclei take up haematoxylin, which alone takes much of the red light away."""
-    red = {label: [render_patch(label, s, image_size=64)[..., 0].mean() for s in range(12)] for label in tissue.TISSUES}
+    red = {
+        label: [render_patch(label, seed=s, image_size=64)[..., 0].mean() for s in range(12)]
+        for label in tissue.TISSUES
+    }
     assert np.mean(red["idc"]) < np.mean(red["no_idc"]) - 25
 
 
@@ -170,9 +175,9 @@ def test_planted_copies_are_what_the_ground_truth_says(scan, images):
     assert len(moved) == 6, "every other copy is filed under another patient"
 
 
-def test_twins_are_found_and_texture_is_not_taken_for_one(scan, images):
+def test_near_duplicates_are_found_and_texture_is_not_taken_for_one(scan, images):
     """Two patches of like texture are no near-duplicates; the planted copies are, even under another patient."""
-    pairs = leakage.near_pairs(scan.manifest, show_progress=False)
+    pairs = matching.near_pairs(scan.manifest, show_progress=False)
     shows = images["shows"].to_numpy()
     assert (shows[pairs["first"]] == shows[pairs["second"]]).all()
     assert len(pairs) == 14

@@ -29,7 +29,7 @@ def published(tmp_path, monkeypatch):
     monkeypatch.setattr(content_lists, "CONTENTS", contents)
     folder = tmp_path / "a folder of any name"
     _write(folder, [f"yes/Y{n}.jpg" for n in range(155)] + [f"no/N{n}.jpg" for n in range(98)])
-    write_contents(folder, "navoneel", contents)
+    write_contents(folder, "navoneel", destination=contents)
     return folder
 
 
@@ -49,8 +49,8 @@ def test_packaged_lists_are_small_and_of_declared_sources():
 
 
 def test_a_list_is_written_the_same_twice(published, tmp_path):
-    first = write_contents(published, "navoneel", tmp_path / "one").read_bytes()
-    assert write_contents(published, "navoneel", tmp_path / "two").read_bytes() == first
+    first = write_contents(published, "navoneel", destination=tmp_path / "one").read_bytes()
+    assert write_contents(published, "navoneel", destination=tmp_path / "two").read_bytes() == first
 
 
 def test_a_whole_set_is_recognised_whatever_its_name(published):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from braintumor_tf.datasets.describe import content_hash
+from braintumor_tf.datasets.descriptions import content_hash
 from braintumor_tf.leakage.baseline_models import BASELINES
 
 

@@ -119,7 +119,9 @@ def test_grey_pictures_stay_grey_and_colour_gets_its_own_noise_in_each_channel(p
     assert grey.pixels.shape == SIZE and colour.pixels.shape == (*SIZE, 3) and grey.identity != rgb.identity
     change = corrupt(colour, gaussian, 0).astype(float) - colour.pixels
     assert abs(np.corrcoef(change[..., 0].ravel(), change[..., 1].ravel())[0, 1]) < 0.2
-    np.testing.assert_array_equal(read_picture(paths["colour"], SIZE).pixels, read_image(paths["colour"], False, SIZE))
+    np.testing.assert_array_equal(
+        read_picture(paths["colour"], SIZE).pixels, read_image(paths["colour"], grey=False, size=SIZE)
+    )
 
 
 def test_every_model_gets_the_same_corrupted_picture_at_its_own_size_and_channels(paths):

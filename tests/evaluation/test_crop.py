@@ -67,9 +67,9 @@ def test_training_and_prediction_see_the_same_cut_pictures(run, manifest):
     model = as_predictor(load_model(next(run.path.glob("model.*"))))
     rows = manifest[manifest["split"] == "validation"].reset_index(drop=True)
     grey = model.channels == 1
-    expected = np.stack([read_image(path, grey, model.image_size, "head") for path in rows["path"]])
+    expected = np.stack([read_image(path, grey=grey, size=model.image_size, crop="head") for path in rows["path"]])
     expected = expected.reshape(len(rows), *model.image_size, model.channels)
-    assert not np.array_equal(expected[0, ..., 0], read_image(rows["path"][0], True, model.image_size))
+    assert not np.array_equal(expected[0, ..., 0], read_image(rows["path"][0], grey=True, size=model.image_size))
     batches = validation_batches(manifest, model, len(rows))
     np.testing.assert_array_equal(batches[0][0], expected)
     train = training_batches(manifest, model, 8, {}, seed=0)
@@ -100,7 +100,7 @@ def test_noise_comes_before_the_cut(run, manifest):
     found = robustness(run, rows, noises=["gaussian"], severities=[1], size=120, resamples=0, show_progress=False)
     clean = found.predictions.query("noise == 'clean'").filter(like="p_").to_numpy()
     model = as_predictor(load_model(next(run.path.glob("model.*"))))
-    pictures = [Image.fromarray(read_image(path, False, (120, 120))) for path in rows["path"]]
+    pictures = [Image.fromarray(read_image(path, grey=False, size=(120, 120))) for path in rows["path"]]
     boxes = [head_box(np.asarray(picture.convert("L"))) for picture in pictures]
     cut = [picture.convert("L" if model.channels == 1 else "RGB").crop(box) for picture, box in zip(pictures, boxes)]
     sized = [np.asarray(each.resize(model.image_size[::-1], Image.Resampling.BILINEAR)) for each in cut]

@@ -19,8 +19,8 @@ QUIET = {"show_progress": False}
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modality")
-    mri = datasets.load("synthetic", folder, synthetic={"patients_per_class": 3, "image_size": 64}, **QUIET)
-    tissue = datasets.load("synthetic_histopathology", folder, synthetic={"patients": 10}, **QUIET)
+    mri = datasets.load("synthetic", data_dir=folder, synthetic={"patients_per_class": 3, "image_size": 64}, **QUIET)
+    tissue = datasets.load("synthetic_histopathology", data_dir=folder, synthetic={"patients": 10}, **QUIET)
     return leakage.split(datasets.modality_manifest(mri.manifest, tissue.manifest, limit=60), seed=0)
 
 

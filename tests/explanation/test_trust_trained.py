@@ -27,8 +27,8 @@ SIDE = 64
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> pd.DataFrame:
     folder = write_synthetic(
-        tmp_path_factory.mktemp("synthetic") / "set", 20, 4, image_size=SIDE, byte_copies=0, reencoded_copies=0,
-        label_conflicts=0, show_progress=False,
+        tmp_path_factory.mktemp("synthetic") / "set", patients_per_class=20, slices_per_patient=4, image_size=SIDE,
+        byte_copies=0, reencoded_copies=0, label_conflicts=0, show_progress=False,
     )  # fmt: skip
     return split(group(scan(folder, show_progress=False).manifest, show_progress=False), "grouped", seed=0)
 

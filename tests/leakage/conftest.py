@@ -1,4 +1,4 @@
-"""Small real folders of pictures with planted twins."""
+"""Small real folders of pictures with planted near-duplicates."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dumb baselines find what they are made to find, and nothing where there is nothing."""
+"""Shortcut baselines find what they are made to find, and nothing where there is nothing."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_without_a_shortcut_metadata_knows_nothing(tmp_path):
     assert 0.2 < accuracy(predict_baselines(made_split(tmp_path), CLASSES)["metadata"]) < 0.8
 
 
-def test_the_leak_curve_falls_when_the_twins_are_hidden(tmp_path):
+def test_the_leak_curve_falls_when_near_duplicates_are_hidden(tmp_path):
     for number in range(40):
         label = CLASSES[number % 2]
         save(picture(number), tmp_path / "train" / label / f"{number}.png")

@@ -25,7 +25,7 @@ def test_planted_copies_go_and_a_picture_under_two_labels_stays(scanned, same, c
     assert len(gone & {"bytes.jpg", "same_bytes.jpg", "same_pixels.png"}) == copies
     assert {"2.png", "conflict.png"} <= names(stays)
     assert ("near.jpg" in gone) == (same == "picture") and "0.png" in names(stays)  # the larger picture stays
-    counted = audit(scanned, show_progress=False)[same]["redundant_files"]
+    counted = getattr(audit(scanned, show_progress=False), same).redundant_files
     assert len(manifest) - len(stays) == counted - 1  # the conflict is a copy for the audit
 
 

@@ -74,7 +74,7 @@ def test_seed_decides_and_row_order_does_not(protocol):
     assert split(manifest, protocol, seed=6)["split"].tolist() != first["split"].tolist()
 
 
-def test_random_leaks_and_twins_tells():
+def test_random_leaks_and_the_near_duplicates_tell():
     result = split(made_manifest(3), "random")
     assert straddling(result) > 10
     leaked = near_duplicate_in_training(result, result)

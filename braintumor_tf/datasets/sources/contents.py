@@ -13,7 +13,7 @@ from pathlib import Path
 from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
 from braintumor_tf.datasets.sources.table import get_source
 from braintumor_tf.files import atomic_path
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 CONTENTS = Path(__file__).parent / "lists"
 """Where the lists of known content lie: one ``<source>.csv.gz`` each, with hashes and file names, never images."""
@@ -22,7 +22,7 @@ HASH_DIGITS = 12
 """How many hexadecimal digits of an MD5 are compared; two of 10,000 files agree by chance once in 5 million sets."""
 
 
-def hash_files(folder: str | Path, show_progress: bool = True) -> dict[str, str]:
+def hash_files(folder: str | Path, *, show_progress: bool = True) -> dict[str, str]:
     """Returns the first digits of each image file's MD5 by its path below the folder, with ``/``; "" if unreadable."""
     folder = Path(folder)
     paths = []
@@ -31,11 +31,11 @@ def hash_files(folder: str | Path, show_progress: bool = True) -> dict[str, str]
         paths += [Path(parent, name) for name in names if not name.startswith(".")]
     paths = sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     with ThreadPoolExecutor() as pool:
-        hashes = progress(pool.map(_short_md5, paths), "Hashing files", len(paths), show_progress)
+        hashes = progress_bar(pool.map(_short_md5, paths), "Hashing files", total=len(paths), show=show_progress)
         return {path.relative_to(folder).as_posix(): digest for path, digest in zip(paths, hashes)}
 
 
-def write_contents(folder: str | Path, source: str, destination: str | Path = CONTENTS) -> Path:
+def write_contents(folder: str | Path, source: str, *, destination: str | Path = CONTENTS) -> Path:
     """Writes the list of a source's content that `verify` compares with: hashes and relative paths, no images.
 
     For maintainers: run it on a folder that is known to be the published one.

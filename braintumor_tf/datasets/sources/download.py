@@ -16,7 +16,7 @@ TIMEOUT = (5.0, 30.0)
 _KAGGLE = "https://api.kaggle.com"
 
 
-def fetch(name: str, data_dir: str | Path = "data") -> Path:
+def fetch(name: str, *, data_dir: str | Path = "data") -> Path:
     """Makes a declared source available at ``data_dir/<name>``.
 
     A folder that is already there is used as it is, without a network. Kaggle's sets are downloaded by `kagglehub` into

@@ -18,7 +18,7 @@ from PIL import Image
 from braintumor_tf.datasets.sources.table import Source
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.files import write_csv
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 API = "https://api.figshare.com/v2/articles"
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
@@ -58,7 +58,7 @@ def fetch_figshare(source: Source, target: Path) -> Path:
 
 
 def convert_figshare(
-    folder: str | Path, target: str | Path, images: int | None = None, show_progress: bool = True
+    folder: str | Path, target: str | Path, *, images: int | None = None, show_progress: bool = True
 ) -> Path:
     """Converts the downloaded figshare set to ``class/<number>.png`` and a ``manifest.csv`` of path, label and patient.
 
@@ -83,7 +83,7 @@ def convert_figshare(
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     rows = []
     try:
-        for name, file in progress(_mat_files(folder), "Converting", show=show_progress):
+        for name, file in progress_bar(_mat_files(folder), "Converting", show=show_progress):
             try:
                 row = _convert(name, file, temporary)
             except (OSError, KeyError, ValueError, TypeError) as error:
@@ -172,7 +172,9 @@ def _download(file: dict, folder: Path) -> None:
             answer.raise_for_status()
             blocks = -(-int(answer.headers.get("Content-Length", 0)) // _BLOCK)
             with open(part, "ab" if answer.status_code == 206 else "wb") as output:
-                output.writelines(progress(answer.iter_content(_BLOCK), f"Downloading {path.name}", blocks or None))
+                output.writelines(
+                    progress_bar(answer.iter_content(_BLOCK), f"Downloading {path.name}", total=blocks or None)
+                )
     if _md5(part) != md5:
         part.unlink()
         raise ValueError(f"{path.name} arrived damaged, its MD5 is not {md5}; run this again")

@@ -108,7 +108,7 @@ SOURCES: tuple[Source, ...] = (
         ),
         faults=(
             "251 of its 394 test images are pixel for pixel in its training set (88 byte for byte).",
-            "Without these twins its test set has no no_tumor image left, so it cannot serve as a test set.",
+            "Without these copies its test set has no no_tumor image left, so it cannot serve as a test set.",
             "Two test images of glioma are training images of meningioma.",
             "Its glioma labels are in doubt: the maker of masoud replaced them.",
             _NO_PATIENTS,

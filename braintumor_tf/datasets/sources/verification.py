@@ -69,7 +69,7 @@ class Verification:
         return asdict(self)
 
 
-def verify(name_or_dir: str | Path, data_dir: str | Path = "data", show_progress: bool = True) -> Verification:
+def verify(name_or_dir: str | Path, *, data_dir: str | Path = "data", show_progress: bool = True) -> Verification:
     """Recognises a data set by the content of its files, or failing that by its counts.
 
     Args:
@@ -85,7 +85,7 @@ def verify(name_or_dir: str | Path, data_dir: str | Path = "data", show_progress
         DatasetError: there is no such folder, or it holds no image.
     """
     folder, asked = _folder_of(name_or_dir, Path(data_dir))
-    files = hash_files(folder, show_progress)
+    files = hash_files(folder, show_progress=show_progress)
     if not files:
         raise DatasetError(f"{folder}: no image file in it; give the folder of a data set")
     best, share = _best_match(files)

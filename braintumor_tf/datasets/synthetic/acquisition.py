@@ -67,7 +67,7 @@ class Scanner:
 
 
 def sample_scanner(
-    rng: np.random.Generator, image_size: Size = None, shortcut: float = 0.0, lean: float = 0.5
+    rng: np.random.Generator, *, image_size: Size = None, shortcut: float = 0.0, lean: float = 0.5
 ) -> Scanner:
     """Draws a scanner.
 

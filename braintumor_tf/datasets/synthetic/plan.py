@@ -54,6 +54,7 @@ class PlannedImage:
 
 
 def plan_images(
+    *,
     patients_per_class: int,
     slices_per_patient: int,
     seed: int,

@@ -20,7 +20,7 @@ from braintumor_tf.evaluation.comparison.image_matching import (
 from braintumor_tf.evaluation.comparison.leaderboard import Entrant, display_names, make_leaderboard, table_records
 from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, paired_tests
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 
 
@@ -110,7 +110,9 @@ def compare(
         refuse_other_images(tables)
         shared = next(iter(tables.values())).index
     entrants = []
-    for name, run in progress(list(zip(names, opened)), "Comparing", len(names), show_progress and measure_time):
+    for name, run in progress_bar(
+        list(zip(names, opened)), "Comparing", total=len(names), show=show_progress and measure_time
+    ):
         rows = tables[name].loc[shared]
         cost = cost_of(run) | {"milliseconds_per_image": None}
         if measure_time:

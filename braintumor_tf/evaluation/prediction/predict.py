@@ -17,7 +17,7 @@ from braintumor_tf.evaluation.prediction.ensemble_weights import combine
 from braintumor_tf.evaluation.prediction.test_time_views import in_views, mirrors, views_of
 from braintumor_tf.models import load_model
 from braintumor_tf.models.image_fitting import read_for
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 
 _BATCHES_AT_ONCE = 4
@@ -78,7 +78,8 @@ def predict_manifest(
     chunks = _read_ahead(rows["path"].tolist(), predictor, batch_size * _BATCHES_AT_ONCE, workers)
     total = -(-len(rows) // (batch_size * _BATCHES_AT_ONCE))
     found = [
-        predictor.predict_images(images, batch_size) for images in progress(chunks, "Predicting", total, show_progress)
+        predictor.predict_images(images, batch_size)
+        for images in progress_bar(chunks, "Predicting", total=total, show=show_progress)
     ]
     return predictions_frame(rows, predictor.classes, np.concatenate(found))
 

@@ -15,7 +15,7 @@ from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.predict import predictions_frame
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, Picture, corrupt, read_picture
 from braintumor_tf.models.image_fitting import fit_picture
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 _IMAGES_AT_ONCE = 512
 
@@ -92,7 +92,9 @@ def _probabilities(
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         work = _tasks(pool, paths, versions, size, batch_size, images_at_once, prepare)
         try:
-            for version, part, batch in progress(_ahead(work), "Predicting under noise", total, show_progress):
+            for version, part, batch in progress_bar(
+                _ahead(work), "Predicting under noise", total=total, show=show_progress
+            ):
                 found[version, part] = answer(batch)
         except BaseException:
             pool.shutdown(cancel_futures=True)

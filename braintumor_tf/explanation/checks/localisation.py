@@ -17,7 +17,7 @@ from braintumor_tf.errors import ExplanationError
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores
 from braintumor_tf.explanation.checks.masks import find_masks, grow, read_mask
 from braintumor_tf.explanation.methods import methods_for
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 TOLERANCE = 0.03
 """How far beside the lesion a map's peak may lie, as a share of the longer side: 15 pixels of 500, as in the paper."""
@@ -188,7 +188,7 @@ def _measure(
     maps_of: Callable, rows: pd.DataFrame, masks: list[Any], tolerance: float, name: str, show_progress: bool
 ) -> dict[str, np.ndarray]:
     parts = []
-    for start in progress(range(0, len(rows), _CHUNK), f"Locating ({name})", show=show_progress):
+    for start in progress_bar(range(0, len(rows), _CHUNK), f"Locating ({name})", show=show_progress):
         maps = maps_of(rows.iloc[start : start + _CHUNK])
         known = [read_mask(mask, heat.shape) for mask, heat in zip(masks[start : start + _CHUNK], maps)]
         parts.append(

@@ -19,7 +19,7 @@ from braintumor_tf.evaluation.scores import weighted_metrics as formulas
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, mean_scores, score
 from braintumor_tf.explanation.checks.masks import border_mask, cover, find_masks, grow, place_elsewhere, read_mask
 from braintumor_tf.models.image_fitting import fit_picture
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 MARGIN = 0.03
 """How far beyond a lesion's mask its cover reaches, as a share of the longer side: tissue around it may be changed."""
@@ -245,10 +245,10 @@ def masked_probabilities(
     predictor = Subject(model).predictor
     grey, paths = predictor.channels == 1, rows["path"].tolist()
     found: dict[str, list[np.ndarray]] = {}
-    for start in progress(range(0, len(paths), _CHUNK), "Covering parts", show=show_progress):
+    for start in progress_bar(range(0, len(paths), _CHUNK), "Covering parts", show=show_progress):
         chunk: dict[str, list[np.ndarray]] = {}
         for number in range(start, min(start + _CHUNK, len(paths))):
-            for name, version in versions(read_image(paths[number], grey), number).items():
+            for name, version in versions(read_image(paths[number], grey=grey), number).items():
                 chunk.setdefault(name, []).append(fit_picture(predictor, version))
         for name, images in chunk.items():
             found.setdefault(name, []).append(predictor.predict_images(np.stack(images)))

@@ -21,7 +21,7 @@ from braintumor_tf.explanation.heat_maps import explain
 from braintumor_tf.explanation.images import GivenImages
 from braintumor_tf.explanation.methods import choose_method
 from braintumor_tf.explanation.subject import Subject
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 GRID = 64
 """Side in pixels at which maps are compared."""
@@ -102,7 +102,7 @@ def randomisation_check(
     total, random, generator = copy.count_params(), 0, np.random.default_rng(seed)
     original = maps(copy)
     table = [_row(ORIGINAL, "", 0.0, original, original, numbers, resamples, seed)]
-    for number, layers in enumerate(progress(stages, "Randomising", show=show_progress), start=1):
+    for number, layers in enumerate(progress_bar(stages, "Randomising", show=show_progress), start=1):
         for layer in layers:
             randomise(layer, generator)
         random += sum(layer.count_params() for layer in layers)

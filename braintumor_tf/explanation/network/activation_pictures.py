@@ -20,7 +20,7 @@ from PIL import Image
 
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.files import atomic_path
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 VIEWS = ("grid", "heat_maps", "merged")
 """What `draw_activations` calls its pictures."""
@@ -84,7 +84,7 @@ def draw_activations(
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     written = []
-    for number, (name, values) in enumerate(progress(drawable.items(), "Drawing layers", show=show_progress)):
+    for number, (name, values) in enumerate(progress_bar(drawable.items(), "Drawing layers", show=show_progress)):
         target = directory / f"{number}_{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}_{view}.png"
         with tempfile.TemporaryDirectory(dir=directory, prefix=".drawing_") as temporary:
             if over_image:

@@ -11,7 +11,7 @@ import pandas as pd
 from braintumor_tf.datasets.manifest import PATIENT
 from braintumor_tf.datasets.sources.contents import HASH_DIGITS, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
-from braintumor_tf.leakage.audit_report import FINGERPRINTS, NAMES, duplicate_counts, label_conflicts
+from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, FINGERPRINTS, count_duplicates, label_conflicts
 from braintumor_tf.leakage.splits import OVERLAP
 from braintumor_tf.report.sections.tables import size_summary, split_table, unreadable_rows
 from braintumor_tf.report.sections.verdict import setting
@@ -20,7 +20,7 @@ from braintumor_tf.report.wording.numbers import percent
 MAX_CONFLICTS = 5
 """How many pictures with several labels a card names."""
 
-_SHOWN = {name: NAMES[name] for name in ("md5", "pixels", "near")}
+_SHOWN = {name: FINGERPRINT_NAMES[name] for name in ("md5", "pixels", "near")}
 """The fingerprints that a manifest holds."""
 
 
@@ -101,12 +101,12 @@ def _unique(found: Any) -> list[Source]:
 
 
 def _duplicate_row(manifest: pd.DataFrame, name: str, column: str) -> dict[str, str]:
-    found, test = duplicate_counts(manifest, column), int((manifest["split"] == "test").sum())
-    share = percent(found["test_with_train_twin"], test)
+    found, test = count_duplicates(manifest, column), int((manifest["split"] == "test").sum())
+    share = percent(found.test_in_training, test)
     return {
         "title": _SHOWN[name],
-        "redundant": f"{found['redundant_files']:,}",
-        "across_splits": f"{found['across_splits']:,}",
-        "across_classes": f"{found['across_classes']:,}",
-        "twins": f"{found['test_with_train_twin']:,}" + (f" ({share})" if share else ""),
+        "redundant": f"{found.redundant_files:,}",
+        "across_splits": f"{found.across_splits:,}",
+        "across_classes": f"{found.across_classes:,}",
+        "twins": f"{found.test_in_training:,}" + (f" ({share})" if share else ""),
     }

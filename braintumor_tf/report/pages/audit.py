@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from braintumor_tf.files import write_text
+from braintumor_tf.leakage.audit_report import AuditReport
 from braintumor_tf.report.pages.embedding import embed_thumbnail, render
 from braintumor_tf.report.plots.style import SPLITS, split_name
 from braintumor_tf.report.sections.tables import unreadable_rows
@@ -29,16 +30,17 @@ FINGERPRINTS = {
 _KINDS = {"bytes": "same file", "pixels": "same pixels", "picture": "same picture", "near": "look-alike"}
 
 
-def write_audit_page(audit: Mapping[str, Any], path: str | Path) -> Path:
-    """Writes what `braintumor_tf.leakage.audit_report` found as one self-contained HTML page.
+def write_audit_page(audit: AuditReport | Mapping[str, Any], path: str | Path) -> Path:
+    """Writes what `braintumor_tf.leakage.audit` found as one self-contained HTML page.
 
     Args:
-        audit: the audit's object; what it lacks is left out of the page.
+        audit: the audit's report, or the dictionary that its ``to_dict`` gave; what it lacks is left out of the page.
         path: the HTML file to write.
 
     Returns:
         The path.
     """
+    audit = audit.to_dict() if isinstance(audit, AuditReport) else audit
     root = str(audit.get("root", ""))
     conflicts = [list(map(str, paths)) for paths in audit.get("label_conflicts") or []]
     unreadable = unreadable_rows(audit.get("unreadable_files") or audit.get("unreadable"))

@@ -18,7 +18,7 @@ from braintumor_tf.datasets.reading import open_image
 from braintumor_tf.report.plots.images import thumbnail
 from braintumor_tf.report.plots.style import save_figure, small_png, to_png
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 JPEG_QUALITY = 80
 
 

@@ -16,7 +16,7 @@ from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.methods import choose_method, target_indices
 from braintumor_tf.files import atomic_path
 from braintumor_tf.models.image_fitting import fit_picture
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 from braintumor_tf.report.plots.explanation.heat_maps import plot_explanations
 from braintumor_tf.report.plots.style import save_figure
 from braintumor_tf.runs import Run
@@ -103,7 +103,7 @@ def explain_files(
     paths = [str(path) for path in paths]
     names = _distinct([f"{Path(path).stem}_{chosen.name}" for path in paths])
     found, errors = [], []
-    bar = iter(progress(paths, f"Explaining ({chosen.name})", len(paths), show_progress))
+    bar = iter(progress_bar(paths, f"Explaining ({chosen.name})", total=len(paths), show=show_progress))
     step = 1 if chosen.one_by_one else batch_size  # each picture is kept as soon as it is there
     for start in range(0, len(paths), step):
         readable = []
@@ -196,7 +196,7 @@ def _read(path: str, subject: Any) -> tuple[np.ndarray, np.ndarray]:
     from braintumor_tf.models.input_layers import check_images  # imports Keras
 
     opened = open_image(path)
-    image = to_array(opened, subject.grey)
+    image = to_array(opened, grey=subject.grey)
     sized = fit_picture(subject.predictor, opened)
     try:
         check_images(image.reshape(1, *image.shape[:2], -1))

@@ -21,7 +21,7 @@ from braintumor_tf.datasets.synthetic.mri.texture import fold_volume, noise_volu
 from braintumor_tf.datasets.synthetic.plan import Copy, PlannedImage, plan_images
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.files import write_json
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 MASKS = "_masks"
 """Folder of the masks; scanners skip names that begin with an underscore."""
@@ -29,6 +29,7 @@ MASKS = "_masks"
 
 def write_synthetic(
     folder: str | Path,
+    *,
     patients_per_class: int = 12,
     slices_per_patient: int = 5,
     seed: int = 0,
@@ -82,7 +83,14 @@ def write_synthetic(
     if holds_anything(folder):
         check_reusable(folder, parameters)
         return folder
-    plan = plan_images(patients_per_class, slices_per_patient, seed, byte_copies, reencoded_copies, label_conflicts)
+    plan = plan_images(
+        patients_per_class=patients_per_class,
+        slices_per_patient=slices_per_patient,
+        seed=seed,
+        byte_copies=byte_copies,
+        reencoded_copies=reencoded_copies,
+        label_conflicts=label_conflicts,
+    )
     with complete_or_nothing(folder) as draft:
         images, copies = _write_images(draft, plan, parameters, workers, show_progress)
         write_json(draft / FILE_NAME, to_record(parameters, images, copies))
@@ -124,7 +132,7 @@ def _write_images(
         jobs = pool.map(
             lambda image: _write_image(folder, image, find_patient(image.label, image.patient), parameters), plan
         )
-        written = list(progress(jobs, "Drawing synthetic slices", total=len(plan), show=show_progress))
+        written = list(progress_bar(jobs, "Drawing synthetic slices", total=len(plan), show=show_progress))
     finally:
         pool.shutdown(cancel_futures=True)
     rows = sorted((row for images, _ in written for row in images), key=lambda row: row["path"])
@@ -135,7 +143,11 @@ def _patient(label: str, patient: int, parameters: dict[str, Any]) -> Patient:
     rng = np.random.default_rng([parameters["seed"], 2, CLASSES.index(label), patient])
     size = parameters["image_size"]
     return sample_patient(
-        label, PLANES[patient % 3], rng, tuple(size) if isinstance(size, list) else size, parameters["shortcut"]
+        label,
+        PLANES[patient % 3],
+        rng,
+        image_size=tuple(size) if isinstance(size, list) else size,
+        shortcut=parameters["shortcut"],
     )
 
 
@@ -151,7 +163,7 @@ def _write_image(
 ) -> tuple[list[dict], list[dict]]:
     """Draws one image and its copies; returns their rows of the ground truth and those of the copies."""
     position = float(slice_positions(patient, parameters["slices_per_patient"])[image.slice])
-    pixels, mask = draw_slice(patient, position, image.slice)
+    pixels, mask = draw_slice(patient, position, index=image.slice)
     data = encode_jpeg(pixels, patient.scanner.quality)
     known = {
         "true_label": image.label,

@@ -68,7 +68,7 @@ class Patient:
 
 
 def sample_patient(
-    label: str, plane: str, rng: np.random.Generator, image_size: Size = None, shortcut: float = 0.0
+    label: str, plane: str, rng: np.random.Generator, *, image_size: Size = None, shortcut: float = 0.0
 ) -> Patient:
     """Draws a patient of a class, imaged in a plane; arguments as `write_synthetic`.
 
@@ -101,7 +101,9 @@ def sample_patient(
             scalp=rng.uniform(4.5, 8.0),
         ),
         texture=Texture.sample(rng),
-        scanner=sample_scanner(rng, image_size, shortcut, CLASSES.index(label) / (len(CLASSES) - 1)),
+        scanner=sample_scanner(
+            rng, image_size=image_size, shortcut=shortcut, lean=CLASSES.index(label) / (len(CLASSES) - 1)
+        ),
         spacing=rng.uniform(1.0, 1.7),
         noise_seed=int(rng.integers(2**32)),
     )
@@ -110,6 +112,7 @@ def sample_patient(
 def render_slice(
     label: str,
     plane: str = "axial",
+    *,
     seed: int = 0,
     position: float = 0.0,
     image_size: Size = 256,
@@ -139,10 +142,10 @@ def render_slice(
         if value not in known:
             raise DatasetError(f"{value!r} is no {name} of synthetic slices; known are {', '.join(known)}")
     rng = np.random.default_rng([seed, CLASSES.index(label), PLANES.index(plane)])
-    return draw_slice(sample_patient(label, plane, rng, image_size, shortcut), position)
+    return draw_slice(sample_patient(label, plane, rng, image_size=image_size, shortcut=shortcut), position)
 
 
-def draw_slice(patient: Patient, position: float, index: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def draw_slice(patient: Patient, position: float, *, index: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Draws one slice of a patient.
 
     Args:

@@ -18,7 +18,7 @@ from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME, check_reusa
 from braintumor_tf.datasets.synthetic.tissue.patches import TISSUES, Slide, compressed, draw_patch, sample_slide
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.files import write_json
-from braintumor_tf.progress import progress
+from braintumor_tf.progress import progress_bar
 
 TISSUE_FOLDERS = {"no_idc": "0", "idc": "1"}
 """The class folders, named as in the public set."""
@@ -44,6 +44,7 @@ class _Patch:
 
 def write_synthetic_tissue(
     folder: str | Path,
+    *,
     patients: int = 24,
     patches_per_patient: int = 12,
     seed: int = 0,
@@ -100,7 +101,7 @@ def write_synthetic_tissue(
         pool = ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1))
         try:
             jobs = pool.map(lambda patch: _write_patch(draft, patch, slides[patch.patient], parameters), plan)
-            written = list(progress(jobs, "Drawing synthetic tissue", total=len(plan), show=show_progress))
+            written = list(progress_bar(jobs, "Drawing synthetic tissue", total=len(plan), show=show_progress))
         finally:
             pool.shutdown(cancel_futures=True)
         rows = sorted((row for images, _ in written for row in images), key=lambda row: row["path"])
@@ -127,7 +128,7 @@ def _check(parameters: dict[str, Any]) -> None:
 def _slide(patient: int, parameters: dict[str, Any]) -> Slide:
     size = parameters["image_size"]
     rng = np.random.default_rng([parameters["seed"], 3, patient])
-    return sample_slide(rng, tuple(size) if isinstance(size, list) else size)
+    return sample_slide(rng, image_size=tuple(size) if isinstance(size, list) else size)
 
 
 def _plan(parameters: dict[str, Any]) -> list[_Patch]:

@@ -64,7 +64,7 @@ class Slide:
     quality: int
 
 
-def sample_slide(rng: np.random.Generator, image_size: Size = None) -> Slide:
+def sample_slide(rng: np.random.Generator, *, image_size: Size = None) -> Slide:
     """Draws the slide of a patient; `image_size` as in `write_synthetic_tissue`."""
     low, high = (image_size, image_size) if isinstance(image_size, int) else image_size or SIDES
     side = int(rng.choice((low, high))) if image_size is None else int(rng.integers(low, high + 1))
@@ -84,7 +84,7 @@ def sample_slide(rng: np.random.Generator, image_size: Size = None) -> Slide:
     )
 
 
-def render_patch(label: str = "no_idc", seed: int = 0, index: int = 0, image_size: Size = 96) -> np.ndarray:
+def render_patch(label: str = "no_idc", *, seed: int = 0, index: int = 0, image_size: Size = 96) -> np.ndarray:
     """Draws one patch of a simulated patient's slide in memory.
 
     Args:
@@ -105,7 +105,7 @@ def render_patch(label: str = "no_idc", seed: int = 0, index: int = 0, image_siz
     """
     if label not in TISSUES:
         raise DatasetError(f"{label!r} is no label of synthetic tissue; known are {', '.join(TISSUES)}")
-    slide = sample_slide(np.random.default_rng([seed, 0]), image_size)
+    slide = sample_slide(np.random.default_rng([seed, 0]), image_size=image_size)
     return draw_patch(slide, label, np.random.default_rng([seed, 1, TISSUES.index(label), index]))
 
 

@@ -15,7 +15,7 @@ from braintumor_tf.datasets.reading import open_image
 from braintumor_tf.errors import ImageReadError
 
 THUMBNAIL_SIZE = 64
-"""Height and width in pixels of the grey thumbnails that confirm near-duplicates and feed the dumb baselines."""
+"""Height and width in pixels of the grey thumbnails that confirm near-duplicates and feed the shortcut baselines."""
 
 VERSION = f"1 Pillow {PIL.__version__}"
 """Part of the cache's key: descriptions made by another decoder or another definition are not reused."""

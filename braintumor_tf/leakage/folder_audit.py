@@ -1,0 +1,146 @@
+"""The audit: what a labelled folder of images hides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
+from braintumor_tf.datasets.manifest import Scan
+from braintumor_tf.leakage.audit_report import AuditReport, NearDuplicateCounts, Overlap, Rows, Shared
+from braintumor_tf.leakage.groups import group
+from braintumor_tf.leakage.manifest_counts import (
+    FINGERPRINTS,
+    class_table,
+    count_duplicates,
+    label_conflicts,
+    size_table,
+)
+from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, SAME_PICTURE, near_pairs
+
+MAX_PAIRS = 24
+"""How many pairs of near-duplicates the audit shows."""
+
+
+def audit(
+    scan: Scan,
+    against: Sequence[Scan] = (),
+    *,
+    distance: int = DISTANCE,
+    correlation: float = CORRELATION,
+    show_progress: bool = True,
+) -> AuditReport:
+    """Looks for duplicates, near-duplicates across splits, label conflicts, bad files, overlaps with other data sets.
+
+    Args:
+        scan: the data set; its official splits, where it has any, are the ones that are audited.
+        against: other data sets.
+        distance: bits that the perceptual hashes of near-duplicates may differ in, 0 to 32.
+        correlation: the least correlation of their thumbnails, -1 to 1.
+        show_progress: progress bars.
+
+    Returns:
+        The report; `format_audit` makes text of it, `audit_verdict` one or two sentences, and
+        `report.pages.audit.write_audit_page` a page.
+    """
+    everything = pd.concat([scan.manifest, *(other.manifest for other in against)], ignore_index=True)
+    pairs = near_pairs(everything, distance=distance, correlation=correlation, show_progress=show_progress)
+    own = len(scan.manifest)
+    manifest = _grouped(scan.manifest.reset_index(drop=True), pairs[pairs["second"] < own])
+    counts = {name: count_duplicates(manifest, column) for name, column in FINGERPRINTS.items()}
+    sizes = manifest["group"].value_counts()
+    counts["near"] = NearDuplicateCounts(
+        **asdict(counts["near"]),
+        groups=len(sizes),
+        largest_group=int(sizes.max()),
+        distance=distance,
+        correlation=correlation,
+    )
+    return AuditReport(
+        root=str(scan.root),
+        images=own,
+        unreadable_files=scan.unreadable.to_dict("records"),
+        classes=_class_rows(manifest),
+        sizes=size_table(manifest).to_dict("records"),
+        test_images=int((manifest["split"] == "test").sum()),
+        **counts,
+        label_conflicts=label_conflicts(manifest),
+        against=_overlaps(_grouped(everything, pairs), own, against),
+        pairs=_pairs_to_show(everything, pairs, own),
+    )
+
+
+def _grouped(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Fills the groups of look-alikes, and a further column for those that show one and the same picture."""
+    pictures = group(manifest.assign(group=""), pairs=pairs[pairs["correlation"] >= SAME_PICTURE])["group"]
+    return group(manifest, pairs=pairs).assign(picture=pictures)
+
+
+def _class_rows(manifest: pd.DataFrame) -> Rows:
+    return class_table(manifest).reset_index().to_dict("records")
+
+
+def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[Overlap]:
+    """For each other data set, how much of it is here and of ours there, by each fingerprint, and filed differently."""
+    ours, start, found = joint.iloc[:own], own, []
+    for other in against:
+        theirs = joint.iloc[start : start + len(other.manifest)]
+        start += len(other.manifest)
+        shared = {
+            name: Shared(int(theirs[column].isin(ours[column]).sum()), int(ours[column].isin(theirs[column]).sum()))
+            for name, column in FINGERPRINTS.items()
+        }
+        there = ours["picture"].isin(theirs["picture"])
+        conflicts = _conflicts_between(ours[there], theirs[theirs["picture"].isin(ours["picture"])])
+        found.append(
+            Overlap(
+                root=str(other.root),
+                images=len(theirs),
+                **shared,
+                classes=_class_rows(ours[there]),
+                label_conflicts=conflicts,
+            )
+        )
+    return found
+
+
+def _conflicts_between(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[str]]:
+    """Pictures that two data sets file differently; as tumour or not, if one of them knows no more."""
+    both = [ours, theirs]
+    if any(set(manifest["label"]) <= set(BINARY_CLASSES) for manifest in both):
+        both = [to_binary(manifest) for manifest in both]
+    return label_conflicts(pd.concat(both, ignore_index=True))
+
+
+def _pairs_to_show(everything: pd.DataFrame, pairs: pd.DataFrame, own: int) -> Rows:
+    """Chooses pairs worth a look: across splits, classes or data sets first, some of each kind of fingerprint."""
+    first, second = everything.iloc[pairs["first"]], everything.iloc[pairs["second"]]
+
+    def differs(column: str) -> np.ndarray:
+        return first[column].to_numpy() != second[column].to_numpy()
+
+    across = (pairs["first"] < own) & (pairs["second"] >= own)
+    inside = pairs["second"] < own
+    rank = np.select([differs("label") & inside, across, differs("split") & inside, inside], [0, 1, 2, 3], 4)
+    same = (pairs["correlation"] >= SAME_PICTURE).to_numpy()
+    kind = np.select([~differs("md5"), ~differs("pixel_hash"), same], ["bytes", "pixels", "picture"], "near")
+    table = pairs.assign(rank=rank, kind=kind)
+    table = table[table["rank"] < 4].sort_values(["rank", "correlation", "first"])
+    table["turn"] = table.groupby(["rank", "kind"]).cumcount()
+    table = table.sort_values(["turn", "rank"], kind="stable").head(MAX_PAIRS)
+    return [
+        {
+            "a": everything["path"].iat[row.first],
+            "b": everything["path"].iat[row.second],
+            "fingerprint": row.kind,
+            "correlation": round(float(row.correlation), 4),
+            "split_a": everything["split"].iat[row.first],
+            "split_b": everything["split"].iat[row.second],
+            "label_a": everything["label"].iat[row.first],
+            "label_b": everything["label"].iat[row.second],
+        }
+        for row in table.itertuples()
+    ]
