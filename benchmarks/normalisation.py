@@ -53,7 +53,7 @@ def measure(name: str, image_size: int, repeats: int, steps: int) -> dict[str, A
     generator = np.random.default_rng(0)
     images = generator.uniform(0, 255, (BATCH, image_size, image_size, 3)).astype("float32")
     labels = np.eye(len(CLASSES), dtype="float32")[generator.integers(0, len(CLASSES), BATCH)]
-    fused = build(name, CLASSES, image_size, seed=0)
+    fused = build(name, classes=CLASSES, image_size=image_size, seed=0)
     ways = {"keras": with_normalisation_of_keras(fused), "fused": fused}
     for model in ways.values():
         model.compile(keras.optimizers.AdamW(1e-3), "categorical_crossentropy", jit_compile=False)

@@ -82,9 +82,9 @@ def ours(manifest: pd.DataFrame, setting: dict[str, Any], seed: int) -> list[dic
 
     classes = sorted(manifest["label"].unique())
     name = "MobileNetV2" if setting["width"] == 1 else f"MobileNetV2-{setting['width']:g}"
-    model = build(name, classes, setting["image_size"], weights="imagenet", seed=seed)
+    model = build(name, classes=classes, image_size=setting["image_size"], weights="imagenet", seed=seed)
     follow = keras.callbacks.LambdaCallback(on_epoch_end=note)
-    history = fit(model, manifest, None, "transfer", seed=seed, show_progress=False, callbacks=[follow]).history
+    history = fit(model, manifest, preset="transfer", seed=seed, show_progress=False, callbacks=[follow]).history
     return [{**point, "stage": stage} for point, stage in zip(curve, history["stage"])]
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+
+from braintumor_tf.errors import ModelError
+
+RANDOM = "random"
+IMAGENET = "imagenet"
+"""First weights of a network by name: drawn at random, or the published ones that were learned on ImageNet."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,28 @@ class ModelConfig:
 
     Attributes:
         model: a name of `braintumor_tf.models.MODELS`.
-        classes: class names in order, or 4 or 2 for the two tasks of this package.
+        classes: class names in order, or 4 or 2 for the two tasks of this package; None for the classes of the images
+            where there are some, else the four.
         image_size: side, or ``(height, width)``, that images are resized to; None for the model's own.
-        weights: ``"random"``, ``"imagenet"``, or the path of a weights file.
-        dropout: share of features dropped before the classification while training, 0 to under 1.
-        head: units of dense layers between the features and the classification.
-        crop: ``"head"`` for images that are cut down to the head before they are resized; None for whole images.
+        weights: where a network's first weights come from: ``"random"``, ``"imagenet"`` (a published file in
+            `braintumor_tf.models.weights_directory`), or the path of a file of your own. That is an ``.h5`` of Keras's
+            headless network for EfficientNet and MobileNetV2, and a checkpoint of timm (``.safetensors``) or
+            Keras-Hub (``.h5``) for a ViT. The same file gives the same model, whichever way it is named.
+        dropout: share of features dropped before the classification while training, 0 to under 1; a pipeline has none.
+        head: units of dense layers between the features and the classification; a pipeline takes none.
+        crop: ``"head"`` for images that are cut down to the head before they are resized, in training and whenever
+            this package predicts; None for whole images.
         seed: makes the first weights and the dropout repeatable; None for fresh ones.
+
+    Example:
+        >>> ModelConfig.of("CNN", dropout=0.3).dropout
+        0.3
     """
 
     model: str = "CNN"
-    classes: int | Sequence[str] = 4
+    classes: int | Sequence[str] | None = None
     image_size: int | tuple[int, int] | None = None
-    weights: str | Path = "random"
+    weights: str | Path = RANDOM
     dropout: float = 0.5
     head: Sequence[int] = ()
     crop: str | None = None
@@ -70,6 +85,22 @@ class ModelConfig:
     def names(cls) -> tuple[str, ...]:
         """Returns the names of the fields."""
         return tuple(field.name for field in fields(cls))
+
+    @classmethod
+    def of(cls, model: str | ModelConfig, **settings: Any) -> ModelConfig:
+        """Returns the configuration of a model by its name, or the given one, with some fields changed.
+
+        Args:
+            model: a name of `braintumor_tf.models.MODELS`, or a configuration.
+            settings: fields to change.
+
+        Raises:
+            ModelError: a setting is not a field; the text lists the fields.
+        """
+        unknown = sorted(set(settings) - set(cls.names()))
+        if unknown:
+            raise ModelError(f"{', '.join(unknown)}: no such setting of a model; there are {', '.join(cls.names())}")
+        return replace(model if isinstance(model, cls) else cls(model=model), **settings)
 
 
 @runtime_checkable

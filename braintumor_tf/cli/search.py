@@ -71,7 +71,7 @@ def search(
 
     name = "_".join(["search", model, Path(dataset).stem, protocol, str(options["seed"])]).replace("/", "-")
     folder = Path(out or Path("models") / name)
-    found = make_search(manifest, model, folder, space=ranges, **options)
+    found = make_search(manifest, model, out=folder, space=ranges, **options)
     report = None
     if train_best:
         config = {"dataset": dataset, "protocol": protocol, "unreadable": unreadable, "search": str(folder)}

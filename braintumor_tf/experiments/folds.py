@@ -18,8 +18,7 @@ from braintumor_tf.experiments.fold_pooling import fold_scores, pool, pool_each
 from braintumor_tf.experiments.single import run_experiment
 from braintumor_tf.leakage import group, split
 from braintumor_tf.leakage.baseline_models import predict_baselines
-from braintumor_tf.models import get_spec, resolve_classes
-from braintumor_tf.models.registry import classes_of
+from braintumor_tf.models import classes_of, get_spec, resolve_classes
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, TrainingError, resolve_preset
 

@@ -16,10 +16,11 @@ from braintumor_tf.evaluation.prediction.ensemble_model import has_folds
 from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.leakage.baseline_models import predict_baselines
-from braintumor_tf.models import build, describe_weights, get_spec, resolve_classes
-from braintumor_tf.models.registry import PIPELINE, classes_of
+from braintumor_tf.models import build, describe_weights, get_spec, resolve_config
+from braintumor_tf.models.registry import PIPELINE
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, TrainingError, resolve_preset, trainer_of
+from braintumor_tf.types import ModelConfig
 
 
 def run_experiment(
@@ -91,18 +92,31 @@ def run_experiment(
     from braintumor_tf.training.devices.devices import check_agreement, is_first_process, wait_for_processes
 
     spec = get_spec(model)
-    classes = classes_of(manifest["label"]) if classes is None else resolve_classes(classes)
+    wanted = ModelConfig(
+        model=model,
+        classes=classes,
+        image_size=image_size,
+        weights=weights,
+        dropout=dropout,
+        head=head,
+        crop=crop,
+        seed=seed,
+    )
+    wanted = resolve_config(wanted, labels=manifest["label"])
+    classes = wanted.classes
     preset = resolve_preset(spec.preset_for(weights) if preset is None else preset, **settings)
     preset = replace(preset, precision=resolve_precision(preset.precision))
     with on_devices(devices) as names:
         _check_devices(spec, names)
         with in_precision(preset.precision):
-            built = build(model, classes, image_size, weights, dropout, head, seed, crop)
+            built = build(wanted)
         everything = {
             **(config or {}),
             "model": model,
             "classes": list(classes),
-            **_describe_input(built, model, weights),
+            "image_size": list(wanted.image_size),
+            "weights": str(weights),
+            "weights_used": describe_weights(wanted),
             "dropout": dropout,
             "head": list(head),
             "crop": crop,
@@ -136,17 +150,6 @@ def run_experiment(
 def _check_devices(spec: Any, names: Sequence[str]) -> None:
     if names and spec.kind == PIPELINE:
         raise TrainingError(f"{spec.name} is no network and trains on one processor; leave devices out")
-
-
-def _describe_input(built: Any, model: str, weights: str | Path) -> dict[str, Any]:
-    from braintumor_tf.models.network import as_predictor  # imports Keras
-
-    size = as_predictor(built).image_size
-    return {
-        "image_size": list(size),
-        "weights": str(weights),
-        "weights_used": describe_weights(model, weights, size),
-    }
 
 
 _ARGUMENTS = ("model", "classes", "weights", "dropout", "head", "crop", "seed", "resamples")

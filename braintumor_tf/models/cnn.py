@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
-from braintumor_tf.models.input_layers import image_door
+from braintumor_tf.models.input_layers import image_input
 from braintumor_tf.models.network import Seeds, classification_head
+from braintumor_tf.types import ModelConfig
 
 BATCH_NORM_MOMENTUM = 0.9
 """Momentum of the running mean and variance.
@@ -52,27 +53,18 @@ The first block shrinks the image fourfold, as in residual networks: at full siz
 traffic than it gains accuracy, and on two cores an epoch would take three times as long."""
 
 
-def build_cnn(
-    name: str,
-    classes: Sequence[str],
-    image_size: tuple[int, int],
-    weights: str,
-    dropout: float,
-    head: Sequence[int],
-    seed: int | None,
-    blocks: Sequence[ConvolutionBlock] = BLOCKS,
-) -> keras.Model:
-    """Builds the scratch CNN from a table of blocks; `braintumor_tf.models.build` documents the other arguments."""
-    seeds = Seeds(seed)
+def build_cnn(config: ModelConfig, *, blocks: Sequence[ConvolutionBlock] = BLOCKS) -> keras.Model:
+    """Builds the scratch CNN from a resolved configuration and a table of blocks."""
+    seeds = Seeds(config.seed)
     # === Input contract ===
-    images, x = image_door(image_size, channels=1)
+    images, x = image_input(config.image_size, channels=1, crop=config.crop)
     x = keras.layers.Rescaling(1.0 / 255.0, name="scale")(x)
     # === Convolution blocks ===
     for number, block in enumerate(blocks, start=1):
         x = _convolution_block(x, block, f"block_{number}", seeds)
     # === Head ===
-    probabilities = classification_head(x, classes, dropout, head, seeds)
-    return keras.Model(images, probabilities, name=name)
+    probabilities = classification_head(x, config, seeds)
+    return keras.Model(images, probabilities, name=config.model)
 
 
 def _convolution_block(x: Any, block: ConvolutionBlock, name: str, seeds: Seeds) -> Any:

@@ -1,4 +1,4 @@
-"""The input contract: images 0 to 255, grey or RGB, any size; checked at the door, the rest is layers of the model."""
+"""The input contract: images 0 to 255, grey or RGB, any size; arrays are checked, the rest is layers of the model."""
 
 from __future__ import annotations
 
@@ -112,12 +112,13 @@ class FitSize(keras.layers.Layer):
         return {**super().get_config(), "height": self.height, "width": self.width, "crop": self.crop}
 
 
-def image_door(image_size: tuple[int, int], channels: int) -> tuple[Any, Any]:
+def image_input(image_size: tuple[int, int], *, channels: int, crop: str | None = None) -> tuple[Any, Any]:
     """Opens a model: an input of any size and either sort of channels, and the layers that make it fit.
 
     Args:
         image_size: ``(height, width)`` that the model learns from.
         channels: 1 or 3 channels that the model learns from.
+        crop: what images are cut down to before they come here, or None.
 
     Returns:
         The input tensor, shape ``(batch, any, any, any)``, and the fitted one, ``(batch, height, width, channels)``,
@@ -125,4 +126,4 @@ def image_door(image_size: tuple[int, int], channels: int) -> tuple[Any, Any]:
     """
     images = keras.layers.Input(shape=(None, None, None), name="image")
     fitted = SelectChannels(channels, dtype="float32", name="channels")(images)
-    return images, FitSize(*image_size, dtype="float32", name="size")(fitted)
+    return images, FitSize(*image_size, crop=crop, dtype="float32", name="size")(fitted)

@@ -13,6 +13,7 @@ from braintumor_tf.errors import ModelError
 from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
 from braintumor_tf.models.input_layers import FitSize, SelectChannels, check_images
 from braintumor_tf.models.vit_layers import AddPositions, ClassToken
+from braintumor_tf.types import ModelConfig, Predictor
 
 
 @keras.saving.register_keras_serializable(package="braintumor_tf")
@@ -52,37 +53,32 @@ class Seeds:
         return None if self._generator is None else int(self._generator.integers(2**31))
 
 
-def classification_head(
-    features: Any, classes: Sequence[str], dropout: float, head: Sequence[int], seeds: Seeds
-) -> Any:
+def classification_head(features: Any, config: ModelConfig, seeds: Seeds) -> Any:
     """Closes a model: global average pooling, dropout, dense layers where asked, and the probabilities.
 
     Args:
         features: the last feature map, shape ``(batch, height, width, channels)``.
-        classes: class names in order.
-        dropout: share of features dropped before each dense layer while training.
-        head: units of the dense layers before the last.
+        config: a resolved configuration, which says the classes, the dropout before each dense layer, and the units of
+            the dense layers before the last.
         seeds: gives the layers their seeds.
 
     Returns:
         The probabilities, shape ``(batch, classes)``, float32.
     """
     x = keras.layers.GlobalAveragePooling2D(name="average_pooling")(features)
-    return classification_layers(x, classes, dropout, head, seeds)
+    return classification_layers(x, config, seeds)
 
 
-def classification_layers(
-    features: Any, classes: Sequence[str], dropout: float, head: Sequence[int], seeds: Seeds
-) -> Any:
+def classification_layers(features: Any, config: ModelConfig, seeds: Seeds) -> Any:
     """Closes a model whose features are pooled, shape ``(batch, features)``; else as `classification_head`."""
     x = features
-    for index, units in enumerate(head, start=1):
-        x = keras.layers.Dropout(dropout, seed=seeds(), name=f"head_{index}_dropout")(x)
+    for index, units in enumerate(config.head, start=1):
+        x = keras.layers.Dropout(config.dropout, seed=seeds(), name=f"head_{index}_dropout")(x)
         kernel = keras.initializers.HeNormal(seed=seeds())
         x = keras.layers.Dense(units, activation="relu", kernel_initializer=kernel, name=f"head_{index}")(x)
-    x = keras.layers.Dropout(dropout, seed=seeds(), name="dropout")(x)
+    x = keras.layers.Dropout(config.dropout, seed=seeds(), name="dropout")(x)
     kernel = keras.initializers.GlorotUniform(seed=seeds())
-    return ClassProbabilities(classes, kernel_initializer=kernel, name="probabilities")(x)
+    return ClassProbabilities(config.classes, kernel_initializer=kernel, name="probabilities")(x)
 
 
 class Network:
@@ -104,18 +100,10 @@ class Network:
     def __init__(self, model: keras.Model):
         self.model = model
         self.classes: tuple[str, ...] = _only(model, ClassProbabilities).class_names
-        self._size = _only(model, FitSize)
-        self.image_size: tuple[int, int] = (self._size.height, self._size.width)
+        size = _only(model, FitSize)
+        self.image_size: tuple[int, int] = (size.height, size.width)
+        self.crop: str | None = size.crop
         self.channels: int = _only(model, SelectChannels).channels
-
-    @property
-    def crop(self) -> str | None:
-        """What images are cut down to before they are resized."""
-        return self._size.crop
-
-    @crop.setter
-    def crop(self, crop: str | None) -> None:
-        self._size.crop = crop
 
     def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities, float32 of shape ``(images, classes)``, of images as `check_images` accepts them.
@@ -149,8 +137,8 @@ def unfreeze(model: keras.Model) -> None:
         layer.trainable = True
 
 
-def as_predictor(model: Any) -> Any:
-    """Returns an object with `classes`, `image_size`, `channels` and `predict_images` for a model of any kind."""
+def as_predictor(model: keras.Model | Predictor) -> Predictor:
+    """Returns the predictor that a model is, or for a Keras model of this package the `Network` around it."""
     return Network(model) if isinstance(model, keras.Model) else model
 
 

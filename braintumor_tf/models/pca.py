@@ -17,6 +17,7 @@ from braintumor_tf.errors import ModelError
 from braintumor_tf.files import atomic_path
 from braintumor_tf.leakage.baseline_models import pca_logistic_regression
 from braintumor_tf.models.input_layers import check_images
+from braintumor_tf.types import ModelConfig
 
 COMPONENTS = 200
 """Principal components that are kept, or fewer where there are fewer training images or pixels."""
@@ -50,6 +51,7 @@ class PCALogisticRegression:
         self,
         classes: Sequence[str],
         image_size: tuple[int, int] = (64, 64),
+        *,
         components: int = COMPONENTS,
         regularisation: float = REGULARISATION,
         seed: int | None = None,
@@ -139,23 +141,15 @@ class PCALogisticRegression:
         return np.array([index[label] for label in labels])
 
 
-def build_pca(
-    name: str,
-    classes: Sequence[str],
-    image_size: tuple[int, int],
-    weights: str,
-    dropout: float,
-    head: Sequence[int],
-    seed: int | None,
-) -> PCALogisticRegression:
-    """Builds an unfitted pipeline; `braintumor_tf.models.build` documents the arguments.
+def build_pca(config: ModelConfig) -> PCALogisticRegression:
+    """Builds an unfitted pipeline from a resolved configuration; weights and dropout have no effect on it.
 
     Raises:
         ModelError: dense layers were asked for.
     """
-    if head:
-        raise ModelError(f"{name} is a logistic regression and has no dense layers; leave out head")
-    return PCALogisticRegression(classes, image_size, seed=seed)
+    if config.head:
+        raise ModelError(f"{config.model} is a logistic regression and has no dense layers; leave out head")
+    return PCALogisticRegression(config.classes, config.image_size, seed=config.seed, crop=config.crop)
 
 
 def load_pca(path: str | Path) -> PCALogisticRegression:

@@ -7,41 +7,21 @@ handed a file that is there.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from braintumor_tf.errors import ModelError, WeightsUnavailable
-from braintumor_tf.files import atomic_path
+from braintumor_tf.files import atomic_path, file_hash
+from braintumor_tf.models.registry import ModelSpec, WeightsFile, get_spec
 from braintumor_tf.progress import progress_bar
-
-RANDOM = "random"
-IMAGENET = "imagenet"
+from braintumor_tf.types import IMAGENET, RANDOM, ModelConfig
 
 TIMEOUT = (5.0, 30.0)
 """Seconds to wait for a connection and for the next bytes."""
 
 _BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """One published file of ImageNet weights.
-
-    Attributes:
-        name: its name in the directory of weights, the one that Keras looks for.
-        url: where it can be downloaded.
-        md5: the hash that Keras checks, or None where Keras has none.
-        image_size: the side that it was trained at, where there is one file a side; else None.
-    """
-
-    name: str
-    url: str
-    md5: str | None = None
-    image_size: int | None = None
 
 
 def weights_directory() -> Path:
@@ -50,16 +30,20 @@ def weights_directory() -> Path:
     return (Path(home) if home else Path("~/.keras")).expanduser() / "models"
 
 
-def candidate_files(name: str, image_size: int | Sequence[int] | None = None) -> tuple[WeightsFile, ...]:
+def candidate_files(spec: ModelSpec, image_size: int | Sequence[int] | None = None) -> tuple[WeightsFile, ...]:
     """Returns the files that ``weights="imagenet"`` means for a model, the preferred one first.
 
     MobileNetV2 has a file for each side of 96, 128, 160, 192 and 224. The one of the model's own side is preferred, as
     in Keras; the one of 224, which Keras takes for every other side, does as well.
 
+    Args:
+        spec: the model's row of the registry.
+        image_size: side, or ``(height, width)``, of the model; None for its own.
+
     Raises:
-        ModelError: the model is not known or has no ImageNet weights.
+        ModelError: the model has no ImageNet weights.
     """
-    spec = _pretrained_spec(name, IMAGENET)
+    _check_pretrained(spec, IMAGENET)
     size = spec.image_size if image_size is None else image_size
     sides = {size} if isinstance(size, int) else set(size)
     exact = [file for file in spec.pretrained if {file.image_size} == sides]
@@ -67,11 +51,11 @@ def candidate_files(name: str, image_size: int | Sequence[int] | None = None) ->
     return tuple(dict.fromkeys(exact + general))
 
 
-def resolve_weights(name: str, weights: str | Path, image_size: int | Sequence[int] | None = None) -> Path | None:
+def resolve_weights(spec: ModelSpec, weights: str | Path, image_size: int | Sequence[int] | None = None) -> Path | None:
     """Finds the file that a model's first weights come from.
 
     Args:
-        name: a name of `braintumor_tf.models.MODELS`.
+        spec: the model's row of the registry.
         weights: ``"random"``, ``"imagenet"`` or a file.
         image_size: side, or ``(height, width)``, of the model; None for its own.
 
@@ -80,53 +64,54 @@ def resolve_weights(name: str, weights: str | Path, image_size: int | Sequence[i
 
     Raises:
         WeightsUnavailable: the file is not there, or its hash is not the published one; it is left as it is.
-        ModelError: the model is not known, or takes no weights of that kind.
+        ModelError: the model takes no weights of that kind.
     """
     if weights == RANDOM:
         return None
-    _pretrained_spec(name, weights)
+    _check_pretrained(spec, weights)
     if weights != IMAGENET:
         path = Path(weights).expanduser()
         if not path.is_file():
             raise WeightsUnavailable(
-                f"{name}: no weights file {path}; give a file that is there, weights={IMAGENET!r} or weights={RANDOM!r}"
+                f"{spec.name}: no weights file {path}; give a file that is there, weights={IMAGENET!r} or "
+                f"weights={RANDOM!r}"
             )
         return path
-    directory, files = weights_directory(), candidate_files(name, image_size)
+    directory, files = weights_directory(), candidate_files(spec, image_size)
     for file in files:
         path = directory / file.name
         if path.is_file():
-            _check_hash(name, file, path)
+            _check_hash(spec.name, file, path)
             return path
-    raise WeightsUnavailable(_missing(name, files, directory, image_size))
+    raise WeightsUnavailable(_missing(spec.name, files, directory, image_size))
 
 
-def describe_weights(
-    name: str, weights: str | Path, image_size: int | Sequence[int] | None = None
-) -> dict[str, str | int]:
+def describe_weights(model: str | ModelConfig, **settings: Any) -> dict[str, str | int]:
     """Says which weights `build` starts from, for a run's ``config.json``.
 
     Args:
-        name: a name of `braintumor_tf.models.MODELS`.
-        weights: as given to `build`.
-        image_size: as given to `build`; for MobileNetV2 it decides between files.
+        model: a name of `braintumor_tf.models.MODELS`, or a configuration.
+        settings: fields of `ModelConfig`, as for `build`; `weights` is read, and `image_size`, which decides between
+            files for MobileNetV2.
 
     Returns:
         ``source``: ``"random"``, ``"imagenet"`` or ``"file"``; for the last two also ``file`` (its name), ``bytes``,
         ``md5`` and ``sha256``.
 
     Raises:
+        ModelError: the model or a setting is not known, or the model takes no weights of that kind.
         WeightsUnavailable: as `resolve_weights`.
 
     Example:
-        >>> describe_weights("EfficientNetB0", "random")
+        >>> describe_weights("EfficientNetB0", weights="random")
         {'source': 'random'}
     """
-    path = resolve_weights(name, weights, image_size)
+    config = ModelConfig.of(model, **settings)
+    path = resolve_weights(get_spec(config.model), config.weights, config.image_size)
     if path is None:
         return {"source": RANDOM}
     return {
-        "source": IMAGENET if weights == IMAGENET else "file",
+        "source": IMAGENET if config.weights == IMAGENET else "file",
         "file": path.name,
         "bytes": path.stat().st_size,
         "md5": file_hash(path, "md5"),
@@ -134,14 +119,14 @@ def describe_weights(
     }
 
 
-def download_weights(name: str, image_size: int | Sequence[int] | None = None, show_progress: bool = True) -> Path:
+def download_weights(model: str, *, image_size: int | Sequence[int] | None = None, show_progress: bool = True) -> Path:
     """Downloads a model's ImageNet weights into `weights_directory`, where ``weights="imagenet"`` finds them.
 
     A file that is there already is checked and kept. A download is checked before it gets its name, so an interrupted
     or damaged one never looks like the real file.
 
     Args:
-        name: a name of `braintumor_tf.models.MODELS`.
+        model: a name of `braintumor_tf.models.MODELS`.
         image_size: as for `build`.
         show_progress: whether to show a bar.
 
@@ -149,56 +134,42 @@ def download_weights(name: str, image_size: int | Sequence[int] | None = None, s
         The file.
 
     Raises:
+        ModelError: the model is not known or has no ImageNet weights.
         WeightsUnavailable: no connection, a directory that cannot be written, a wrong hash, or a file of a wrong hash
             that lies there already.
 
     Example:
-        >>> download_weights("MobileNetV2-0.35").name
+        >>> download_weights("MobileNetV2-0.35").name  # doctest: +SKIP
         'mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5'
     """
-    file = candidate_files(name, image_size)[0]
+    file = candidate_files(get_spec(model), image_size)[0]
     path = weights_directory() / file.name
     if path.is_file():
-        _check_hash(name, file, path)
+        _check_hash(model, file, path)
         return path
     import requests
 
     try:
         with atomic_path(path) as temporary:
             _fetch(file, temporary, show_progress)
-            _check_hash(name, file, temporary, url=file.url)
+            _check_hash(model, file, temporary, url=file.url)
     except requests.RequestException as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsUnavailable(
-            f"{name}: {file.url} cannot be downloaded ({reason}); download it elsewhere and copy it to {path}"
+            f"{model}: {file.url} cannot be downloaded ({reason}); download it elsewhere and copy it to {path}"
         ) from error
     except WeightsUnavailable:
         raise
     except OSError as error:
         raise WeightsUnavailable(
-            f"{name}: {path.parent} cannot be written ({error.strerror or error}); set KERAS_HOME to one that can"
+            f"{model}: {path.parent} cannot be written ({error.strerror or error}); set KERAS_HOME to one that can"
         ) from error
     return path
 
 
-def file_hash(path: Path, algorithm: str) -> str:
-    """Returns the hexadecimal hash of a file: ``"md5"`` or ``"sha256"``."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _pretrained_spec(name: str, weights: str | Path) -> Any:
-    from braintumor_tf.models.table import MODELS  # the table names the files of this module
-
-    if name not in MODELS:
-        raise ModelError(f"{name!r} is no model; choose one of {', '.join(MODELS)}")
-    spec = MODELS[name]
+def _check_pretrained(spec: ModelSpec, weights: str | Path) -> None:
     if not spec.pretrained:
-        raise ModelError(f"{name} has no weights {str(weights)!r}; choose one of {', '.join(spec.weights)}")
-    return spec
+        raise ModelError(f"{spec.name} has no weights {str(weights)!r}; choose one of {', '.join(spec.weights)}")
 
 
 def _fetch(file: WeightsFile, path: Path, show_progress: bool) -> None:
@@ -227,7 +198,7 @@ def _check_hash(name: str, file: WeightsFile, path: Path, url: str | None = None
 
 def _missing(name: str, files: Sequence[WeightsFile], directory: Path, image_size: Any) -> str:
     names = " or ".join(file.name for file in files)
-    size = "" if image_size is None or files[0].image_size is None else f", {image_size!r}"
+    size = "" if image_size is None or files[0].image_size is None else f", image_size={image_size!r}"
     return (
         f"{name}: ImageNet weights {names} not found in {directory}; (1) with a network, run "
         f"braintumor_tf.models.download_weights({name!r}{size}), (2) download {files[0].url} elsewhere and copy it "

@@ -1,29 +1,203 @@
-"""From a name of the table to a model: one builder, one way to load."""
+"""The registry of models: what each is called, what it expects, which function builds it, where its weights are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
-from braintumor_tf.datasets.reading import check_crop
 from braintumor_tf.errors import ModelError
-from braintumor_tf.models.pretrained import RANDOM, resolve_weights
-from braintumor_tf.models.table import FILES, MODELS, NETWORK, PIPELINE, ModelSpec, imported
+from braintumor_tf.types import IMAGENET, RANDOM
 
-__all__ = [
-    "FILES",
-    "MODELS",
-    "NETWORK",
-    "PIPELINE",
-    "ModelSpec",
-    "build",
-    "classes_of",
-    "get_spec",
-    "load_model",
-    "resolve_classes",
-]
+NETWORK = "network"
+"""Kind of a Keras model: trained in epochs, kept as ``model.keras``."""
+
+PIPELINE = "pipeline"
+"""Kind of a scikit-learn pipeline: fitted in one go, kept as ``model.skops``."""
+
+FILES = MappingProxyType({NETWORK: "model.keras", PIPELINE: "model.skops"})
+"""The file of a run that holds a model of each kind."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One published file of ImageNet weights.
+
+    Attributes:
+        name: its name in the directory of weights, the one that Keras looks for.
+        url: where it can be downloaded.
+        md5: the hash that Keras checks, or None where Keras has none.
+        image_size: the side that it was trained at, where there is one file a side; else None.
+    """
+
+    name: str
+    url: str
+    md5: str | None = None
+    image_size: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One row of the registry.
+
+    Attributes:
+        name: what `build` and the command line call it.
+        kind: ``"network"`` or ``"pipeline"``; it decides who trains the model and how it is stored.
+        builder: the function that builds it, as ``"module:function"``, imported when it is needed; it takes a
+            resolved `ModelConfig` and `options`.
+        image_size: the default side in pixels that images are resized to.
+        channels: 1 for a model of grey images, 3 for RGB; images of either sort are accepted.
+        preset: the name of its training preset (`braintumor_tf.training.presets`).
+        preprocessing: what the model does to an image before it learns from it, in words.
+        input_range: lowest and highest pixel value that are handed in.
+        weights: the words that `build`'s `weights` knows; a model with ``"imagenet"`` also takes a file.
+        licence: the licence of its code and weights.
+        options: further keyword-only arguments of the builder, such as a width multiplier.
+        pretrained: the files that ``weights="imagenet"`` means.
+        random_preset: the preset from random weights, where that is another one.
+    """
+
+    name: str
+    kind: str
+    builder: str
+    image_size: int
+    channels: int
+    preset: str
+    preprocessing: str
+    input_range: tuple[float, float] = (0.0, 255.0)
+    weights: tuple[str, ...] = (RANDOM,)
+    licence: str = "MIT"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    pretrained: tuple[WeightsFile, ...] = ()
+    random_preset: str | None = None
+
+    def preset_for(self, weights: Any) -> str:
+        """Returns the preset for the weights that it starts from: from random ones there is nothing to transfer."""
+        return self.random_preset if weights == RANDOM and self.random_preset else self.preset
+
+    @property
+    def file(self) -> str:
+        """The name of the model's file in a run directory."""
+        return FILES[self.kind]
+
+
+_GOOGLE = "https://storage.googleapis.com"
+
+EFFICIENTNETS = (
+    ("B0", 224, "50bc09e76180e00e4465e1a485ddc09d"),
+    ("B1", 240, "74c4e6b3e1f6a1eea24c589628592432"),
+    ("B2", 260, "111f8e2ac8aa800a7a99e3239f7bfb39"),
+    ("B3", 300, "af6d107764bb5b1abb91932881670226"),
+    ("B4", 380, "ebc24e6d6c33eaebbd558eafbeedf1ba"),
+    ("B5", 456, "38879255a25d3c92d5e44e04ae6cec6f"),
+    ("B6", 528, "9ecce42647a20130c1f39a5d4cb75743"),
+)
+"""Variant, side, and MD5 of the headless ImageNet weights, as Keras checks it (Tan and Le, 2019)."""
+
+MOBILENETS = (("MobileNetV2", 1.0), ("MobileNetV2-0.75", 0.75), ("MobileNetV2-0.5", 0.5), ("MobileNetV2-0.35", 0.35))
+"""Name and width multiplier (Sandler et al., 2018)."""
+
+MOBILENET_SIDES = (96, 128, 160, 192, 224)
+"""Sides that Keras has MobileNetV2 weights for."""
+
+VISION_TRANSFORMERS = (
+    ("ViT-Ti/16", {"width": 192, "depth": 12, "heads": 3}, "vit_tiny_patch16_224.augreg_in21k_ft_in1k"),
+    ("ViT-S/16", {"width": 384, "depth": 12, "heads": 6}, "vit_small_patch16_224.augreg_in21k_ft_in1k"),
+    ("ViT-B/16", {"width": 768, "depth": 12, "heads": 12}, "vit_base_patch16_224.augreg_in21k_ft_in1k"),
+)
+"""Name, size and timm checkpoint (Dosovitskiy et al., 2021; Steiner et al., 2022)."""
+
+
+def _efficientnet(variant: str, side: int, md5: str) -> ModelSpec:
+    file = f"efficientnet{variant.lower()}_notop.h5"
+    return ModelSpec(
+        name=f"EfficientNet{variant}",
+        kind=NETWORK,
+        builder="braintumor_tf.models.transfer:build_efficientnet",
+        image_size=side,
+        channels=3,
+        preset="transfer",
+        random_preset="scratch",
+        preprocessing="RGB, resized, pixels scaled to 0..1; with ImageNet weights normalised by ImageNet's colours",
+        weights=(RANDOM, IMAGENET),
+        licence="Apache-2.0",
+        options={"variant": variant},
+        pretrained=(WeightsFile(file, f"{_GOOGLE}/keras-applications/{file}", md5),),
+    )
+
+
+def _mobilenet(name: str, width: float) -> ModelSpec:
+    stem = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}"
+    files = {side: f"{stem}_{side}_no_top.h5" for side in MOBILENET_SIDES}
+    folder = f"{_GOOGLE}/tensorflow/keras-applications/mobilenet_v2"
+    return ModelSpec(
+        name=name,
+        kind=NETWORK,
+        builder="braintumor_tf.models.transfer:build_mobilenet_v2",
+        image_size=224,
+        channels=3,
+        preset="transfer",
+        random_preset="scratch",
+        preprocessing="RGB, resized, pixels scaled to -1..1",
+        weights=(RANDOM, IMAGENET),
+        licence="Apache-2.0",
+        options={"width": width},
+        pretrained=tuple(WeightsFile(file, f"{folder}/{file}", image_size=side) for side, file in files.items()),
+    )
+
+
+def _vision_transformer(name: str, size: Mapping[str, int], checkpoint: str) -> ModelSpec:
+    url = f"https://huggingface.co/timm/{checkpoint}/resolve/main/model.safetensors"
+    return ModelSpec(
+        name=name,
+        kind=NETWORK,
+        builder="braintumor_tf.models.vit:build_vit",
+        image_size=224,
+        channels=3,
+        preset="transfer",
+        random_preset="scratch",
+        preprocessing="RGB, resized, pixels scaled to -1..1, cut into patches of 16 x 16",
+        weights=(RANDOM, IMAGENET),
+        licence="MIT; timm's weights Apache-2.0",
+        options={**size, "patch": 16},
+        pretrained=(WeightsFile(f"{checkpoint}.safetensors", url),),
+    )
+
+
+_SCRATCH = (
+    ModelSpec(
+        name="CNN",
+        kind=NETWORK,
+        builder="braintumor_tf.models.cnn:build_cnn",
+        image_size=128,
+        channels=1,
+        preset="scratch",
+        preprocessing="grey, resized, pixels scaled to 0..1",
+    ),
+    ModelSpec(
+        name="PCA",
+        kind=PIPELINE,
+        builder="braintumor_tf.models.pca:build_pca",
+        image_size=64,
+        channels=1,
+        preset="pca",
+        preprocessing="grey, resized, pixels scaled to 0..1, less their mean over the training images",
+    ),
+)
+
+MODELS: Mapping[str, ModelSpec] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in (
+            *_SCRATCH,
+            *(_efficientnet(*row) for row in EFFICIENTNETS),
+            *(_mobilenet(*row) for row in MOBILENETS),
+            *(_vision_transformer(*row) for row in VISION_TRANSFORMERS),
+        )
+    }
+)
+"""Every model by name; a new model is a new row."""
 
 
 def get_spec(name: str) -> ModelSpec:
@@ -31,118 +205,12 @@ def get_spec(name: str) -> ModelSpec:
 
     Raises:
         ModelError: there is no model of that name; the text lists the names.
+
+    Example:
+        >>> get_spec("CNN").image_size
+        128
     """
     try:
         return MODELS[name]
     except KeyError:
         raise ModelError(f"{name!r} is no model; choose one of {', '.join(MODELS)}") from None
-
-
-def build(
-    name: str,
-    classes: int | Sequence[str] = 4,
-    image_size: int | tuple[int, int] | None = None,
-    weights: str | Path = RANDOM,
-    dropout: float = 0.5,
-    head: Sequence[int] = (),
-    seed: int | None = None,
-    crop: str | None = None,
-) -> Any:
-    """Builds an untrained model.
-
-    Args:
-        name: a name of `MODELS`.
-        classes: the class names in order, or 4 or 2 for the two tasks of this package.
-        image_size: side, or ``(height, width)``, that images are resized to; None for the model's own.
-        weights: where a network's first weights come from: ``"random"``, ``"imagenet"`` (a published file that lies in
-            `braintumor_tf.models.weights_directory`), or a file of your own: for EfficientNet and MobileNetV2 an
-            ``.h5`` of Keras's headless network, for a ViT a checkpoint of timm (``.safetensors``) or Keras-Hub
-            (``.h5``). The same file gives the same model, whichever way it is named; nothing is downloaded.
-        dropout: share of features dropped before the classification while training; a pipeline has none.
-        head: units of dense layers between the features and the classification; a pipeline takes none.
-        seed: makes the first weights and the dropout repeatable; None for fresh ones.
-        crop: ``"head"`` for a model whose images are cut down to the head before they are resized, in training and
-            whenever this package predicts; None for whole images. Arrays that Keras's own ``model.predict`` is given
-            are not cut: read them with ``braintumor_tf.datasets.read_image(path, crop="head")``.
-
-    Returns:
-        A flat functional `keras.Model` for a network, a `PCALogisticRegression` for the pipeline. Both know their class
-        names and accept grey or RGB images of any size with pixels 0 to 255.
-
-    Raises:
-        ModelError: the name or a setting is not known, or the weights do not fit the model.
-        CropError: there is no such crop.
-        WeightsUnavailable: the file of the weights is missing or damaged; the text says what to do.
-
-    Example:
-        >>> model = build("CNN", classes=4, seed=0)
-        >>> model.output_shape
-        (None, 4)
-    """
-    spec = get_spec(name)
-    if not 0.0 <= dropout < 1.0:
-        raise ModelError(f"dropout {dropout!r} is not a share; give a number from 0 to under 1")
-    size, crop = _pair(spec.image_size if image_size is None else image_size), check_crop(crop)
-    file = resolve_weights(name, weights, size)
-    model = spec.load_builder()(
-        name=spec.name,
-        classes=resolve_classes(classes),
-        image_size=size,
-        weights=RANDOM if file is None else str(file),
-        dropout=float(dropout),
-        head=tuple(head),
-        seed=seed,
-        **spec.options,
-    )
-    imported("braintumor_tf.models.network:as_predictor")(model).crop = crop
-    return model
-
-
-def load_model(path: str | Path) -> Any:
-    """Loads a model that a run has kept: ``model.keras`` or ``model.skops``.
-
-    Neither format runs code of the file: Keras's safe mode is on, and skops builds trusted types only.
-
-    Raises:
-        ModelError: the file is missing, damaged, of another format, or not made by this package.
-    """
-    path = Path(path)
-    loaders = {".keras": "braintumor_tf.models.network:load_network", ".skops": "braintumor_tf.models.pca:load_pca"}
-    if path.suffix not in loaders:
-        raise ModelError(f"{path}: not a model file; give one that ends in {' or '.join(loaders)}")
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; train the model first")
-    return imported(loaders[path.suffix])(path)
-
-
-def resolve_classes(classes: int | Sequence[str]) -> tuple[str, ...]:
-    """Returns class names: those given, or the four or two of this package for the numbers 4 and 2.
-
-    Raises:
-        ModelError: another number, fewer than two names, or a name twice.
-    """
-    if isinstance(classes, int):
-        known = {len(CLASSES): CLASSES, len(BINARY_CLASSES): BINARY_CLASSES}
-        if classes not in known:
-            raise ModelError(f"{classes} classes have no names here; give the list of class names")
-        return known[classes]
-    names = tuple(classes)
-    if isinstance(classes, str) or len(names) < 2 or len(set(names)) != len(names):
-        raise ModelError(f"{classes!r} is no list of at least two different class names")
-    return names
-
-
-def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
-    """Returns the classes of labels in order: those of a task of this package where they fit, else sorted."""
-    found = set(labels)
-    for known in (BINARY_CLASSES, CLASSES, MODALITIES):
-        if found <= set(known):
-            return known
-    return resolve_classes(sorted(found))
-
-
-def _pair(size: int | Sequence[int]) -> tuple[int, int]:
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 1:
-        raise ModelError(f"image size {size!r} is not positive; give a side in pixels or (height, width)")
-    return int(height), int(width)

@@ -14,57 +14,52 @@ import numpy as np
 from keras import ops
 
 from braintumor_tf.errors import ModelError
-from braintumor_tf.models.input_layers import FitSize, image_door
+from braintumor_tf.models.input_layers import FitSize, image_input
 from braintumor_tf.models.network import Seeds, classification_layers
-from braintumor_tf.models.pretrained import RANDOM
 from braintumor_tf.models.vit_layers import DEVIATION, AddPositions, ClassToken
+from braintumor_tf.types import RANDOM, ModelConfig
 
 EPSILON = 1e-6
 """Of every layer normalisation, as in the published checkpoints."""
 
 
-def build_vit(
-    name: str,
-    classes: Sequence[str],
-    image_size: tuple[int, int],
-    weights: str,
-    dropout: float,
-    head: Sequence[int],
-    seed: int | None,
-    width: int,
-    depth: int,
-    heads: int,
-    patch: int = 16,
-) -> keras.Model:
-    """Builds a vision transformer; `braintumor_tf.models.build` documents the first arguments.
+def build_vit(config: ModelConfig, *, width: int, depth: int, heads: int, patch: int = 16) -> keras.Model:
+    """Builds a vision transformer.
 
-    `width` is the number of features of a token, `depth` that of blocks, `heads` that of attention heads in each block,
-    and `patch` the side of a patch in pixels, which the image's sides must be multiples of.
+    Args:
+        config: a resolved configuration; the sides of its images are multiples of the patch.
+        width: features of a token.
+        depth: blocks.
+        heads: attention heads in each block.
+        patch: side of a patch in pixels.
 
     Raises:
         ModelError: a side of the image is no multiple of the patch, or the checkpoint does not fit.
     """
-    if image_size[0] % patch or image_size[1] % patch:
-        raise ModelError(f"{name} cuts images into patches of {patch}: image size {image_size} is no multiple of it")
-    seeds = Seeds(seed)
+    rows, columns = (side // patch for side in config.image_size)
+    if (rows * patch, columns * patch) != config.image_size:
+        raise ModelError(
+            f"{config.model} cuts images into patches of {patch}: image size {config.image_size} is no multiple of it"
+        )
+    seeds = Seeds(config.seed)
     # === Input contract ===
-    images, x = image_door(image_size, channels=3)
+    images, x = image_input(config.image_size, channels=3, crop=config.crop)
     x = keras.layers.Rescaling(1.0 / 127.5, offset=-1.0, name="scale")(x)
     # === Tokens ===
     kernel = keras.initializers.LecunNormal(seed=seeds())
     x = keras.layers.Conv2D(width, patch, strides=patch, kernel_initializer=kernel, name="patches")(x)
-    x = AddPositions((image_size[0] // patch, image_size[1] // patch), seed=seeds(), name="positions")(x)
+    x = AddPositions((rows, columns), seed=seeds(), name="positions")(x)
     # === Blocks ===
     for number in range(1, depth + 1):
         x = _block(x, f"block_{number}", width, heads, seeds)
     x = keras.layers.LayerNormalization(epsilon=EPSILON, name="normalization")(x)
     # === Head ===
     x = ClassToken(name="class_token")(x)
-    model = keras.Model(images, classification_layers(x, classes, dropout, head, seeds), name=name.replace("/", "-"))
-    if weights != RANDOM:
+    model = keras.Model(images, classification_layers(x, config, seeds), name=config.model.replace("/", "-"))
+    if config.weights != RANDOM:
         from braintumor_tf.models.vit_checkpoints import load_vit_checkpoint  # knows this module's layers
 
-        load_vit_checkpoint(model, weights)
+        load_vit_checkpoint(model, config.weights)
     return model
 
 

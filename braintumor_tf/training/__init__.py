@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 from braintumor_tf.errors import SearchError, TrainingError
-from braintumor_tf.training.presets import METRICS, PRECISIONS, PRESETS, Preset, Stage, resolve_preset
+from braintumor_tf.training.presets import METRICS, PRECISIONS, PRESETS, Preset, Stage, resolve_preset, split_settings
 from braintumor_tf.training.search.space import PARAMETERS, SPACES, Choice, Range, resolve_space
 from braintumor_tf.training.trainers import TRAINERS, trainer_of
 
@@ -51,6 +51,7 @@ __all__ = [
     "resolve_preset",
     "resolve_space",
     "run_search",
+    "split_settings",
     "trainer_of",
 ]
 

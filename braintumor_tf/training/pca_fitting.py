@@ -56,7 +56,9 @@ def fit_pipeline(
     validation_images, truth = _all(validation_batches(manifest, model, preset.batch_size), model.classes)
     ranked = []
     for strength in STRENGTHS:
-        candidate = PCALogisticRegression(model.classes, model.image_size, model.components, strength, model.seed)
+        candidate = PCALogisticRegression(
+            model.classes, model.image_size, components=model.components, regularisation=strength, seed=model.seed
+        )
         candidate.fit(images, labels, weights)
         probabilities = candidate.predict_images(validation_images)
         score = _score(preset.monitor, truth, probabilities, model.classes)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from braintumor_tf.errors import TrainingError
+from braintumor_tf.types import ModelConfig
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {"val_macro_f1": "max", "val_accuracy": "max", "val_loss": "min"},
@@ -158,6 +159,9 @@ images, the faster the fewer steps an epoch has (`braintumor_tf.models.backbone.
 why)."""
 
 _OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains", "views")
+SETTINGS = frozenset({field.name for field in fields(Preset)} | set(_OF_A_STAGE))
+"""What `resolve_preset` can change: the fields of a preset, and those of its stages."""
+
 _NONE_HAS_A_MEANING = ("clip_norm", "class_weights", "patience", "normalisation_momentum")
 
 
@@ -184,10 +188,9 @@ def resolve_preset(preset: str | Path | Preset, **settings: Any) -> Preset:
         if preset not in PRESETS:
             raise TrainingError(f"{preset!r} is no preset; choose one of {', '.join(PRESETS)}, or a .json file")
         preset = PRESETS[preset]
-    known = {entry.name for entry in fields(Preset)} | set(_OF_A_STAGE)
-    unknown = sorted(set(settings) - known)
+    unknown = sorted(set(settings) - SETTINGS)
     if unknown:
-        raise TrainingError(f"{', '.join(unknown)}: no such training setting; there are {', '.join(sorted(known))}")
+        raise TrainingError(f"{', '.join(unknown)}: no such training setting; there are {', '.join(sorted(SETTINGS))}")
     given = {key: value for key, value in settings.items() if value is not None or key in _NONE_HAS_A_MEANING}
     stages = tuple(given.pop("stages", preset.stages))
     for name in _OF_A_STAGE:
@@ -196,6 +199,31 @@ def resolve_preset(preset: str | Path | Preset, **settings: Any) -> Preset:
     result = replace(preset, stages=stages, **given)
     _check(result)
     return result
+
+
+def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Splits the settings of an experiment into those that a model is built from and those of its training.
+
+    Args:
+        settings: fields of `ModelConfig`, and what `resolve_preset` takes.
+
+    Returns:
+        Fields of `ModelConfig`, and the rest.
+
+    Raises:
+        TrainingError: a setting is neither; the text lists the known ones.
+
+    Example:
+        >>> split_settings({"dropout": 0.3, "epochs": 5})
+        ({'dropout': 0.3}, {'epochs': 5})
+    """
+    of_model = ModelConfig.names()
+    known = {*of_model, *SETTINGS}
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise TrainingError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
+    model = {name: value for name, value in settings.items() if name in of_model}
+    return model, {name: value for name, value in settings.items() if name not in of_model}
 
 
 def parse_trains(words: str | None) -> str | int | float | None:

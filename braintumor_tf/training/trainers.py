@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
+from pkgutil import resolve_name
 from types import MappingProxyType
 
 from braintumor_tf.models.registry import NETWORK, PIPELINE, ModelSpec
@@ -19,5 +19,4 @@ TRAINERS: Mapping[str, str] = MappingProxyType(
 
 def trainer_of(spec: ModelSpec) -> Callable:
     """Imports and returns the function that trains a model, and that leaves its file in the run."""
-    module, name = TRAINERS[spec.kind].split(":")
-    return getattr(import_module(module), name)
+    return resolve_name(TRAINERS[spec.kind])

@@ -16,9 +16,8 @@ from braintumor_tf.augment.noise import from_description, training_noise
 from braintumor_tf.datasets import scan, write_synthetic
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.experiments import evaluate_run
-from braintumor_tf.files import to_json
+from braintumor_tf.files import file_hash, to_json
 from braintumor_tf.models.network import load_network
-from braintumor_tf.models.pretrained import file_hash
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, Stage, fitting
 from tests.calling import call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from braintumor_tf.models.input_layers import image_door
+from braintumor_tf.models.input_layers import image_input
 from braintumor_tf.models.network import ClassProbabilities
 
 CLASSES = ("dark", "bright")
@@ -21,7 +21,7 @@ def pixel_network(size: tuple[int, int] = (8, 8), sharpness: float = 1.0, skip: 
         sharpness: multiplies the kernel; a large one saturates the softmax.
         skip: whether a second convolution, times 2, is added to the features around it.
     """
-    images, x = image_door(size, channels=1)
+    images, x = image_input(size, channels=1)
     x = keras.layers.Rescaling(1 / 255, name="scale")(x)
     x = keras.layers.Conv2D(2, 1, name="features")(x)
     if skip:

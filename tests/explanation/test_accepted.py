@@ -13,7 +13,7 @@ from braintumor_tf.explanation import ExplanationError, explain
 from braintumor_tf.explanation.methods import methods_for
 from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models import ImageInputError
-from braintumor_tf.models.input_layers import image_door
+from braintumor_tf.models.input_layers import image_input
 from braintumor_tf.models.network import ClassProbabilities
 from tests.explanation.handmade import pixel_network
 from tests.training.toy import small_cnn
@@ -129,7 +129,7 @@ def test_broken_weights_are_named():
 @pytest.mark.parametrize("shape", [(40, 50, 1), (40, 50, 3), (32, 48, 1), (9, 70, 3)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_fitted_images_are_what_the_first_layers_of_the_network_make_of_them(shape, channels):
-    images, x = image_door((32, 48), channels)
+    images, x = image_input((32, 48), channels=channels)
     pooled = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(images, ClassProbabilities(("a", "b"))(pooled))
     given = GENERATOR.integers(0, 256, (2, *shape)).astype("float32")

@@ -14,6 +14,7 @@ from braintumor_tf.explanation import explain as heat_maps
 from braintumor_tf.explanation.images import in_image_coordinates
 from braintumor_tf.explanation.maps.attention import rollout
 from braintumor_tf.models.vit import attention_model, build_vit
+from braintumor_tf.types import ModelConfig
 from tests.training.toy import small_cnn
 
 GENERATOR = np.random.default_rng(0)
@@ -22,9 +23,8 @@ FITTED = GENERATOR.integers(0, 256, (3, 32, 48, 3)).astype("float32")
 
 
 def tiny(depth: int = 2) -> keras.Model:
-    return build_vit(
-        "ViT-tiny", CLASSES, (32, 48), "random", 0.1, (), 0, width=16, depth=depth, heads=4, patch=16
-    )  # fmt: skip
+    config = ModelConfig(model="ViT-tiny", classes=CLASSES, image_size=(32, 48), dropout=0.1, seed=0)
+    return build_vit(config, width=16, depth=depth, heads=4)
 
 
 @pytest.fixture(scope="module")

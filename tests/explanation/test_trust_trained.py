@@ -37,10 +37,11 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
 def network(manifest):
     from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
     from braintumor_tf.training import fit
+    from braintumor_tf.types import ModelConfig
 
     blocks = (ConvolutionBlock(16, stride=2), ConvolutionBlock(32, 2, pool=1), ConvolutionBlock(64, 2, pool=1))
-    model = build_cnn("CNN", CLASSES, (SIDE, SIDE), "random", 0.3, (), 0, blocks)
-    fit(model, manifest, None, "scratch", seed=0, epochs=15, batch_size=16, augmentation={}, show_progress=False)
+    model = build_cnn(ModelConfig(classes=CLASSES, image_size=(SIDE, SIDE), dropout=0.3, seed=0), blocks=blocks)
+    fit(model, manifest, preset="scratch", seed=0, epochs=15, batch_size=16, augmentation={}, show_progress=False)
     return model
 
 

@@ -13,13 +13,17 @@ from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import ModelError, build
 from braintumor_tf.models.vit import build_vit, resize_positions
 from braintumor_tf.models.vit_checkpoints import load_vit_checkpoint
+from braintumor_tf.types import ModelConfig
 
 WIDTH, DEPTH, HEADS, GRID = 16, 3, 4, 2
 IMAGES = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3)).astype("float32")
 
 
 def _vit(side: int = 32, width: int = WIDTH, depth: int = DEPTH, weights: str = "random") -> keras.Model:
-    return build_vit("ViT-tiny", CLASSES, (side, side), weights, 0.1, (), 0, width, depth, HEADS)
+    config = ModelConfig(
+        model="ViT-tiny", classes=CLASSES, image_size=(side, side), weights=weights, dropout=0.1, seed=0
+    )
+    return build_vit(config, width=width, depth=depth, heads=HEADS)
 
 
 def _features(model: keras.Model) -> np.ndarray:

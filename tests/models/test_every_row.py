@@ -75,7 +75,7 @@ def images(tmp_path_factory) -> list[Any]:
 @pytest.fixture(scope="module", params=MODELS)
 def row(request, images, tmp_path_factory) -> Row:
     name, path = request.param, tmp_path_factory.mktemp("row") / get_spec(request.param).file
-    built = build(name, CLASSES, image_size=SIDE, seed=0)
+    built = build(name, classes=CLASSES, image_size=SIDE, seed=0)
     if get_spec(name).kind == NETWORK:
         wake(built, images)
         save_network(built, path)

@@ -24,7 +24,7 @@ def _images(*shape: int) -> np.ndarray:
 
 def _built_and_saved(name: str, path_of, classes):
     """Builds a model, teaches it something where it can do nothing without, and saves it."""
-    model = build(name, classes, seed=0)
+    model = build(name, classes=classes, seed=0)
     path = path_of / get_spec(name).file
     if get_spec(name).kind == NETWORK:
         save_network(model, path)
@@ -70,7 +70,7 @@ def test_a_network_is_flat_and_its_seed_decides_its_first_weights(name):
 
 
 def test_the_cnn_has_five_blocks_and_takes_a_head_and_a_size():
-    model = build("CNN", ["a", "b", "c"], image_size=(64, 96), dropout=0.2, head=(16,))
+    model = build("CNN", classes=["a", "b", "c"], image_size=(64, 96), dropout=0.2, head=(16,))
     assert {layer.name.split("_")[1] for layer in model.layers if layer.name.startswith("block_")} == set("12345")
     assert model.get_layer("head_1").units == 16 and model.output_shape == (None, 3)
     assert as_predictor(model).image_size == (64, 96) and as_predictor(model).classes == ("a", "b", "c")
@@ -80,13 +80,14 @@ def test_the_cnn_has_five_blocks_and_takes_a_head_and_a_size():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"name": "ResNet"}, "CNN, PCA"),
-        ({"name": "CNN", "weights": "imagenet"}, "random"),
-        ({"name": "CNN", "dropout": 1.0}, "dropout"),
-        ({"name": "CNN", "classes": 3}, "class names"),
-        ({"name": "CNN", "classes": ["a", "a"]}, "different"),
-        ({"name": "CNN", "image_size": 0}, "image size"),
-        ({"name": "PCA", "head": (8,)}, "dense"),
+        ({"model": "ResNet"}, "CNN, PCA"),
+        ({"model": "CNN", "weights": "imagenet"}, "random"),
+        ({"model": "CNN", "dropout": 1.0}, "dropout"),
+        ({"model": "CNN", "classes": 3}, "class names"),
+        ({"model": "CNN", "classes": ["a", "a"]}, "different"),
+        ({"model": "CNN", "image_size": 0}, "image size"),
+        ({"model": "PCA", "head": (8,)}, "dense"),
+        ({"model": "CNN", "drop": 0.5}, "no such setting of a model; there are .*dropout"),
     ],
 )
 def test_wrong_settings_are_named(arguments, words):

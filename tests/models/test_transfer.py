@@ -64,7 +64,7 @@ def test_the_seed_decides_first_weights_and_dropout():
 
 
 def test_a_head_and_a_size_that_is_not_square():
-    model = build(SMALL, ["a", "b", "c"], image_size=(64, 96), dropout=0.2, head=(16, 8), seed=0)
+    model = build(SMALL, classes=["a", "b", "c"], image_size=(64, 96), dropout=0.2, head=(16, 8), seed=0)
     assert model.output_shape == (None, 3) and as_predictor(model).image_size == (64, 96)
     assert [layer.name for layer in head_layers(model)] == [
         "average_pooling", "head_1_dropout", "head_1", "head_2_dropout", "head_2", "dropout", "probabilities",

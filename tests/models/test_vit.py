@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from braintumor_tf.models.network import as_predictor
 from braintumor_tf.models.vit import attention_model, build_vit, resize_positions, resize_vit
 from braintumor_tf.models.vit_layers import AddPositions
 from braintumor_tf.training.callbacks import save_network
+from braintumor_tf.types import ModelConfig
 
 
 def _images(*shape: int) -> np.ndarray:
@@ -24,9 +27,8 @@ def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def tiny(**changes) -> keras.Model:
-    settings = {"image_size": (32, 48), "weights": "random", "dropout": 0.1, "head": (), "seed": 0}
-    size = {"width": 16, "depth": 2, "heads": 4, "patch": 16}
-    return build_vit("ViT-tiny", CLASSES, **{**settings, **size, **changes})
+    config = ModelConfig(model="ViT-tiny", classes=CLASSES, image_size=(32, 48), dropout=0.1, seed=0)
+    return build_vit(replace(config, **changes), width=16, depth=2, heads=4)
 
 
 def test_vit_b_16_with_a_head_of_1000_classes_has_the_published_parameters():

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from braintumor_tf.errors import BrainTumorError
+from braintumor_tf.files import file_hash
 from braintumor_tf.models import (
     MODELS,
     ModelError,
@@ -22,10 +23,9 @@ from braintumor_tf.models import (
     build,
     describe_weights,
     download_weights,
-    table,
+    registry,
     weights_directory,
 )
-from braintumor_tf.models.pretrained import file_hash
 
 SMALL = "MobileNetV2-0.35"
 SMALL_FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_{}_no_top.h5"
@@ -77,7 +77,7 @@ def hash_of_made(made_efficientnet, monkeypatch) -> None:
     spec = MODELS["EfficientNetB0"]
     file = replace(spec.pretrained[0], md5=file_hash(made_efficientnet, "md5"))
     rows = {**MODELS, spec.name: replace(spec, pretrained=(file,))}
-    monkeypatch.setattr(table, "MODELS", MappingProxyType(rows))
+    monkeypatch.setattr(registry, "MODELS", MappingProxyType(rows))
 
 
 @pytest.mark.usefixtures("hash_of_made")
@@ -109,10 +109,10 @@ def test_a_path_and_the_cache_give_one_mobilenet_and_the_file_of_its_size_is_pre
     by_name = build(SMALL, image_size=96, weights="imagenet", seed=0)
     by_path = build(SMALL, image_size=96, weights=str(general), seed=0)
     assert all(np.array_equal(a, b) for a, b in zip(by_name.get_weights(), by_path.get_weights(), strict=True))
-    assert describe_weights(SMALL, "imagenet", 96)["file"] == general.name
+    assert describe_weights(SMALL, weights="imagenet", image_size=96)["file"] == general.name
     exact = made(SMALL_FILE.format(96), 1)
-    assert describe_weights(SMALL, "imagenet", 96)["file"] == exact.name
-    assert describe_weights(SMALL, "imagenet", (96, 128))["file"] == general.name
+    assert describe_weights(SMALL, weights="imagenet", image_size=96)["file"] == exact.name
+    assert describe_weights(SMALL, weights="imagenet", image_size=(96, 128))["file"] == general.name
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -126,15 +126,17 @@ def test_a_weights_file_of_keras_3_fills_every_layer(name, home):
 
 
 def test_which_weights_were_used_is_described(home):
-    assert describe_weights(SMALL, "random") == {"source": "random"} == describe_weights("PCA", "random")
+    assert (
+        describe_weights(SMALL, weights="random") == {"source": "random"} == describe_weights("PCA", weights="random")
+    )
     path = home / SMALL_FILE.format(224)
     path.write_bytes(b"abc")
-    found = describe_weights(SMALL, "imagenet")
+    found = describe_weights(SMALL, weights="imagenet")
     assert found == {
         "source": "imagenet", "file": path.name, "bytes": 3, "md5": "900150983cd24fb0d6963f7d28e17f72",
         "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     }  # fmt: skip
-    assert describe_weights(SMALL, path) == {**found, "source": "file"}
+    assert describe_weights(SMALL, weights=path) == {**found, "source": "file"}
 
 
 @pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.pretrained])
@@ -204,7 +206,7 @@ def test_the_hashes_of_the_efficientnets_are_those_that_keras_checks():
 def test_a_directory_that_cannot_be_written_is_still_read(home, monkeypatch):
     (home / SMALL_FILE.format(224)).write_bytes(b"abc")
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    assert describe_weights(SMALL, "imagenet")["bytes"] == 3
+    assert describe_weights(SMALL, weights="imagenet")["bytes"] == 3
 
 
 def test_without_keras_home_the_place_is_that_of_the_user(monkeypatch):
@@ -230,7 +232,7 @@ def server(tmp_path, monkeypatch):
         url = f"http://127.0.0.1:{running.server_port}/file.h5"
         md5 = "900150983cd24fb0d6963f7d28e17f72"  # of b"abc"
         row = replace(spec, pretrained=(replace(spec.pretrained[0], url=url, md5=md5),))
-        monkeypatch.setattr(table, "MODELS", MappingProxyType({**MODELS, spec.name: row}))
+        monkeypatch.setattr(registry, "MODELS", MappingProxyType({**MODELS, spec.name: row}))
         yield folder
         running.shutdown()
         thread.join()
@@ -262,7 +264,7 @@ def test_the_real_weights_of_mobilenet_are_those_of_keras(home):
         pytest.skip(f"no ImageNet weights at {source}; set BRAINTUMOR_TF_WEIGHTS")
     (home / name).symlink_to(source)
     sha256 = "d43c70f8ea04b1087170401b2f4739f41b94200e30892ea8d050ac65779146c6"
-    assert describe_weights(SMALL, "imagenet", 64)["sha256"] == sha256
+    assert describe_weights(SMALL, weights="imagenet", image_size=64)["sha256"] == sha256
     model = build(SMALL, image_size=64, weights="imagenet", seed=0)
     reference = keras.applications.MobileNetV2(
         alpha=0.35, include_top=False, weights=str(source), input_shape=(64, 64, 3)

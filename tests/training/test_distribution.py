@@ -39,6 +39,7 @@ COMMON = """
     from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
     from braintumor_tf.runs import Run
     from braintumor_tf.training import Preset, Stage, TrainingError, fit, join_processes, on_devices
+    from braintumor_tf.types import ModelConfig
 
     folder = Path(sys.argv[1])
     manifest = read_manifest(folder / "toy.csv")
@@ -49,8 +50,8 @@ COMMON = """
     )
 
     def network(dropout=0.0):
-        blocks = (ConvolutionBlock(8), ConvolutionBlock(8))
-        return build_cnn("CNN", CLASSES, (32, 32), "random", dropout, (), 0, blocks)
+        config = ModelConfig(classes=CLASSES, image_size=(32, 32), dropout=dropout, seed=0)
+        return build_cnn(config, blocks=(ConvolutionBlock(8), ConvolutionBlock(8)))
 
     class Last(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

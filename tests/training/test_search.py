@@ -34,6 +34,7 @@ from braintumor_tf.training.search import heartbeat as study_workers  # noqa: E4
 from braintumor_tf.training.search import run as searching  # noqa: E402
 from braintumor_tf.training.search import sampler as study_sampling  # noqa: E402
 from braintumor_tf.training.search import study  # noqa: E402
+from braintumor_tf.types import ModelConfig  # noqa: E402
 from tests.training.toy import small_cnn, toy_manifest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -58,14 +59,14 @@ WORKER = """
 """
 
 
-def small_build(model: str, seed: int, **arguments: Any) -> Any:
-    """A smaller network than the table's, so that a trial takes a second."""
-    return small_cnn(seed)
+def small_build(config: ModelConfig) -> Any:
+    """A smaller network than the registry's, so that a trial takes a second."""
+    return small_cnn(config.seed)
 
 
 def small_search(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Search:
     settings = {"trials": 3, "space": SPACE, "preset": "smoke", "image_size": 32, "show_progress": False, **changes}
-    return run_search(manifest, "CNN", out, **settings)
+    return run_search(manifest, "CNN", out=out, **settings)
 
 
 def worker(folder: Path, out: Path, trials: int, storage: str = "", deadly: int = -1) -> subprocess.Popen:
@@ -125,7 +126,7 @@ def test_run_experiment_reproduces_the_best_trial(found, tmp_path, monkeypatch):
     from braintumor_tf.experiments import single as experiment
 
     manifest = toy_manifest(tmp_path / "images")  # the same images, the test images among them
-    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(seed=arguments[-2]))
+    monkeypatch.setattr(experiment, "build", small_build)
     run = run_experiment(
         manifest, out=tmp_path / "run", baselines=False, resamples=10, show_progress=False, **found.arguments
     )
@@ -332,7 +333,7 @@ def test_wrong_arguments_are_named(manifest, tmp_path, changes, message):
 
 def test_what_cannot_be_searched_is_named(manifest, tmp_path):
     with pytest.raises(SearchError, match="PCA is not trained in epochs"):
-        run_search(manifest, "PCA", tmp_path)
+        run_search(manifest, "PCA", out=tmp_path)
     with pytest.raises(TrainingError, match="no image is in the validation split"):
         small_search(manifest[manifest["split"] != "validation"], tmp_path)
 
@@ -348,8 +349,8 @@ def test_without_optuna_one_line_says_what_to_install(manifest, tmp_path, monkey
 def test_the_model_of_a_trial_is_freed(manifest, tmp_path, monkeypatch):
     models = []
 
-    def remembered(*arguments, **settings):
-        model = small_build(*arguments, **settings)
+    def remembered(config):
+        model = small_build(config)
         models.append(weakref.ref(model))
         return model
 
@@ -369,7 +370,7 @@ def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch
         tmp_path / "images", patients_per_class=6, slices_per_patient=2, image_size=64,
         byte_copies=0, reencoded_copies=0, label_conflicts=0, show_progress=False,
     )  # fmt: skip
-    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(seed=arguments[-2]))
+    monkeypatch.setattr(experiment, "build", small_build)
     out = tmp_path / "out"
     words = [
         "search",

@@ -20,12 +20,13 @@ from braintumor_tf.training import (
     resolve_space,
 )
 from braintumor_tf.training.search.space import check_space, space_as_dict, strengthened
+from braintumor_tf.types import ModelConfig
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_default_space_fits_its_preset_and_holds_the_epochs(name):
     space = resolve_space(None, name)
-    check_space(space, PRESETS[name], 0.5)
+    check_space(space, PRESETS[name], ModelConfig())
     assert "epochs" in space
     assert set(space) <= set(PARAMETERS)
     assert resolve_space(json.loads(json.dumps(space_as_dict(space))), name) == space

@@ -10,6 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.types import ModelConfig
 
 SIDE = 40
 SPLITS = {"train": 24, "validation": 6, "test": 6}
@@ -46,5 +47,5 @@ def small_cnn(seed: int = 0) -> Any:
     """Returns a network of two blocks for images of 32 x 32, which is built and traced in a second."""
     from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
 
-    blocks = (ConvolutionBlock(8), ConvolutionBlock(8))
-    return build_cnn("CNN", CLASSES, (32, 32), "random", 0.5, (), seed, blocks)
+    config = ModelConfig(classes=CLASSES, image_size=(32, 32), seed=seed)
+    return build_cnn(config, blocks=(ConvolutionBlock(8), ConvolutionBlock(8)))

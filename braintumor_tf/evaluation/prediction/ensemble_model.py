@@ -12,7 +12,7 @@ import numpy as np
 
 from braintumor_tf.errors import EvaluationError, RunError
 from braintumor_tf.evaluation.prediction.test_time_views import in_views
-from braintumor_tf.files import write_json
+from braintumor_tf.files import file_hash, write_json
 from braintumor_tf.models.image_fitting import crop_of
 from braintumor_tf.runs import Run
 
@@ -115,8 +115,6 @@ def refuse_other_crops(crops: Sequence[str | None]) -> None:
 
 def keep_members(run: Run, members: Sequence[Run], weights: Sequence[float] | None = None) -> None:
     """Writes ``ensemble.json`` into a run: where its members lie, seen from the run, and what they weigh."""
-    from braintumor_tf.models.pretrained import file_hash
-
     rows = [
         {
             "run": Path(os.path.relpath(member.path, run.path)).as_posix(),
@@ -134,8 +132,6 @@ def members_of(run: Run) -> list[tuple[Run, float]]:
     Raises:
         RunError: a member is gone, or its model is not the one that was scored.
     """
-    from braintumor_tf.models.pretrained import file_hash
-
     if not (run.path / FILE).is_file():
         return []
     found = []

@@ -11,7 +11,7 @@ from braintumor_tf.augment.noise import NoiseAtSize, from_description
 from braintumor_tf.datasets.labels import MODALITIES
 from braintumor_tf.evaluation.prediction.ensemble_model import has_folds
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
-from braintumor_tf.models.table import MODELS, PIPELINE
+from braintumor_tf.models.registry import MODELS, PIPELINE
 from braintumor_tf.report.sections.verdict import setting
 from braintumor_tf.report.wording.numbers import score
 from braintumor_tf.runs import Run

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,8 @@ import pandas as pd
 from braintumor_tf.augment.noise import describe
 from braintumor_tf.errors import SearchError
 from braintumor_tf.files import comparable_json
-from braintumor_tf.models import build, describe_weights, get_spec, resolve_classes
+from braintumor_tf.models import build, describe_weights, get_spec, resolve_config
 from braintumor_tf.models.backbone import backbone_blocks
-from braintumor_tf.models.network import as_predictor
-from braintumor_tf.models.registry import classes_of
 from braintumor_tf.runs import data_fingerprint
 from braintumor_tf.training.devices.precision import in_precision, resolve_precision
 from braintumor_tf.training.presets import Preset, resolve_preset
@@ -30,6 +28,7 @@ from braintumor_tf.training.search.space import (
     space_as_dict,
     with_values,
 )
+from braintumor_tf.types import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -37,28 +36,16 @@ class Plan:
     """What all trials of a search share.
 
     Attributes:
-        model: a network's name.
-        classes: class names in order.
-        image_size: height and width in pixels.
-        weights: first weights, as `build` takes them.
-        weights_used: which file they are.
-        dropout: where it is not searched.
-        head: units of dense layers before the classification.
-        crop: what images are cut down to, or None.
-        preset: what is not searched.
+        model: the network as it is built where its settings are not searched, resolved; each trial has its own seed.
+        weights_used: which file its weights are.
+        preset: what is not searched of the training.
         noise: a noise model for the training images, or None.
         space: what is searched.
         seed: of the search.
     """
 
-    model: str
-    classes: tuple[str, ...]
-    image_size: tuple[int, int]
-    weights: str | Path
+    model: ModelConfig
     weights_used: Mapping[str, Any]
-    dropout: float
-    head: tuple[int, ...]
-    crop: str | None
     preset: Preset
     noise: Any
     space: Mapping[str, Range | Choice]
@@ -66,30 +53,15 @@ class Plan:
 
     def arguments(self, values: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """Returns the arguments of `run_experiment` that train a model with a trial's values and seed."""
-        preset, dropout = with_values(self.preset, self.dropout, values)
-        return {
-            "model": self.model,
-            "classes": self.classes,
-            "image_size": self.image_size,
-            "weights": self.weights,
-            "dropout": dropout,
-            "head": self.head,
-            "crop": self.crop,
-            "preset": preset,
-            "noise": self.noise,
-            "seed": seed,
-        }
+        preset, model = with_values(self.preset, self.model, values)
+        settings = {name: getattr(model, name) for name in ModelConfig.names()}
+        return {**settings, "seed": seed, "preset": preset, "noise": self.noise}
 
     def settings(self, manifest: pd.DataFrame) -> dict[str, Any]:
         """Returns what everyone who joins the search must agree in, as plain JSON values without paths."""
         settings = {
-            "model": self.model,
-            "classes": self.classes,
-            "image_size": self.image_size,
+            **asdict(self.model),
             "weights": self.weights_used,
-            "dropout": self.dropout,
-            "head": self.head,
-            "crop": self.crop,
             "preset": self.preset.as_dict(),
             "noise": None if self.noise is None else describe(self.noise),
             "space": space_as_dict(self.space),
@@ -101,38 +73,40 @@ class Plan:
 
 def make_plan(
     manifest: pd.DataFrame,
-    model: str,
+    model: ModelConfig,
+    *,
     space: Mapping[str, Any] | Iterable[str] | None,
     preset: str | Path | Preset | None,
     settings: Mapping[str, Any],
-    classes: Sequence[str] | None,
-    image_size: int | tuple[int, int] | None,
-    weights: str | Path,
-    dropout: float,
-    head: tuple[int, ...],
-    crop: str | None,
     noise: Any,
     seed: int,
 ) -> Plan:
     """Checks the arguments of a search by building its model once, and returns what the trials share.
 
+    Args:
+        manifest: as for `run_search`.
+        model: what is built; `seed` takes the place of its own.
+        space: as for `run_search`.
+        preset: as for `run_search`.
+        settings: fields of the preset that are changed, and not searched.
+        noise: a noise model, or None.
+        seed: of the search.
+
     Raises:
         BrainTumorError: an argument is not known, or the model cannot be built.
     """
-    own = get_spec(model).preset_for(weights)
+    model = resolve_config(replace(model, seed=seed), labels=manifest["label"])
+    own = get_spec(model.model).preset_for(model.weights)
     row = preset if isinstance(preset, str) and preset in SPACES else own
     base = resolve_preset(own if preset is None else preset, **settings)
     base = replace(base, precision=resolve_precision(base.precision))
     fixed = [name for name in settings if name in PARAMETERS and settings[name] is not None]
     chosen = resolve_space(space, row, fixed)
-    check_space(chosen, base, dropout)
-    names = classes_of(manifest["label"]) if classes is None else resolve_classes(classes)
+    check_space(chosen, base, model)
     with in_precision(base.precision):
-        built = build(model, names, image_size, weights, dropout, head, seed, crop)
-    _check_blocks(chosen, len(backbone_blocks(built)), model)
-    size = tuple(as_predictor(built).image_size)
-    used = describe_weights(model, weights, size)
-    return Plan(model, names, size, weights, used, dropout, head, crop, base, noise, chosen, seed)
+        built = build(model)
+    _check_blocks(chosen, len(backbone_blocks(built)), model.model)
+    return Plan(model, describe_weights(model), base, noise, chosen, seed)
 
 
 def _check_blocks(space: Mapping[str, Range | Choice], blocks: int, model: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from braintumor_tf.errors import SearchError, TrainingError
 from braintumor_tf.models import build, get_spec
 from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.batches import split_rows
-from braintumor_tf.training.presets import Preset
+from braintumor_tf.training.presets import Preset, split_settings
 from braintumor_tf.training.search.plan import Plan, make_plan
 from braintumor_tf.training.search.results import Search, read_search, write_search
+from braintumor_tf.types import ModelConfig
 
 POLL_SECONDS = 1.0
 """How often a process looks whether other processes have finished their last trials."""
@@ -25,7 +26,8 @@ POLL_SECONDS = 1.0
 
 def run_search(
     manifest: pd.DataFrame,
-    model: str = "CNN",
+    model: str | ModelConfig = "CNN",
+    *,
     out: str | Path = "models/search",
     trials: int = 20,
     space: Mapping[str, Any] | Iterable[str] | None = None,
@@ -33,12 +35,6 @@ def run_search(
     seed: int = 0,
     preset: str | Path | Preset | None = None,
     prune: bool = True,
-    classes: Sequence[str] | None = None,
-    image_size: int | tuple[int, int] | None = None,
-    weights: str | Path = "random",
-    dropout: float = 0.5,
-    head: Sequence[int] = (),
-    crop: str | None = None,
     noise: Any = None,
     name: str = "search",
     show_progress: bool = True,
@@ -63,7 +59,7 @@ def run_search(
 
     Args:
         manifest: a manifest with the splits ``train`` and ``validation``.
-        model: a network of `braintumor_tf.models.MODELS`.
+        model: a network of `braintumor_tf.models.MODELS`, or what it is built from; each trial has a seed of its own.
         out: folder for ``trials.csv``, ``best.json`` (the best preset), ``search.json`` and the journal file.
         trials: trials of the whole search.
         space: what is searched, as `braintumor_tf.training.resolve_space` takes it: None for the preset's default,
@@ -73,16 +69,11 @@ def run_search(
         seed: decides what is drawn, and the seed of each trial.
         preset: what is not searched; None for the model's own.
         prune: whether hopeless trials are ended early.
-        classes: as in `run_experiment`; so are image_size, weights, dropout, head, crop and noise.
-        image_size: side, or ``(height, width)``.
-        weights: first weights.
-        dropout: where it is not searched.
-        head: units of dense layers before the classification.
-        crop: what images are cut down to, or None.
         noise: a noise model for the training images.
         name: of the study; one database can hold several.
         show_progress: whether to show bars.
-        settings: training settings that replace the preset's; they are not searched.
+        settings: fields of `ModelConfig`, which replace those of `model`, and of the preset, which are not searched.
+            The dropout can be both: it is what models have where it is not searched.
 
     Returns:
         All trials and the best settings.
@@ -93,22 +84,23 @@ def run_search(
         TrainingError: a split is empty, or a setting is not known.
 
     Example:
-        >>> found = search(manifest, "CNN", "models/cnn_search", trials=20, space=["learning_rate", "epochs"])
-        >>> run = run_experiment(manifest, out="models/cnn_best", **found.arguments)
-        >>> run.metrics["training"]["best"]["score"] == found.score
+        >>> wanted = ["learning_rate", "epochs"]
+        >>> found = run_search(manifest, "CNN", out="models/cnn_search", space=wanted)  # doctest: +SKIP
+        >>> run = run_experiment(manifest, out="models/cnn_best", **found.arguments)  # doctest: +SKIP
+        >>> run.metrics["training"]["best"]["score"] == found.score  # doctest: +SKIP
         True
     """
     if trials < 1:
         raise SearchError(f"trials must be at least 1, not {trials!r}")
-    if get_spec(model).kind != NETWORK:
-        raise SearchError(f"{model} is not trained in epochs and has nothing to search; choose a network")
+    model_settings, training_settings = split_settings(settings)
+    config = ModelConfig.of(model, **model_settings)
+    if get_spec(config.model).kind != NETWORK:
+        raise SearchError(f"{config.model} is not trained in epochs and has nothing to search; choose a network")
     shared_study = _optuna()
-    plan = make_plan(
-        manifest, model, space, preset, settings, classes, image_size, weights, dropout, tuple(head), crop, noise, seed
-    )
+    plan = make_plan(manifest, config, space=space, preset=preset, settings=training_settings, noise=noise, seed=seed)
     seen = manifest[manifest["split"].isin(("train", "validation"))].reset_index(drop=True)
     for split in ("train", "validation"):
-        split_rows(seen, split, plan.classes)
+        split_rows(seen, split, plan.model.classes)
     out = Path(out)
     agreed = {**plan.settings(manifest), "prune": prune}
     study = shared_study(storage or out / "study.log", name, agreed, plan.space, plan.preset.monitor, seed, prune)
@@ -170,10 +162,10 @@ def _train(arguments: Mapping[str, Any], manifest: pd.DataFrame, report: Any, sh
     from braintumor_tf.training.devices.precision import in_precision
     from braintumor_tf.training.fitting import fit
 
+    config = ModelConfig(**{name: arguments[name] for name in ModelConfig.names()})
     preset, noise, seed = (arguments[key] for key in ("preset", "noise", "seed"))
-    of_model = ("classes", "image_size", "weights", "dropout", "head", "crop", "seed")
     with in_precision(preset.precision):
-        model = build(arguments["model"], **{key: arguments[key] for key in of_model})
+        model = build(config)
     return fit(model, manifest, preset=preset, noise=noise, seed=seed, show_progress=show_progress, callbacks=[report])
 
 

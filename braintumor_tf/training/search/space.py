@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from braintumor_tf.errors import SearchError, TrainingError
 from braintumor_tf.training.presets import Preset, resolve_preset
+from braintumor_tf.types import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -135,33 +136,35 @@ def space_as_dict(space: Mapping[str, Range | Choice]) -> dict[str, Any]:
     }
 
 
-def with_values(preset: Preset, dropout: float, values: Mapping[str, Any]) -> tuple[Preset, float]:
-    """Returns a preset and a dropout with a trial's values put in.
+def with_values(preset: Preset, model: ModelConfig, values: Mapping[str, Any]) -> tuple[Preset, ModelConfig]:
+    """Returns a preset and what a model is built from with a trial's values put in.
 
     Args:
         preset: the preset that the search starts from.
-        dropout: the dropout where it is not searched.
+        model: what is built where it is not searched.
         values: a value for each searched parameter.
 
     Raises:
         TrainingError: a value is out of range.
 
     Example:
-        >>> preset, dropout = with_values(PRESETS["scratch"], 0.5, {"epochs": 7, "dropout": 0.1})
-        >>> preset.epochs, dropout
+        >>> from braintumor_tf.training.presets import PRESETS
+        >>> preset, model = with_values(PRESETS["scratch"], ModelConfig(), {"epochs": 7, "dropout": 0.1})
+        >>> preset.epochs, model.dropout
         (7, 0.1)
     """
     values = dict(values)
-    dropout = values.pop("dropout", dropout)
+    dropout = values.pop("dropout", model.dropout)
     strength = values.pop("augmentation", 1.0)
     if not 0 <= dropout < 1:
         raise TrainingError(f"dropout must be a share from 0 to under 1, not {dropout!r}")
     if strength < 0:
         raise TrainingError(f"augmentation must be at least 0, not {strength!r}")
-    return resolve_preset(preset, augmentation=strengthened(preset.augmentation, strength), **values), dropout
+    augmentation = strengthened(preset.augmentation, strength)
+    return resolve_preset(preset, augmentation=augmentation, **values), replace(model, dropout=dropout)
 
 
-def check_space(space: Mapping[str, Range | Choice], preset: Preset, dropout: float) -> None:
+def check_space(space: Mapping[str, Range | Choice], preset: Preset, model: ModelConfig) -> None:
     """Tries both ends of every range and every choice, so that a search does not fail in its tenth trial.
 
     Raises:
@@ -169,7 +172,7 @@ def check_space(space: Mapping[str, Range | Choice], preset: Preset, dropout: fl
     """
     for name, domain in space.items():
         for value in domain.ends:
-            with_values(preset, dropout, {name: value})
+            with_values(preset, model, {name: value})
 
 
 _ABOUT_ZERO = ("rotation_range", "shear_range", "channel_shift_range")
