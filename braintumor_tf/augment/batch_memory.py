@@ -1,13 +1,9 @@
-"""Making batches: the threads that fill them, and memory that is used again."""
+"""Memory that is used again: of batches that nobody refers to any more, and of one image at work in a thread."""
 
 from __future__ import annotations
 
-import itertools
-import os
 import threading
 import weakref
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -15,57 +11,6 @@ KEPT_BATCHES = 4
 """Buffers of batches that nobody uses any more are kept for the next batches, at most this many."""
 
 _LOCAL = threading.local()
-
-_executor: ThreadPoolExecutor | None = None
-_executor_lock = threading.Lock()
-
-
-def available_cores() -> int:
-    """Returns how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def for_each(count: int, work: Callable[[int], None], threads: int) -> None:
-    """Calls ``work(0) … work(count - 1)``, in this thread and in up to ``threads - 1`` helpers.
-
-    The work should spend its time where the interpreter's lock is released (OpenCV, NumPy). Helpers that are busy
-    elsewhere are not waited for.
-
-    Raises:
-        Exception: the first one that `work` raised in this thread or a helper.
-    """
-    numbers = itertools.count()
-
-    def run() -> None:
-        while (number := next(numbers)) < count:
-            work(number)
-
-    helpers = [_pool().submit(run) for _ in range(min(threads, count) - 1)]
-    try:
-        run()
-    finally:
-        started = [helper for helper in helpers if not helper.cancel()]
-        errors = [helper.exception() for helper in started]
-    for error in errors:
-        if error is not None:
-            raise error
-
-
-def _pool() -> ThreadPoolExecutor:
-    global _executor
-    with _executor_lock:
-        if _executor is None:
-            _executor = ThreadPoolExecutor(max(1, available_cores()), thread_name_prefix="braintumor_tf_batches")
-        return _executor
-
-
-def _forget_pool() -> None:
-    global _executor, _executor_lock
-    _executor, _executor_lock = None, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)  # a forked worker has none of its parent's threads
 
 
 def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -84,12 +29,11 @@ class _Loan:
     """Lends memory to an array: NumPy keeps it as the base of the array and of all its views, and it outlives them."""
 
     def __init__(self, block: np.ndarray, shape: tuple[int, ...], dtype: np.dtype):
-        address, read_only = block.ctypes.data, False
         self.__array_interface__ = {
             "version": 3,
             "shape": tuple(shape),
             "typestr": dtype.str,
-            "data": (address, read_only),
+            "data": (block.ctypes.data, False),  # the address, and that it may be written to
         }
 
 
@@ -98,9 +42,20 @@ class BatchMemory:
 
     Fresh memory of the size of a batch costs more time than filling it: the system has to clear every page. An array
     handed out is the caller's for as long as it, or any view of it, is alive.
+
+    Args:
+        kept: how many blocks of memory wait at most to be handed out again.
+
+    Example:
+        >>> memory = BatchMemory()
+        >>> batch = memory.empty((2, 4, 4, 1), "float32")
+        >>> address = batch.ctypes.data
+        >>> del batch
+        >>> memory.empty((2, 4, 4, 1), "float32").ctypes.data == address
+        True
     """
 
-    def __init__(self, kept: int = KEPT_BATCHES):
+    def __init__(self, *, kept: int = KEPT_BATCHES):
         self.kept = kept
         self._free: list[np.ndarray] = []
         self._lock = threading.RLock()  # a finaliser may run in the thread that holds it

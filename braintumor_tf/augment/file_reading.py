@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from keras.utils import load_img
 from PIL import Image, ImageOps
 
+from braintumor_tf.augment.keras_compat import PIL_INTERPOLATION_METHODS
 from braintumor_tf.augment.noise.base import has_equal_channels
 from braintumor_tf.datasets.reading import crop_picture
 from braintumor_tf.errors import DatasetError
@@ -21,9 +23,10 @@ _LISTED = 20
 def make_loader(
     color_mode: str,
     target_size: tuple[int, int],
-    interpolation: str,
-    keep_aspect_ratio: bool,
-    grey: bool | None,
+    *,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+    grey: bool | None = None,
     crop: str | None = None,
 ) -> Loader:
     """Returns a function that reads one file to the pixels that Keras's `load_img` would give.
@@ -40,9 +43,10 @@ def make_loader(
     Returns:
         path -> uint8 (height, width) for a grey picture, else (height, width, channels). Grey files of more than 8
         bits, which Keras hands on unscaled in the colour mode ``grayscale``, come as float32.
-    """
-    from keras.src.utils.image_utils import PIL_INTERPOLATION_METHODS, load_img
 
+    Raises:
+        ValueError: no such interpolation.
+    """
     method = interpolation.lower()
     if crop is not None and method not in PIL_INTERPOLATION_METHODS:
         raise ValueError(f"interpolation={interpolation!r}; give one of {', '.join(PIL_INTERPOLATION_METHODS)}")
@@ -68,10 +72,7 @@ def make_loader(
 
 
 def read_all(
-    paths: Sequence[str],
-    load: Loader,
-    keep: Callable[[int, np.ndarray], None] | None,
-    threads: int,
+    paths: Sequence[str], load: Loader, *, keep: Callable[[int, np.ndarray], None] | None, threads: int
 ) -> list[tuple[int, str]]:
     """Reads every file once, in parallel, behind a progress bar.
 

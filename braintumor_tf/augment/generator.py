@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from keras.src.legacy.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
 
+from braintumor_tf.augment.keras_compat import KerasImageDataGenerator, arguments_of
 from braintumor_tf.augment.keras_iterators import DataFrameIterator, DirectoryIterator, NumpyArrayIterator
-from braintumor_tf.augment.noise import Noise, NoiseError
+from braintumor_tf.augment.noise import Noise
+from braintumor_tf.augment.noise.base import has_equal_channels
 from braintumor_tf.augment.random_streams import quick_stream
-from braintumor_tf.augment.render import add_noise, transform
-from braintumor_tf.augment.transform_draws import is_set, single
+from braintumor_tf.augment.render import Scaling, add_noise, transform
+from braintumor_tf.augment.transform_draws import Shift, TransformRanges, block_of_one, draw_as_keras
+from braintumor_tf.augment.warps import FILL_MODES
 from braintumor_tf.datasets.reading import check_crop
-from braintumor_tf.errors import CropError
+from braintumor_tf.errors import CropError, NoiseError
 
-FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 ON_ERROR = ("raise", "skip")
+_REPLACEABLE = ("get_random_transform", "apply_transform", "standardize")
+_DEPRECATED = ("has_ext", "sort", "drop_duplicates")
 
 
 class ImageDataGenerator(KerasImageDataGenerator):
@@ -68,6 +73,11 @@ class ImageDataGenerator(KerasImageDataGenerator):
         on_error: ``"raise"`` refuses unreadable files when the iterator is made, with the list of them; ``"skip"``
             leaves them out with a warning that counts them, and lists them in the iterator's `skipped`.
 
+    Raises:
+        ValueError: no such fill mode, cache or `on_error`, or a range that Keras refuses.
+        NoiseError: `noise` is not a noise model.
+        CropError: no such crop.
+
     Example:
         >>> import numpy as np
         >>> from braintumor_tf.augment import GaussianNoise, ImageDataGenerator
@@ -88,18 +98,18 @@ class ImageDataGenerator(KerasImageDataGenerator):
         zca_whitening: bool = False,
         zca_epsilon: float = 1e-6,
         rotation_range: float = 0,
-        width_shift_range: Any = 0.0,
-        height_shift_range: Any = 0.0,
-        brightness_range: Any = None,
+        width_shift_range: Shift = 0.0,
+        height_shift_range: Shift = 0.0,
+        brightness_range: Sequence[float] | None = None,
         shear_range: float = 0.0,
-        zoom_range: Any = 0.0,
+        zoom_range: float | Sequence[float] = 0.0,
         channel_shift_range: float = 0.0,
         fill_mode: str = "nearest",
         cval: float = 0.0,
         horizontal_flip: bool = False,
         vertical_flip: bool = False,
         rescale: float | None = None,
-        preprocessing_function: Any = None,
+        preprocessing_function: Callable[[np.ndarray], np.ndarray] | None = None,
         data_format: str | None = None,
         validation_split: float = 0.0,
         interpolation_order: int = 1,
@@ -112,10 +122,31 @@ class ImageDataGenerator(KerasImageDataGenerator):
         cache: bool | int | str | Path = True,
         on_error: str = "raise",
     ):
-        keras_arguments = {
-            name: value for name, value in locals().items() if name not in ("self", "__class__", *_OWN_ARGUMENTS)
-        }
-        super().__init__(**keras_arguments)
+        super().__init__(
+            featurewise_center=featurewise_center,
+            samplewise_center=samplewise_center,
+            featurewise_std_normalization=featurewise_std_normalization,
+            samplewise_std_normalization=samplewise_std_normalization,
+            zca_whitening=zca_whitening,
+            zca_epsilon=zca_epsilon,
+            rotation_range=rotation_range,
+            width_shift_range=width_shift_range,
+            height_shift_range=height_shift_range,
+            brightness_range=brightness_range,
+            shear_range=shear_range,
+            zoom_range=zoom_range,
+            channel_shift_range=channel_shift_range,
+            fill_mode=fill_mode,
+            cval=cval,
+            horizontal_flip=horizontal_flip,
+            vertical_flip=vertical_flip,
+            rescale=rescale,
+            preprocessing_function=preprocessing_function,
+            data_format=data_format,
+            validation_split=validation_split,
+            interpolation_order=interpolation_order,
+            dtype=dtype,
+        )
         if fill_mode not in FILL_MODES:
             raise ValueError(f"fill_mode={fill_mode!r}; give one of {', '.join(FILL_MODES)}")
         if on_error not in ON_ERROR:
@@ -132,20 +163,33 @@ class ImageDataGenerator(KerasImageDataGenerator):
         self.on_error = on_error
         self._random = np.random.RandomState(seed)
 
-    def flow(
-        self,
-        x: Any,
-        y: Any = None,
-        batch_size: int = 32,
-        shuffle: bool = True,
-        sample_weight: Any = None,
-        seed: int | None = None,
-        save_to_dir: str | None = None,
-        save_prefix: str = "",
-        save_format: str = "png",
-        ignore_class_split: bool = False,
-        subset: str | None = None,
-    ) -> NumpyArrayIterator:
+    @property
+    def transform_ranges(self) -> TransformRanges:
+        """What the transforms are drawn from, as it stands now."""
+        return TransformRanges(**{field.name: getattr(self, field.name) for field in fields(TransformRanges)})
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """How values are standardised; None where only `standardize` can do it, on an image with all its channels."""
+        if (
+            self.preprocessing_function
+            or self.featurewise_center
+            or self.featurewise_std_normalization
+            or self.zca_whitening
+            or "standardize" in self.replaced_methods
+        ):
+            return None
+        return Scaling(**{field.name: getattr(self, field.name) for field in fields(Scaling)})
+
+    @property
+    def replaced_methods(self) -> frozenset[str]:
+        """The names of the methods that a subclass has replaced; iterators then call them for each image."""
+        return frozenset(
+            name for name in _REPLACEABLE if getattr(type(self), name) is not getattr(ImageDataGenerator, name)
+        )
+
+    @arguments_of(KerasImageDataGenerator.flow)
+    def flow(self, x: Any, y: Any, **arguments: Any) -> NumpyArrayIterator:
         """Returns batches of images in an array; arguments as in Keras. Arrays of uint8 are kept as they are.
 
         Raises:
@@ -153,27 +197,10 @@ class ImageDataGenerator(KerasImageDataGenerator):
         """
         if self.crop is not None:
             raise CropError(f"crop={self.crop!r} is for files; flow from a folder or a table, or leave crop out")
-        arguments = {name: value for name, value in locals().items() if name not in ("self", "x", "y")}
         return NumpyArrayIterator(x, y, self, data_format=self.data_format, dtype=self.dtype, **arguments)
 
-    def flow_from_directory(
-        self,
-        directory: str | Path,
-        target_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
-        classes: list[str] | None = None,
-        class_mode: str | None = "categorical",
-        batch_size: int = 32,
-        shuffle: bool = True,
-        seed: int | None = None,
-        save_to_dir: str | None = None,
-        save_prefix: str = "",
-        save_format: str = "png",
-        follow_links: bool = False,
-        subset: str | None = None,
-        interpolation: str = "nearest",
-        keep_aspect_ratio: bool = False,
-    ) -> DirectoryIterator:
+    @arguments_of(KerasImageDataGenerator.flow_from_directory)
+    def flow_from_directory(self, directory: str | Path, **arguments: Any) -> DirectoryIterator:
         """Returns batches of the images in a folder with one folder for each class; arguments as in Keras.
 
         All files are read once, in parallel, before this returns.
@@ -181,33 +208,19 @@ class ImageDataGenerator(KerasImageDataGenerator):
         Raises:
             DatasetError: files cannot be read and `on_error` is ``"raise"``, or none can.
         """
-        arguments = {name: value for name, value in locals().items() if name not in ("self", "directory")}
         return DirectoryIterator(
             os.fspath(directory), self, data_format=self.data_format, dtype=self.dtype, **arguments
         )
 
+    @arguments_of(KerasImageDataGenerator.flow_from_dataframe)
     def flow_from_dataframe(
         self,
         dataframe: pd.DataFrame,
-        directory: str | Path | None = None,
-        x_col: str = "filename",
-        y_col: str | list[str] = "class",
-        weight_col: str | None = None,
-        target_size: tuple[int, int] = (256, 256),
-        color_mode: str = "rgb",
-        classes: list[str] | None = None,
-        class_mode: str | None = "categorical",
-        batch_size: int = 32,
-        shuffle: bool = True,
-        seed: int | None = None,
-        save_to_dir: str | None = None,
-        save_prefix: str = "",
-        save_format: str = "png",
-        subset: str | None = None,
-        interpolation: str = "nearest",
-        validate_filenames: bool = True,
+        directory: str | Path | None,
+        *,
+        class_mode: str | None,
         keep_aspect_ratio: bool = False,
-        **deprecated: Any,
+        **arguments: Any,
     ) -> DataFrameIterator:
         """Returns batches of the images whose paths a table's column holds; arguments as in Keras.
 
@@ -217,21 +230,22 @@ class ImageDataGenerator(KerasImageDataGenerator):
         Raises:
             DatasetError: files cannot be read and `on_error` is ``"raise"``, or none can.
         """
-        arguments = {
-            name: value
-            for name, value in locals().items()
-            if name not in ("self", "dataframe", "directory", "deprecated")
-        }
-        for name in deprecated:
-            if name not in ("has_ext", "sort", "drop_duplicates"):
-                raise TypeError(f"flow_from_dataframe() got an unexpected keyword argument {name!r}")
-            warnings.warn(f"{name} is deprecated and has no effect", DeprecationWarning, stacklevel=2)
+        for name in _DEPRECATED:
+            if name in arguments:
+                del arguments[name]
+                warnings.warn(f"{name} is deprecated and has no effect", DeprecationWarning, stacklevel=3)
         if class_mode == "other":
-            warnings.warn('class_mode="other" is deprecated, use "raw"', DeprecationWarning, stacklevel=2)
-            arguments["class_mode"] = "raw"
-        directory = None if directory is None else os.fspath(directory)
+            warnings.warn('class_mode="other" is deprecated, use "raw"', DeprecationWarning, stacklevel=3)
+            class_mode = "raw"
         return DataFrameIterator(
-            dataframe, directory, self, data_format=self.data_format, dtype=self.dtype, **arguments
+            dataframe,
+            None if directory is None else os.fspath(directory),
+            self,
+            class_mode=class_mode,
+            keep_aspect_ratio=keep_aspect_ratio,
+            data_format=self.data_format,
+            dtype=self.dtype,
+            **arguments,
         )
 
     def get_random_transform(self, img_shape: tuple[int, ...], seed: int | None = None) -> dict[str, Any]:
@@ -241,8 +255,8 @@ class ImageDataGenerator(KerasImageDataGenerator):
         generator's own stream, which starts from its `seed`.
         """
         random = self._random if seed is None else np.random.RandomState(seed)
-        rows, columns = img_shape[self.row_axis - 1], img_shape[self.col_axis - 1]
-        parameters = _draw_as_keras(self, random, rows, columns)
+        height, width = img_shape[self.row_axis - 1], img_shape[self.col_axis - 1]
+        parameters = draw_as_keras(self.transform_ranges, random, height, width)
         noise_seed = int(random.randint(1 << 31))
         parameters["noise"] = None if self.noise is None else self.noise.sample(quick_stream(noise_seed, "noise"))
         return parameters
@@ -262,10 +276,10 @@ class ImageDataGenerator(KerasImageDataGenerator):
         first = self.data_format == "channels_first"
         image = (np.moveaxis(x, 0, 2) if first else x).astype(np.float32)
         channels = image.shape[2]
-        image = transform(image, self, single(transform_parameters, *image.shape[:2]), 0)
+        image = transform(image, self.transform_ranges, block_of_one(transform_parameters, *image.shape[:2]))
         record = transform_parameters.get("noise")
         if record is not None:
-            equal = channels == 3 and self.grey is not False and bool((image == image[..., :1]).all())
+            equal = channels == 3 and self.grey is not False and has_equal_channels(image)
             image = add_noise(np.ascontiguousarray(image[..., 0]) if equal else image, record, channels)
             image = np.repeat(image[..., None], channels, axis=2) if image.ndim == 2 else image
         if np.issubdtype(x.dtype, np.integer):
@@ -278,44 +292,3 @@ class ImageDataGenerator(KerasImageDataGenerator):
         if seed is not None:
             self._random = np.random.RandomState(seed)
         super().fit(x, augment=augment, rounds=rounds)
-
-
-_OWN_ARGUMENTS = ("noise", "seed", "grey", "crop", "cache", "on_error")
-
-
-def _draw_as_keras(
-    generator: ImageDataGenerator, random: np.random.RandomState, rows: int, columns: int
-) -> dict[str, Any]:
-    """Draws the parameters in the order in which Keras's class draws them: equal seeds give equal parameters."""
-    theta = random.uniform(-generator.rotation_range, generator.rotation_range) if generator.rotation_range else 0
-    tx = _draw_shift(random, generator.height_shift_range, rows)
-    ty = _draw_shift(random, generator.width_shift_range, columns)
-    shear = random.uniform(-generator.shear_range, generator.shear_range) if generator.shear_range else 0
-    low, high = generator.zoom_range
-    zx, zy = (1, 1) if low == high == 1 else random.uniform(low, high, 2)
-    flip_horizontal = (random.random_sample() < 0.5) * generator.horizontal_flip
-    flip_vertical = (random.random_sample() < 0.5) * generator.vertical_flip
-    shift = generator.channel_shift_range
-    return {
-        "theta": theta,
-        "tx": tx,
-        "ty": ty,
-        "shear": shear,
-        "zx": zx,
-        "zy": zy,
-        "flip_horizontal": flip_horizontal,
-        "flip_vertical": flip_vertical,
-        "channel_shift_intensity": random.uniform(-shift, shift) if shift != 0 else None,
-        "brightness": None if generator.brightness_range is None else random.uniform(*generator.brightness_range),
-    }
-
-
-def _draw_shift(random: np.random.RandomState, shift_range: Any, size: int) -> float:
-    if not is_set(shift_range):
-        return 0
-    try:  # a list of shifts, or a whole number of pixels
-        shift = random.choice(shift_range)
-        shift *= random.choice([-1, 1])
-    except ValueError:
-        shift = random.uniform(-shift_range, shift_range)
-    return shift * size if np.max(shift_range) < 1 else shift

@@ -23,9 +23,21 @@ class ImageCache:
         count: how many arrays there will be.
         memory_bytes: arrays are kept in memory until together they would take more than this; the rest goes to disk.
         folder: where the file is made; None for the system's folder for temporary files.
+
+    Attributes:
+        memory_used: bytes in memory so far.
+        disk_used: bytes in the file so far.
+
+    Example:
+        >>> cache = ImageCache(2, memory_bytes=16)
+        >>> for number in range(2):
+        ...     cache.put(number, np.full((4, 4), number, np.uint8))
+        >>> cache.freeze()
+        >>> cache.memory_used, cache.disk_used, int(cache.get(1)[0, 0])
+        (16, 64, 1)
     """
 
-    def __init__(self, count: int, memory_bytes: int = CACHE_BYTES, folder: str | Path | None = None):
+    def __init__(self, count: int, *, memory_bytes: int = CACHE_BYTES, folder: str | Path | None = None):
         self.memory_bytes = memory_bytes
         self.memory_used = 0
         self.disk_used = 0

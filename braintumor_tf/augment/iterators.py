@@ -6,23 +6,54 @@ import collections
 import os
 import threading
 from collections.abc import Iterator as PythonIterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from keras.src.legacy.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
-from keras.src.utils.image_utils import array_to_img
+from keras.utils import array_to_img
 
-from braintumor_tf.augment.batch_memory import BatchMemory, available_cores, for_each
+from braintumor_tf.augment.batch_memory import BatchMemory
+from braintumor_tf.augment.noise.base import Noise, Record
 from braintumor_tf.augment.random_streams import quick_stream
-from braintumor_tf.augment.render import add_noise, expand, load, standardizes_by_pixel, transform, write_plain
-from braintumor_tf.augment.transform_draws import BLOCK, IDENTITY, Block, draw_block, order_of, single
+from braintumor_tf.augment.render import Scaling, add_noise, expand, load, rescale, transform, write
+from braintumor_tf.augment.transform_draws import (
+    BLOCK,
+    IDENTITY,
+    Block,
+    TransformRanges,
+    block_of_one,
+    draw_block,
+    epoch_order,
+)
+from braintumor_tf.augment.worker_threads import available_cores, for_each
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from braintumor_tf.augment.generator import ImageDataGenerator
-
 _BLOCKS_KEPT = 256  # about 50 MB of parameters, for a quarter of a million images
+
+
+class AugmentingGenerator(Protocol):
+    """What an iterator asks of the generator that made it; `ImageDataGenerator` says what each setting means."""
+
+    noise: Noise | None
+    seed: int | None
+    grey: bool | None
+    crop: str | None
+    cache: bool | int | str | Path
+    on_error: str
+    transform_ranges: TransformRanges
+    scaling: Scaling | None
+    replaced_methods: frozenset[str]
+
+    def get_random_transform(self, img_shape: tuple[int, ...], seed: int | None = None) -> dict[str, Any]:
+        """Draws the parameters of one image."""
+
+    def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+        """Applies them to it."""
+
+    def standardize(self, x: np.ndarray) -> np.ndarray:
+        """Standardises it."""
 
 
 class ReproducibleIterator:
@@ -35,7 +66,7 @@ class ReproducibleIterator:
         skipped: list of (path, reason) of files left out because they cannot be read.
     """
 
-    image_data_generator: ImageDataGenerator
+    image_data_generator: AugmentingGenerator
     threads: int | None = None
     skipped: tuple[tuple[str, str], ...] | list[tuple[str, str]] = ()
 
@@ -49,11 +80,7 @@ class ReproducibleIterator:
         self._orders: dict[int, np.ndarray] = {}
         self._state_lock = threading.Lock()
         self._memory = BatchMemory()
-        kind = type(generator)
-        self._by_pixel = standardizes_by_pixel(generator, KerasImageDataGenerator.standardize)
-        own = _generator_class()
-        self._draws_itself = kind.get_random_transform is own.get_random_transform
-        self._applies_itself = kind.apply_transform is own.apply_transform
+        self._replaced = generator.replaced_methods
         self._set_index_array()
 
     # === What Keras's Iterator and PyDataset offer ===
@@ -108,7 +135,7 @@ class ReproducibleIterator:
             if epoch not in self._orders:
                 while len(self._orders) > 2:
                     self._orders.pop(next(iter(self._orders)))
-                self._orders[epoch] = order_of(self.seed, epoch, self.n, self.shuffle)
+                self._orders[epoch] = epoch_order(self.n, seed=self.seed, epoch=epoch, shuffle=self.shuffle)
             return self._orders[epoch]
 
     def batch(self, index: int, epoch: int | None = None, part: slice | None = None) -> Any:
@@ -134,9 +161,9 @@ class ReproducibleIterator:
             return dict(IDENTITY)
         epoch = self.epoch if epoch is None else epoch
         block, row = self._block(number, epoch)
-        if not self._draws_itself:
+        if "get_random_transform" in self._replaced:
             seed = int(block.noise_seeds[row]) % (1 << 32)
-            return self.image_data_generator.get_random_transform(self._keras_shape(), seed=seed)
+            return self.image_data_generator.get_random_transform(tuple(self.image_shape), seed=seed)
         return block.parameters(row) | {"noise": self._noise_record(block, row)}
 
     def to_dataset(self) -> tf.data.Dataset:
@@ -167,60 +194,64 @@ class ReproducibleIterator:
         return {"images_in_memory": 0, "images_on_disk": 0, "spare_batches_at_most": self._memory.kept * batch}
 
     def _make(self, numbers: np.ndarray, epoch: int) -> Any:
+        generator = self.image_data_generator
+        ranges, scaling = generator.transform_ranges, generator.scaling
         batch = self._memory.empty((len(numbers), *self.image_shape), self.dtype)
-        threads = self.threads or max(1, available_cores() // max(1, self.workers))
-        for_each(len(numbers), lambda place: self._render(int(numbers[place]), epoch, batch[place]), threads)
+
+        def fill(place: int) -> None:
+            if "apply_transform" in self._replaced:
+                self._render_by_generator(int(numbers[place]), epoch, batch[place])
+            else:
+                self._render(int(numbers[place]), epoch, ranges, scaling, batch[place])
+
+        for_each(len(numbers), fill, self.threads or max(1, available_cores() // max(1, self.workers)))
         if self.save_to_dir:
             self._save(batch, numbers, epoch)
         return self._with_targets(batch, numbers)
 
-    def _render(self, number: int, epoch: int, out: np.ndarray) -> None:
-        generator, channels = self.image_data_generator, self._channels()
-        source = self._pixels(number)
-        if not self._applies_itself:
-            image = expand(source.astype(np.float32), self.data_format, channels)
-            out[...] = generator.standardize(generator.apply_transform(image, self.parameters(number, epoch)))
-            return
-        image = load(source)
+    def _render(
+        self, number: int, epoch: int, ranges: TransformRanges, scaling: Scaling | None, out: np.ndarray
+    ) -> None:
+        image, channels = load(self._pixels(number)), self._shape()[2]
         if not self.clean:
-            if self._draws_itself:
+            if "get_random_transform" in self._replaced:
+                given = self.parameters(number, epoch)
+                block, row, record = block_of_one(given, *image.shape[:2]), 0, given.get("noise")
+            else:
                 block, row = self._block(number, epoch)
                 record = self._noise_record(block, row)
-            else:
-                given = self.parameters(number, epoch)
-                block, row, record = single(given, *image.shape[:2]), 0, given.get("noise")
-            image = add_noise(transform(image, generator, block, row), record, channels)
-        if self._by_pixel:
-            write_plain(image, generator, out)
+            image = add_noise(transform(image, ranges, block, row), record, channels)
+        if scaling is None:
+            out[...] = self.image_data_generator.standardize(expand(image, self.data_format, channels))
         else:
-            out[...] = generator.standardize(expand(image, self.data_format, channels))
+            write(rescale(image, scaling), self.data_format, out)
+
+    def _render_by_generator(self, number: int, epoch: int, out: np.ndarray) -> None:
+        generator = self.image_data_generator
+        image = expand(self._pixels(number).astype(np.float32), self.data_format, self._shape()[2])
+        out[...] = generator.standardize(generator.apply_transform(image, self.parameters(number, epoch)))
 
     def _block(self, number: int, epoch: int) -> tuple[Block, int]:
         key = (epoch, number // BLOCK)
         with self._state_lock:
             block = self._blocks.get(key)
         if block is None:
-            height, width, _ = self._sizes()
-            block = draw_block(self.image_data_generator, height, width, self.seed, *key)
+            ranges, (height, width, _) = self.image_data_generator.transform_ranges, self._shape()
+            block = draw_block(ranges, height, width, seed=self.seed, epoch=epoch, block=number // BLOCK)
             with self._state_lock:
                 self._blocks[key] = block
                 while len(self._blocks) > _BLOCKS_KEPT:
                     self._blocks.popitem(last=False)
         return block, number % BLOCK
 
-    def _noise_record(self, block: Block, row: int) -> dict[str, Any] | None:
+    def _noise_record(self, block: Block, row: int) -> Record | None:
         noise = self.image_data_generator.noise
         return None if noise is None else noise.sample(quick_stream(int(block.noise_seeds[row]), "noise"))
 
-    def _sizes(self) -> tuple[int, int, int]:
+    def _shape(self) -> tuple[int, int, int]:
+        """Returns (height, width, channels) of an image."""
         if self.data_format == "channels_first":
             return self.image_shape[1], self.image_shape[2], self.image_shape[0]
-        return tuple(self.image_shape)
-
-    def _channels(self) -> int:
-        return self.image_shape[0 if self.data_format == "channels_first" else 2]
-
-    def _keras_shape(self) -> tuple[int, ...]:
         return tuple(self.image_shape)
 
     def _save(self, batch: np.ndarray, numbers: np.ndarray, epoch: int) -> None:
@@ -230,17 +261,11 @@ class ReproducibleIterator:
 
     def _pixels(self, number: int) -> np.ndarray:
         """Returns an image as stored: (height, width) for grey, else with channels last; not to be changed."""
-        raise AssertionError(f"{type(self).__name__} has no pixels")
+        raise NotImplementedError
 
     def _with_targets(self, batch: np.ndarray, numbers: np.ndarray) -> Any:
         """Returns the batch with the targets and weights of its images, in Keras's form."""
-        raise AssertionError(f"{type(self).__name__} has no targets")
-
-
-def _generator_class() -> type:
-    from braintumor_tf.augment.generator import ImageDataGenerator
-
-    return ImageDataGenerator
+        raise NotImplementedError
 
 
 def _as_tuple(batch: Any) -> Any:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keras.src.legacy.preprocessing import image as keras_image
+import pandas as pd
 
-from braintumor_tf.augment.batch_memory import available_cores
 from braintumor_tf.augment.file_reading import make_loader, read_all, refuse
 from braintumor_tf.augment.image_cache import CACHE_BYTES, ImageCache
-from braintumor_tf.augment.iterators import ReproducibleIterator
+from braintumor_tf.augment.iterators import AugmentingGenerator, ReproducibleIterator
+from braintumor_tf.augment.keras_compat import KerasDataFrameIterator, KerasDirectoryIterator, KerasNumpyArrayIterator
 from braintumor_tf.augment.noise.base import has_equal_channels
+from braintumor_tf.augment.worker_threads import available_cores
 from braintumor_tf.datasets.reading import LUMA
 from braintumor_tf.errors import DatasetError, NoiseError
 
@@ -23,16 +24,22 @@ _LUMA = np.array(LUMA, dtype=np.float32)
 class FilesIterator(ReproducibleIterator):
     """What the iterators over files share: reading all of them at the start, and the targets."""
 
-    def _open_files(self, keep_aspect_ratio: bool, interpolation: str) -> None:
+    def _open_files(self) -> None:
         """Reads every file, keeps the pixels in the cache, if any, and refuses or leaves out what cannot be read."""
         generator = self.image_data_generator
         self._load = make_loader(
-            self.color_mode, self.target_size, interpolation, keep_aspect_ratio, generator.grey, generator.crop
+            self.color_mode,
+            self.target_size,
+            interpolation=self.interpolation,
+            keep_aspect_ratio=self.keep_aspect_ratio,
+            grey=generator.grey,
+            crop=generator.crop,
         )
         paths = list(self._filepaths)
         cache = _make_cache(generator.cache, len(paths))
         try:
-            failures = read_all(paths, self._load, None if cache is None else cache.put, available_cores())
+            keep = None if cache is None else cache.put
+            failures = read_all(paths, self._load, keep=keep, threads=available_cores())
         except OSError as error:  # from the cache: what a file's own error says is among the failures
             raise DatasetError(
                 f"decoded images cannot be kept on disk: {error.strerror or error}; "
@@ -52,7 +59,7 @@ class FilesIterator(ReproducibleIterator):
         warnings.warn(
             f"left out {len(failures)} of {len(paths)} image files that cannot be read, such as "
             f"{paths[failures[0][0]]} ({failures[0][1]}); see the iterator's `skipped`",
-            stacklevel=5,
+            stacklevel=6,
         )
         kept = np.delete(np.arange(len(paths)), [number for number, _ in failures])
         self._cache_numbers = kept
@@ -100,76 +107,58 @@ class FilesIterator(ReproducibleIterator):
         return (batch, targets) if weights is None else (batch, targets, weights[numbers])
 
 
-class DirectoryIterator(FilesIterator, keras_image.DirectoryIterator):
+class DirectoryIterator(FilesIterator, KerasDirectoryIterator):
     """Batches of the images in a folder of class folders; see `ImageDataGenerator.flow_from_directory`."""
 
-    def __init__(
-        self,
-        directory: str,
-        image_data_generator: Any,
-        *,
-        subset: str | None = None,
-        seed: int | None = None,
-        interpolation: str = "nearest",
-        keep_aspect_ratio: bool = False,
-        **arguments: Any,
-    ):
-        arguments |= {"subset": subset, "seed": seed, "interpolation": interpolation}
-        super().__init__(directory, image_data_generator, keep_aspect_ratio=keep_aspect_ratio, **arguments)
+    def __init__(self, directory: str, image_data_generator: AugmentingGenerator, **arguments: Any):
+        super().__init__(directory, image_data_generator, **arguments)
         if not self.samples:
             raise DatasetError(
                 f"{directory}: no images in its class folders; give a folder with one folder for each class"
             )
-        self._open_files(keep_aspect_ratio, interpolation)
-        self._start(subset, seed)
+        self._open_files()
+        self._start(self.subset, self.seed)
 
 
-class DataFrameIterator(FilesIterator, keras_image.DataFrameIterator):
+class DataFrameIterator(FilesIterator, KerasDataFrameIterator):
     """Batches of the images whose paths a table's column holds; see `ImageDataGenerator.flow_from_dataframe`."""
 
     def __init__(
         self,
-        dataframe: Any,
+        dataframe: pd.DataFrame,
         directory: str | None = None,
-        image_data_generator: Any = None,
-        *,
-        subset: str | None = None,
-        seed: int | None = None,
-        interpolation: str = "nearest",
-        keep_aspect_ratio: bool = False,
+        image_data_generator: AugmentingGenerator | None = None,
         **arguments: Any,
     ):
-        arguments |= {"subset": subset, "seed": seed, "interpolation": interpolation}
-        super().__init__(dataframe, directory, image_data_generator, keep_aspect_ratio=keep_aspect_ratio, **arguments)
+        super().__init__(dataframe, directory, image_data_generator, **arguments)
         if not self.samples:
             raise DatasetError("no image files in the table; check x_col and directory")
-        self._open_files(keep_aspect_ratio, interpolation)
-        self._start(subset, seed)
+        self._open_files()
+        self._start(self.subset, self.seed)
 
 
-class NumpyArrayIterator(ReproducibleIterator, keras_image.NumpyArrayIterator):
+class NumpyArrayIterator(ReproducibleIterator, KerasNumpyArrayIterator):
     """Batches of images in an array; see `ImageDataGenerator.flow`."""
 
     def __init__(
         self,
         x: Any,
         y: Any,
-        image_data_generator: Any,
+        image_data_generator: AugmentingGenerator,
         *,
         subset: str | None = None,
-        seed: int | None = None,
         dtype: str = "float32",
         **arguments: Any,
     ):
         images = x[0] if isinstance(x, (list, tuple)) else x
         stored = "uint8" if getattr(images, "dtype", None) == np.uint8 else dtype  # a quarter of the memory
-        super().__init__(x, y, image_data_generator, subset=subset, seed=seed, dtype=stored, **arguments)
+        super().__init__(x, y, image_data_generator, subset=subset, dtype=stored, **arguments)
         self.dtype = dtype
         self.image_shape = self.x.shape[1:]
         if image_data_generator.noise is not None and subset != "validation":
             _check_scale(self.x)
         self._is_grey = np.full(len(self.x), -1, dtype=np.int8)  # not known yet
-        self._start(subset, seed)
+        self._start(subset, self.seed)
 
     def _pixels(self, number: int) -> np.ndarray:
         image = self.x[number]
@@ -195,15 +184,13 @@ class NumpyArrayIterator(ReproducibleIterator, keras_image.NumpyArrayIterator):
         return inputs, self.y[numbers], self.sample_weight[numbers]
 
 
-def _make_cache(setting: Any, count: int) -> ImageCache | None:
-    if setting is False or setting is None:
+def _make_cache(setting: bool | int | str | Path, count: int) -> ImageCache | None:
+    if setting is False:
         return None
-    if setting is True:
-        return ImageCache(count, CACHE_BYTES)
     if isinstance(setting, int):
-        return ImageCache(count, setting)
+        return ImageCache(count, memory_bytes=CACHE_BYTES if setting is True else setting)
     Path(setting).mkdir(parents=True, exist_ok=True)
-    return ImageCache(count, 0, setting)
+    return ImageCache(count, memory_bytes=0, folder=setting)
 
 
 def _check_scale(images: np.ndarray) -> None:

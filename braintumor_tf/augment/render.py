@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,11 +10,23 @@ import numpy as np
 from braintumor_tf.augment.batch_memory import scratch
 from braintumor_tf.augment.noise.base import Record
 from braintumor_tf.augment.noise.base import render as render_noise
-from braintumor_tf.augment.transform_draws import Block
+from braintumor_tf.augment.transform_draws import Block, TransformRanges
 from braintumor_tf.augment.warps import brighten, flip, shift_channels, warp
 
-if TYPE_CHECKING:
-    from braintumor_tf.augment.generator import ImageDataGenerator
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """What is done to the values of an image after noise, where that is the same for a grey plane and its copies.
+
+    Attributes:
+        rescale: a factor; None or 0 for none.
+        samplewise_center: whether an image's own mean is taken away.
+        samplewise_std_normalization: whether an image is divided by its own standard deviation.
+    """
+
+    rescale: float | None = None
+    samplewise_center: bool = False
+    samplewise_std_normalization: bool = False
 
 
 def load(source: np.ndarray) -> np.ndarray:
@@ -26,22 +38,33 @@ def load(source: np.ndarray) -> np.ndarray:
     return image
 
 
-def transform(image: np.ndarray, generator: ImageDataGenerator, block: Block, row: int) -> np.ndarray:
+def transform(image: np.ndarray, ranges: TransformRanges, block: Block, row: int = 0) -> np.ndarray:
     """Warps, flips, shifts the channels and changes the brightness of an image, in Keras's order.
 
     A grey result may lie in memory that the next call in the same thread uses again.
 
     Args:
         image: float32, (height, width) or (height, width, channels).
-        generator: whose fill mode and interpolation order apply.
+        ranges: whose fill mode, `cval` and interpolation order apply.
         block: the parameters.
         row: which of the block's.
+
+    Example:
+        >>> from braintumor_tf.augment.transform_draws import block_of_one
+        >>> image = np.arange(4, dtype=np.float32).reshape(2, 2)
+        >>> transform(image, TransformRanges(), block_of_one({"flip_horizontal": True}, 2, 2)).tolist()
+        [[1.0, 0.0], [3.0, 2.0]]
     """
     columns = block.columns
     if block.moves[row]:
-        out = scratch("warp", image.shape) if image.ndim == 2 else None
-        order = generator.interpolation_order
-        image = warp(image, block.matrices[row], generator.fill_mode, generator.cval, order, out)
+        image = warp(
+            image,
+            block.matrices[row],
+            fill_mode=ranges.fill_mode,
+            cval=ranges.cval,
+            order=ranges.interpolation_order,
+            out=scratch("warp", image.shape) if image.ndim == 2 else None,
+        )
     else:
         horizontal, vertical = columns.get("flip_horizontal"), columns.get("flip_vertical")
         image = flip(image, horizontal is not None and horizontal[row], vertical is not None and vertical[row])
@@ -74,32 +97,20 @@ def add_noise(image: np.ndarray, record: Record | None, channels: int) -> np.nda
     return render_noise(np.ascontiguousarray(image), record)
 
 
-def standardizes_by_pixel(generator: ImageDataGenerator, keras_standardize: object) -> bool:
-    """Returns whether standardising a grey plane gives the same as standardising its three copies."""
-    return (
-        not generator.preprocessing_function
-        and not generator.featurewise_center
-        and not generator.featurewise_std_normalization
-        and not generator.zca_whitening
-        and type(generator).standardize is keras_standardize
-    )
-
-
-def write_plain(image: np.ndarray, generator: ImageDataGenerator, out: np.ndarray) -> None:
-    """Rescales and standardises an image for itself and writes it into its place, three times if grey.
+def rescale(image: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Rescales and standardises an image by itself, as Keras's ``standardize`` does.
 
     Args:
-        image: float32, (height, width) or (height, width, channels); changed in place.
-        generator: whose `rescale` and samplewise settings apply.
-        out: the place in the batch, channels first or last as the generator says.
+        image: float32, (height, width) or (height, width, channels); may be changed in place.
+        scaling: what to do.
     """
-    if generator.rescale:
-        image = np.multiply(image, np.float32(generator.rescale), out=image if image.flags.c_contiguous else None)
-    if generator.samplewise_center:
+    if scaling.rescale:
+        image = np.multiply(image, np.float32(scaling.rescale), out=image if image.flags.c_contiguous else None)
+    if scaling.samplewise_center:
         image = image - np.mean(image)
-    if generator.samplewise_std_normalization:
+    if scaling.samplewise_std_normalization:
         image = image / (np.std(image) + 1e-6)
-    write(image, generator.data_format, out)
+    return image
 
 
 def write(image: np.ndarray, data_format: str, out: np.ndarray) -> None:

@@ -11,15 +11,22 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-FILL_MODES = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_REPLICATE}
-"""Keras's fill modes that are borders of OpenCV; ``constant`` is filled in afterwards, ``wrap`` is done by
-coordinates."""
+FILL_MODES = {
+    "constant": cv2.BORDER_REPLICATE,  # filled in afterwards
+    "nearest": cv2.BORDER_REPLICATE,
+    "reflect": cv2.BORDER_REFLECT,
+    "wrap": cv2.BORDER_REPLICATE,  # done by coordinates, where anything lies outside
+}
+"""Keras's fill modes, each with the border of OpenCV that a warp is given."""
 
 _EPSILON = 1e-9
 _PADDING = 64  # pixels; beyond, copying a padded source costs more than it saves
 
 
 def affine_matrices(
+    height: int,
+    width: int,
+    *,
     theta: ArrayLike,
     tx: ArrayLike,
     ty: ArrayLike,
@@ -28,17 +35,19 @@ def affine_matrices(
     zy: ArrayLike,
     flip_horizontal: ArrayLike,
     flip_vertical: ArrayLike,
-    height: int,
-    width: int,
 ) -> np.ndarray:
     """Composes rotation, shift, shear, zoom and flips into one matrix for each of n images, as Keras composes them.
 
     A matrix takes a point (column, row, 1) of the result to the point (column, row) of the source. It repeats two
-    habits of
-    Keras: `tx`, which Keras draws from ``height_shift_range``, moves along columns and `ty` along rows; and the turning
-    point is ``(height / 2, width / 2)`` as (column, row), off the centre where the image is not square.
+    habits of Keras. First, `tx`, which Keras draws from ``height_shift_range``, moves along columns and `ty` along
+    rows. Second, the turning point is ``(height / 2, width / 2)`` as (column, row), off the centre where the image is
+    not square.
+
+    Source: ``apply_affine_transform`` in Keras's ``legacy/preprocessing/image.py``.
 
     Args:
+        height: of the images, in pixels.
+        width: of the images, in pixels.
         theta: n rotations in degrees.
         tx: n shifts in pixels.
         ty: n shifts in pixels.
@@ -47,8 +56,6 @@ def affine_matrices(
         zy: n zooms along rows.
         flip_horizontal: n booleans; columns are reversed after all else.
         flip_vertical: n booleans; rows are reversed after all else.
-        height: of the images, in pixels.
-        width: of the images, in pixels.
 
     Returns:
         float64 of shape (n, 2, 3).
@@ -73,33 +80,46 @@ def affine_matrices(
 
 
 def warp(
-    image: np.ndarray, matrix: np.ndarray, fill_mode: str, cval: float, order: int, out: np.ndarray | None = None
+    image: np.ndarray,
+    matrix: np.ndarray,
+    *,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    order: int = 1,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Resamples an image by a matrix of `affine_matrices`.
 
     Args:
         image: float32, (height, width) or (height, width, channels).
         matrix: shape (2, 3).
-        fill_mode: ``nearest``, ``constant``, ``reflect`` or ``wrap``, with SciPy's meaning (``constant`` does not blend
-            the border with `cval`; ``wrap`` has the period size - 1).
+        fill_mode: a key of `FILL_MODES`, with SciPy's meaning (``constant`` does not blend the border with `cval`;
+            ``wrap`` has the period size - 1).
         cval: the value outside, for ``constant``.
         order: 0 nearest neighbour, 1 bilinear (both by OpenCV), 2 to 5 splines (by SciPy, slower).
         out: float32 of the image's shape that may be used for the result; None makes one.
 
     Returns:
         float32 of the same shape. Where the matrix only flips, the values are the image's own.
+
+    Example:
+        >>> image = np.arange(12, dtype=np.float32).reshape(3, 4)
+        >>> one_column_on = np.array([[1.0, 0, 1], [0, 1, 0]])  # each pixel comes from the column after its own
+        >>> warp(image, one_column_on)[0].tolist()
+        [1.0, 2.0, 3.0, 3.0]
     """
     if order > 1:
         return _spline(image, matrix, fill_mode, cval, order)
     height, width = image.shape[:2]
     if image.ndim == 3 and image.shape[2] not in (1, 2, 3, 4):  # OpenCV's borders know at most four channels
-        planes = [warp(image[..., index], matrix, fill_mode, cval, order) for index in range(image.shape[2])]
-        return np.stack(planes, axis=2)
+        planes = np.moveaxis(image, 2, 0)
+        warped = [warp(plane, matrix, fill_mode=fill_mode, cval=cval, order=order) for plane in planes]
+        return np.stack(warped, axis=2)
     image = np.ascontiguousarray(image)
     overshoot = _overshoot(matrix, height, width)
     if fill_mode == "wrap" and overshoot > _EPSILON:
         return _warp_wrapped(image, matrix, order).reshape(image.shape)
-    border = FILL_MODES.get(fill_mode, cv2.BORDER_REPLICATE)
+    border = FILL_MODES[fill_mode]
     source, matrix_of_source = image, matrix
     if 0.5 < overshoot < min(_PADDING, height, width):  # a padded source spares OpenCV its slow way outside
         pad = math.ceil(overshoot) + 1

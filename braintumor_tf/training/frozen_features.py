@@ -122,7 +122,7 @@ def stage_inputs(
         return model, part_of_this_process(batches), validation
     backbone, head = split_at_features(model)
     backbone.compile(jit_compile=jit_compile())
-    training = ImageCache(views, memory_bytes)
+    training = ImageCache(views, memory_bytes=memory_bytes)
     steps = views * len(batches) + len(validation)
     show = show_progress and is_first_process()
     with tqdm(desc="Computing features", total=steps, unit="step", delay=2.0, disable=not show, leave=False) as bar:
@@ -135,7 +135,7 @@ def stage_inputs(
                 f"features cannot be kept on disk: {error.strerror or error}; "
                 f"make room for temporary files, or take fewer views than {views}"
             ) from error
-        validating = ImageCache(1, memory_bytes)
+        validating = ImageCache(1, memory_bytes=memory_bytes)
         validating.put(0, _features(backbone, validation, 0, bar))
         validating.freeze()
     return head, FeatureBatches(batches, training, views, first_epoch), FeatureBatches(validation, validating)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from braintumor_tf.augment import GaussianNoise, ImageDataGenerator, MotionBlur, RandomNoise, SaltAndPepperNoise
-from braintumor_tf.augment.batch_memory import BatchMemory, for_each
+from braintumor_tf.augment.batch_memory import BatchMemory
+from braintumor_tf.augment.worker_threads import for_each
 from tests.augment.conftest import smooth_image
 
 CHANGES: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from braintumor_tf.augment.transform_draws import single
+from braintumor_tf.augment.transform_draws import block_of_one
 from braintumor_tf.augment.warps import flip, warp
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.models.image_fitting import crop_of
@@ -82,13 +82,13 @@ def show(images: np.ndarray, view: View) -> np.ndarray:
     if not view:
         return images
     height, width = images.shape[1:3]
-    block = single(dict(view), height, width)
+    block = block_of_one(view, height, width)
     if not block.moves[0]:
         return np.stack([flip(image, True, False) for image in images.astype(np.float32)])
     linear = block.matrices[0][:, :2]
     centre = np.array([(width - 1) / 2, (height - 1) / 2])  # Keras turns about another point where sides differ
     matrix = np.column_stack([linear, centre - linear @ centre])
-    return np.stack([warp(image, matrix, FILL_MODE, 0.0, 1) for image in images.astype(np.float32)])
+    return np.stack([warp(image, matrix, fill_mode=FILL_MODE) for image in images.astype(np.float32)])
 
 
 class InViews:
