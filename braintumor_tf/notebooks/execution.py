@@ -39,7 +39,7 @@ def _this_interpreter(log: IO[bytes]) -> type[AsyncKernelManager]:
     class ThisInterpreter(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
-            package = str(Path(__file__).resolve().parents[1])
+            package = str(Path(__file__).resolve().parents[2])
             environment = {
                 "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")])),
                 "MPLBACKEND": "module://matplotlib_inline.backend_inline",

@@ -62,7 +62,7 @@ def find_notebooks(folder: str | Path | None = None) -> list[Path]:
     Raises:
         NotebookError: there are none.
     """
-    beside = Path(__file__).resolve().parents[1] / "notebooks"
+    beside = Path(__file__).resolve().parents[2] / "notebooks"
     folders = [beside, Path("notebooks")] if folder is None else [Path(folder)]
     for candidate in folders:
         if found := sorted(path for path in candidate.glob("*.ipynb") if _NUMBERED.fullmatch(path.name)):
