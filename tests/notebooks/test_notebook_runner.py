@@ -25,7 +25,7 @@ from braintumor_tf.notebooks.runner import (
     select_notebooks,
 )
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 PARAMETERS = """DATASET: str = "synthetic"  # where the images come from
 OUT: str = "models"  # where results go
 EPOCHS: int = 2  # passes over the data
