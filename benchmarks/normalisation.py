@@ -19,7 +19,7 @@ import numpy as np
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.files import write_json
 from braintumor_tf.models import build
-from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
+from braintumor_tf.models.layers.fused_batch_norm import FusedBatchNormalization
 from braintumor_tf.runs import environment
 from braintumor_tf.training.devices.glibc_memory import keep_freed_memory
 

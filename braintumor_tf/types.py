@@ -119,7 +119,7 @@ class Predictor(Protocol):
     channels: int
     crop: str | None
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities of shape ``(images, classes)``.
 
         Args:

@@ -207,7 +207,7 @@ def _predict_paths(
             readable.append(path)
             images.append(image)
         if images:
-            found = predictor.predict_images(np.stack(images), batch_size)
+            found = predictor.predict_images(np.stack(images), batch_size=batch_size)
             tables.append(_table(readable, predictor.classes, found))
     empty = _table([], predictor.classes, np.empty((0, len(predictor.classes))))
     return pd.concat(tables or [empty], ignore_index=True), errors

@@ -10,6 +10,7 @@ from PIL import Image
 
 from braintumor_tf.datasets.reading import crop_box, eight_bit, read_image, to_array
 from braintumor_tf.errors import ExplanationError, ImageInputError
+from braintumor_tf.models.image_fitting import check_images
 
 
 class GivenImages:
@@ -40,7 +41,7 @@ class GivenImages:
             images = [images]
         if isinstance(images, np.ndarray) and images.dtype.kind not in "OUS":  # else a sequence of images or paths
             images = _with_four_axes(images)
-            _check(images)
+            check_images(images)
             self._checked = True
         self._images = images if isinstance(images, np.ndarray) else list(images)
         if not len(self._images):
@@ -87,7 +88,7 @@ class GivenImages:
                 )
             pixels = pixels[..., None] if pixels.ndim == 2 else pixels
             try:
-                _check(pixels[None])
+                check_images(pixels[None])
             except ImageInputError as error:
                 raise ImageInputError(f"image {number}: {error}") from None
         return pixels.astype(np.float32)
@@ -139,9 +140,3 @@ def _with_four_axes(images: np.ndarray) -> np.ndarray:
     if images.ndim == 3:
         return images[None] if images.shape[-1] in (1, 3) else images[..., None]
     return images
-
-
-def _check(images: np.ndarray) -> None:
-    from braintumor_tf.models.input_layers import check_images  # imports Keras
-
-    check_images(images)

@@ -15,9 +15,8 @@ from braintumor_tf.errors import ExplanationError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.gradients import compile_forward
 from braintumor_tf.explanation.methods import ATTENTION, CONVOLUTION, OTHER
-from braintumor_tf.models.image_fitting import crop_of
-from braintumor_tf.models.input_layers import FitSize, SelectChannels
-from braintumor_tf.models.network import ClassProbabilities, Network, as_predictor
+from braintumor_tf.models.layers import ClassProbabilities, FitSize, SelectChannels
+from braintumor_tf.models.network import Network, as_predictor
 from braintumor_tf.runs import Run
 
 KEPT_FUNCTIONS = 8
@@ -70,7 +69,7 @@ class Subject:
     @property
     def crop(self) -> str | None:
         """What the model's images are cut down to, or None."""
-        return crop_of(self.predictor)
+        return self.predictor.crop
 
     def layer(self, name: str | None) -> keras.layers.Layer:
         """Returns the layer of a name, which must give a feature map; None for the last that does.

@@ -1,7 +1,7 @@
 """Whether a score can be believed: near-duplicates, groups, splits, the audit, the shortcut baselines."""
 
 from braintumor_tf.leakage.audit_report import AuditReport, audit_verdict, format_audit
-from braintumor_tf.leakage.baseline_models import BASELINES, pca_logistic_regression, predict_baselines
+from braintumor_tf.leakage.baseline_models import BASELINES, predict_baselines
 from braintumor_tf.leakage.copies import drop_copies
 from braintumor_tf.leakage.folder_audit import audit
 from braintumor_tf.leakage.groups import group, near_duplicate_in_training
@@ -26,7 +26,6 @@ __all__ = [
     "label_conflicts",
     "leak_curve",
     "near_duplicate_in_training",
-    "pca_logistic_regression",
     "predict_baselines",
     "size_table",
     "split",

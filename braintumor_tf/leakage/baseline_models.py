@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from braintumor_tf.datasets.manifest import thumbnails
@@ -68,20 +68,6 @@ def pixel_features(manifest: pd.DataFrame) -> np.ndarray:
     return small.reshape(len(small), -1).astype(np.float32) / 255
 
 
-def pca_logistic_regression(components: int = 200, *, strength: float = 0.1, seed: int = 0) -> Pipeline:
-    """Makes the classical baseline: principal components, then multinomial logistic regression.
-
-    Args:
-        components: principal components.
-        strength: the inverse of the L2 penalty, scikit-learn's ``C``.
-        seed: of the randomised decomposition.
-    """
-    return make_pipeline(
-        PCA(components, svd_solver="randomized", random_state=seed),
-        LogisticRegression(C=strength, max_iter=1000),
-    )
-
-
 def _trees(images: int, seed: int) -> ClassifierMixin:
     return ExtraTreesClassifier(300, class_weight="balanced", n_jobs=-1, random_state=seed)
 
@@ -95,7 +81,10 @@ def _nearest(images: int, seed: int) -> ClassifierMixin:
 
 
 def _pca(images: int, seed: int) -> ClassifierMixin:
-    return pca_logistic_regression(min(200, images - 1), seed=seed)
+    return make_pipeline(
+        PCA(min(200, images - 1), svd_solver="randomized", random_state=seed),
+        LogisticRegression(C=0.1, max_iter=1000),
+    )
 
 
 BASELINES: dict[str, tuple[Callable[[pd.DataFrame], np.ndarray], Callable[[int, int], ClassifierMixin]]] = {

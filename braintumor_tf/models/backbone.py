@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import keras
 
 from braintumor_tf.errors import ModelError
-from braintumor_tf.models.input_layers import FitSize, SelectChannels
-from braintumor_tf.models.network import Seeds
+from braintumor_tf.models.layers import FitSize, SelectChannels
 
 BATCH_NORMALISATION_MOMENTUM = 0.97
 """Momentum of the running mean and variance in every backbone that is built here.
@@ -41,8 +39,8 @@ def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
         >>> for layer in backbone_layers(model):
         ...     layer.trainable = False
     """
-    door = (keras.layers.InputLayer, SelectChannels, FitSize)
-    return [layer for layer in model.layers if not isinstance(layer, door) and not _HEAD.match(layer.name)]
+    inputs = (keras.layers.InputLayer, SelectChannels, FitSize)
+    return [layer for layer in model.layers if not isinstance(layer, inputs) and not _HEAD.match(layer.name)]
 
 
 def backbone_blocks(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
@@ -85,31 +83,3 @@ def set_batch_normalisation_momentum(model: keras.Model, momentum: float = BATCH
     for layer in layers:
         layer.momentum = momentum
     return len(layers)
-
-
-def seed_layers(model: keras.Model, seeds: Seeds, kernels: bool = True) -> None:
-    """Makes the first weights and the dropout of a network of `keras.applications` repeatable.
-
-    Those networks take no seed; their kernels are drawn again here from their own initializers with one.
-
-    Args:
-        model: a freshly built network; it is changed in place.
-        seeds: gives the layers their seeds; where it gives None, nothing is changed.
-        kernels: False to leave the weights, because they come from a file.
-    """
-    for layer in model.layers:
-        initializer = getattr(layer, "depthwise_initializer", None) or getattr(layer, "kernel_initializer", None)
-        if kernels and initializer is not None:
-            seed = seeds()
-            if seed is not None:
-                seeded = type(initializer).from_config({**initializer.get_config(), "seed": seed})
-                layer.kernel.assign(seeded(layer.kernel.shape, layer.kernel.dtype))
-        if isinstance(layer, keras.layers.Dropout):
-            _seed_dropout(layer, seeds())
-
-
-def _seed_dropout(layer: Any, seed: int | None) -> None:
-    if seed is None or not layer.rate:
-        return
-    layer.seed = seed
-    layer.seed_generator.state.assign([seed, 0])

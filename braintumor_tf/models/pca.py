@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import skops.io
 from PIL import Image
-from sklearn.pipeline import Pipeline
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
 from braintumor_tf.datasets.reading import to_array
 from braintumor_tf.errors import ModelError
 from braintumor_tf.files import atomic_path
-from braintumor_tf.leakage.baseline_models import pca_logistic_regression
-from braintumor_tf.models.input_layers import check_images
+from braintumor_tf.models.image_fitting import check_images
 from braintumor_tf.types import ModelConfig
 
 COMPONENTS = 200
@@ -26,7 +27,7 @@ REGULARISATION = 0.1
 """Inverse strength of the L2 penalty (scikit-learn's ``C``) until training chooses one."""
 
 TRUSTED_TYPES: tuple[str, ...] = ()
-"""Types beyond skops's own safe ones that a model file may hold: none, scikit-learn's are among the safe ones."""
+"""Types beyond skops's own safe ones that a model file may hold; scikit-learn's are among the safe ones."""
 
 _FORMAT = "braintumor_tf PCA + logistic regression, 1"
 
@@ -34,7 +35,7 @@ _FORMAT = "braintumor_tf PCA + logistic regression, 1"
 class PCALogisticRegression:
     """Principal components of grey pixels, and a multinomial logistic regression on them.
 
-    It follows the interface of every model here: `classes`, `image_size`, `channels`, `predict_images`.
+    It is a `braintumor_tf.types.Predictor`.
 
     Args:
         classes: class names in the order of the probabilities.
@@ -66,7 +67,7 @@ class PCALogisticRegression:
         self.pipeline: Pipeline | None = None
 
     def fit(
-        self, images: np.ndarray, labels: Sequence[str], class_weight: str | dict[str, float] | None = None
+        self, images: np.ndarray, labels: Sequence[str], *, class_weight: str | dict[str, float] | None = None
     ) -> PCALogisticRegression:
         """Learns from images and returns itself.
 
@@ -83,15 +84,15 @@ class PCALogisticRegression:
             class_weight = {self.classes.index(name): weight for name, weight in class_weight.items()}
         pixels = self._pixels(images)
         components = min(self.components, len(pixels) - 1, pixels.shape[1])
-        pipeline = pca_logistic_regression(
-            components, strength=self.regularisation, seed=0 if self.seed is None else self.seed
+        pipeline = make_pipeline(
+            PCA(components, svd_solver="randomized", random_state=0 if self.seed is None else self.seed),
+            LogisticRegression(C=self.regularisation, max_iter=1000, class_weight=class_weight),
         )
-        pipeline.set_params(logisticregression__class_weight=class_weight)
         with threadpool_limits(1):  # products this small cost more in waiting threads than they take
             self.pipeline = pipeline.fit(pixels, indices)
         return self
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities, float64 of shape ``(images, classes)``; 0 for a class that was not in training.
 
         Args:

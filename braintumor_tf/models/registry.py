@@ -114,7 +114,7 @@ def _efficientnet(variant: str, side: int, md5: str) -> ModelSpec:
     return ModelSpec(
         name=f"EfficientNet{variant}",
         kind=NETWORK,
-        builder="braintumor_tf.models.transfer:build_efficientnet",
+        builder="braintumor_tf.models.architectures.transfer:build_efficientnet",
         image_size=side,
         channels=3,
         preset="transfer",
@@ -134,7 +134,7 @@ def _mobilenet(name: str, width: float) -> ModelSpec:
     return ModelSpec(
         name=name,
         kind=NETWORK,
-        builder="braintumor_tf.models.transfer:build_mobilenet_v2",
+        builder="braintumor_tf.models.architectures.transfer:build_mobilenet_v2",
         image_size=224,
         channels=3,
         preset="transfer",
@@ -152,7 +152,7 @@ def _vision_transformer(name: str, size: Mapping[str, int], checkpoint: str) -> 
     return ModelSpec(
         name=name,
         kind=NETWORK,
-        builder="braintumor_tf.models.vit:build_vit",
+        builder="braintumor_tf.models.architectures.vit:build_vit",
         image_size=224,
         channels=3,
         preset="transfer",
@@ -169,7 +169,7 @@ _SCRATCH = (
     ModelSpec(
         name="CNN",
         kind=NETWORK,
-        builder="braintumor_tf.models.cnn:build_cnn",
+        builder="braintumor_tf.models.architectures.cnn:build_cnn",
         image_size=128,
         channels=1,
         preset="scratch",

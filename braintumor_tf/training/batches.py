@@ -12,7 +12,6 @@ import pandas as pd
 
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.errors import TrainingError
-from braintumor_tf.models.image_fitting import crop_of
 
 
 def training_batches(
@@ -34,13 +33,13 @@ def training_batches(
         noise: a noise model of `braintumor_tf.augment.noise`, or None.
         seed: of order, augmentation and noise.
     """
-    generator = ImageDataGenerator(**augmentation, noise=noise, seed=seed, crop=crop_of(predictor), cache=True)
+    generator = ImageDataGenerator(**augmentation, noise=noise, seed=seed, crop=predictor.crop, cache=True)
     return _flow(generator, split_rows(manifest, "train", predictor.classes), predictor, batch_size, seed, shuffle=True)
 
 
 def validation_batches(manifest: pd.DataFrame, predictor: Any, batch_size: int) -> Any:
     """Returns the validation images in the manifest's order, neither augmented nor made noisy."""
-    generator = ImageDataGenerator(crop=crop_of(predictor), cache=True)
+    generator = ImageDataGenerator(crop=predictor.crop, cache=True)
     rows = split_rows(manifest, "validation", predictor.classes)
     return _flow(generator, rows, predictor, batch_size, seed=0, shuffle=False)
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from braintumor_tf.models.input_layers import check_images
+from braintumor_tf.models.image_fitting import check_images
 from braintumor_tf.models.network import Network, unfreeze
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches

@@ -59,7 +59,7 @@ def fit_pipeline(
         candidate = PCALogisticRegression(
             model.classes, model.image_size, components=model.components, regularisation=strength, seed=model.seed
         )
-        candidate.fit(images, labels, weights)
+        candidate.fit(images, labels, class_weight=weights)
         probabilities = candidate.predict_images(validation_images)
         score = _score(preset.monitor, truth, probabilities, model.classes)
         ranked.append((score if METRICS[preset.monitor] == "max" else -score, -strength, score, candidate))

@@ -22,7 +22,7 @@ class Eye:
     """What a model says of how it wants its images."""
 
     def __init__(self, side: int, channels: int):
-        self.image_size, self.channels = (side, side), channels
+        self.image_size, self.channels, self.crop = (side, side), channels, None
 
 
 @pytest.fixture(scope="module")

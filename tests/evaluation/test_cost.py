@@ -62,7 +62,7 @@ def test_time_is_measured_on_full_batches_whatever_the_number_of_images(manifest
     shapes = []
 
     class Slow:
-        classes, image_size, channels = ("a", "b"), (8, 6), 1
+        classes, image_size, channels, crop = ("a", "b"), (8, 6), 1, None
 
         def predict_images(self, images, batch_size=64):
             shapes.append(images.shape)

@@ -36,9 +36,9 @@ class Watcher:
     classes = CLASSES
 
     def __init__(self, side: int = 40, channels: int = 1):
-        self.image_size, self.channels, self.shown = (side, side), channels, []
+        self.image_size, self.channels, self.crop, self.shown = (side, side), channels, None, []
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         self.shown.append(images)
         half = images.shape[1] // 2
         parts = [

@@ -18,9 +18,9 @@ CLASSES = ("glioma", "no_tumor")
 class MeanPixels:
     """A model whose answer is what it was shown: the mean of the left half against that of the right half."""
 
-    classes, image_size, channels = CLASSES, (32, 32), 1
+    classes, image_size, channels, crop = CLASSES, (32, 32), 1, None
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         half = images.shape[2] // 2
         sides = np.stack([images[:, :, :half].mean((1, 2, 3)), images[:, :, half:].mean((1, 2, 3))], axis=1)
         return sides / sides.sum(axis=1, keepdims=True)
@@ -87,7 +87,7 @@ def test_views_move_about_the_centre(shape):
 
 def test_the_mean_over_an_image_and_its_mirror_knows_no_side(images):
     model, both = MeanPixels(), choose_views(2, mirrored=True)
-    mean = InViews(model, both).predict_images(images, 2)
+    mean = InViews(model, both).predict_images(images, batch_size=2)
     np.testing.assert_allclose(mean, 0.5, atol=1e-6)
     assert mean.dtype == np.float64 and np.abs(model.predict_images(images) - 0.5).max() > 1e-3
 

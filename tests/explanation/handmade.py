@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from braintumor_tf.models.input_layers import image_input
-from braintumor_tf.models.network import ClassProbabilities
+from braintumor_tf.models.layers import ClassProbabilities
+from braintumor_tf.models.layers.input_layers import image_input
 
 CLASSES = ("dark", "bright")
 KERNEL = np.array([[-1.0, 3.0], [2.0, 0.5]], "float32")
@@ -45,13 +45,14 @@ class WindowReader:
 
     classes = CLASSES
     channels = 1
+    crop = None
     image_size = (8, 8)
 
     def __init__(self, window: tuple[slice, slice]):
         self.window = window
         self.batches: list[int] = []
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities of images of shape ``(images, height, width, channels)``."""
         self.batches.append(len(images))
         bright = images[(slice(None), *self.window)].mean(axis=(1, 2, 3)) / 255

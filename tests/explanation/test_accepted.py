@@ -13,8 +13,8 @@ from braintumor_tf.explanation import ExplanationError, explain
 from braintumor_tf.explanation.methods import methods_for
 from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models import ImageInputError
-from braintumor_tf.models.input_layers import image_input
-from braintumor_tf.models.network import ClassProbabilities
+from braintumor_tf.models.layers import ClassProbabilities
+from braintumor_tf.models.layers.input_layers import image_input
 from tests.explanation.handmade import pixel_network
 from tests.training.toy import small_cnn
 

@@ -13,7 +13,7 @@ from braintumor_tf.explanation import ExplanationError, attention_maps, explain
 from braintumor_tf.explanation import explain as heat_maps
 from braintumor_tf.explanation.images import in_image_coordinates
 from braintumor_tf.explanation.maps.attention import rollout
-from braintumor_tf.models.vit import attention_model, build_vit
+from braintumor_tf.models.architectures.vit import attention_model, build_vit
 from braintumor_tf.types import ModelConfig
 from tests.training.toy import small_cnn
 

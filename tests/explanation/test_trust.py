@@ -131,7 +131,7 @@ def known_model(where: tuple[slice, slice]) -> SimpleNamespace:
         right = np.clip((bright - 0.3) * 3, 0.02, 0.98)
         return np.stack([1 - right, right], axis=1)
 
-    return SimpleNamespace(classes=CLASSES, channels=1, image_size=SHAPE, predict_images=predict_images)
+    return SimpleNamespace(classes=CLASSES, channels=1, crop=None, image_size=SHAPE, predict_images=predict_images)
 
 
 LESION, CORNER = (slice(14, 27), slice(20, 33)), (slice(0, 2), slice(0, 2))

@@ -35,7 +35,7 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def network(manifest):
-    from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
+    from braintumor_tf.models.architectures.cnn import ConvolutionBlock, build_cnn
     from braintumor_tf.training import fit
     from braintumor_tf.types import ModelConfig
 

@@ -11,8 +11,9 @@ from scipy.special import erf
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import ModelError, build
-from braintumor_tf.models.vit import build_vit, resize_positions
-from braintumor_tf.models.vit_checkpoints import load_vit_checkpoint
+from braintumor_tf.models.architectures.vit import build_vit
+from braintumor_tf.models.architectures.vit_checkpoints import load_vit_checkpoint
+from braintumor_tf.models.layers.vit_layers import resize_positions
 from braintumor_tf.types import ModelConfig
 
 WIDTH, DEPTH, HEADS, GRID = 16, 3, 4, 2

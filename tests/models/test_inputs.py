@@ -9,7 +9,8 @@ from PIL import Image
 
 from braintumor_tf.datasets.reading import to_array
 from braintumor_tf.models import ImageInputError
-from braintumor_tf.models.input_layers import FitSize, SelectChannels, check_images
+from braintumor_tf.models.image_fitting import check_images
+from braintumor_tf.models.layers.input_layers import FitSize, SelectChannels
 
 GOOD = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1))
 

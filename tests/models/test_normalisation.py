@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from braintumor_tf.models import build, load_model
-from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
+from braintumor_tf.models.layers.fused_batch_norm import FusedBatchNormalization
 from braintumor_tf.training.callbacks import save_network
 
 

@@ -24,7 +24,7 @@ def _answers(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def test_the_rows_have_the_sizes_of_the_papers():
-    rows = [spec for spec in MODELS.values() if spec.builder.startswith("braintumor_tf.models.transfer")]
+    rows = [spec for spec in MODELS.values() if spec.builder.startswith("braintumor_tf.models.architectures.transfer")]
     assert {spec.name: spec.image_size for spec in rows if spec.name.startswith("Eff")} == {
         f"EfficientNet{variant}": side for variant, side in SIDES.items()
     }

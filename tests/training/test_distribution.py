@@ -36,7 +36,7 @@ COMMON = """
     from braintumor_tf.datasets import read_manifest
     from braintumor_tf.datasets.labels import CLASSES
     from braintumor_tf.errors import BrainTumorError
-    from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
+    from braintumor_tf.models.architectures.cnn import ConvolutionBlock, build_cnn
     from braintumor_tf.runs import Run
     from braintumor_tf.training import Preset, Stage, TrainingError, fit, join_processes, on_devices
     from braintumor_tf.types import ModelConfig

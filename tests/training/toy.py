@@ -45,7 +45,7 @@ def toy_manifest(folder: Path, classes: tuple[str, ...] = CLASSES, seed: int = 0
 
 def small_cnn(seed: int = 0) -> Any:
     """Returns a network of two blocks for images of 32 x 32, which is built and traced in a second."""
-    from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
+    from braintumor_tf.models.architectures.cnn import ConvolutionBlock, build_cnn
 
     config = ModelConfig(classes=CLASSES, image_size=(32, 32), seed=seed)
     return build_cnn(config, blocks=(ConvolutionBlock(8), ConvolutionBlock(8)))

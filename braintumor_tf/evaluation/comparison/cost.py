@@ -89,11 +89,11 @@ def milliseconds_per_image(
     chosen = [paths[place % len(paths)] for place in range(images)]
     pictures = {path: read_for(predictor, path) for path in set(chosen)}
     batch = np.stack([pictures[path] for path in chosen])
-    predictor.predict_images(batch, batch_size)
+    predictor.predict_images(batch, batch_size=batch_size)
     seconds = []
     for _ in range(repeats):
         started = time.perf_counter()
-        predictor.predict_images(batch, batch_size)
+        predictor.predict_images(batch, batch_size=batch_size)
         seconds.append(time.perf_counter() - started)
     return 1000 * statistics.median(seconds) / len(batch)
 

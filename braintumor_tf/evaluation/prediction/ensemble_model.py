@@ -13,7 +13,6 @@ import numpy as np
 from braintumor_tf.errors import EvaluationError, RunError
 from braintumor_tf.evaluation.prediction.test_time_views import in_views
 from braintumor_tf.files import file_hash, write_json
-from braintumor_tf.models.image_fitting import crop_of
 from braintumor_tf.runs import Run
 
 FILE = "ensemble.json"
@@ -57,8 +56,8 @@ class Ensemble:
         self.classes: tuple[str, ...] = tuple(self.members[0].classes)
         for member in self.members[1:]:
             refuse_other_classes(self.classes, member.classes)
-        self.crop = crop_of(self.members[0])
-        refuse_other_crops([crop_of(member) for member in self.members])
+        self.crop = self.members[0].crop
+        refuse_other_crops([member.crop for member in self.members])
         self.image_size = tuple(max(member.image_size[axis] for member in self.members) for axis in (0, 1))
         self.channels = max(member.channels for member in self.members)
 
@@ -72,9 +71,11 @@ class Ensemble:
         own = self.mirrored if mirrored is None else [mirrored] * len(self.members)
         return Ensemble(self.members, self.weights, own, views)
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities, float64 of shape ``(images, classes)``, of images as the members accept them."""
-        answers = (np.asarray(member.predict_images(images, batch_size), np.float64) for member in self.members)
+        answers = (
+            np.asarray(member.predict_images(images, batch_size=batch_size), np.float64) for member in self.members
+        )
         return sum(weight * answer for weight, answer in zip(self.weights, answers))
 
 

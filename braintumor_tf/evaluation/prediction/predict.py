@@ -78,7 +78,7 @@ def predict_manifest(
     chunks = _read_ahead(rows["path"].tolist(), predictor, batch_size * _BATCHES_AT_ONCE, workers)
     total = -(-len(rows) // (batch_size * _BATCHES_AT_ONCE))
     found = [
-        predictor.predict_images(images, batch_size)
+        predictor.predict_images(images, batch_size=batch_size)
         for images in progress_bar(chunks, "Predicting", total=total, show=show_progress)
     ]
     return predictions_frame(rows, predictor.classes, np.concatenate(found))

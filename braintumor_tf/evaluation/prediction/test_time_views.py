@@ -10,7 +10,6 @@ import numpy as np
 from braintumor_tf.augment.transform_draws import block_of_one
 from braintumor_tf.augment.warps import flip, warp
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.models.image_fitting import crop_of
 
 View = Mapping[str, Any]
 
@@ -110,11 +109,11 @@ class InViews:
     def __init__(self, predictor: Any, views: Sequence[View]):
         self.predictor, self.views = predictor, tuple(views)
         self.classes, self.image_size, self.channels = predictor.classes, predictor.image_size, predictor.channels
-        self.crop = crop_of(predictor)
+        self.crop = predictor.crop
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns mean probabilities, float64 of shape ``(images, classes)``, of images as the model accepts them."""
-        answers = [self.predictor.predict_images(show(images, view), batch_size) for view in self.views]
+        answers = [self.predictor.predict_images(show(images, view), batch_size=batch_size) for view in self.views]
         return np.mean(answers, axis=0, dtype=np.float64)
 
 

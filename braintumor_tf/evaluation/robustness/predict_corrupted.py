@@ -14,7 +14,7 @@ import pandas as pd
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.predict import predictions_frame
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, Picture, corrupt, read_picture
-from braintumor_tf.models.image_fitting import fit_picture
+from braintumor_tf.models.image_fitting import check_images, fit_picture
 from braintumor_tf.progress import progress_bar
 
 _IMAGES_AT_ONCE = 512
@@ -138,11 +138,10 @@ def _answering(predictor: Any, batch_size: int) -> Callable[[np.ndarray], np.nda
 
     It is the function that `predict` compiles, compiled once and called for every batch.
     """
-    from braintumor_tf.models.input_layers import check_images  # imports Keras
     from braintumor_tf.models.network import Network
 
     if not isinstance(predictor, Network):
-        return lambda images: predictor.predict_images(images, batch_size)
+        return lambda images: predictor.predict_images(images, batch_size=batch_size)
 
     def answer(images: np.ndarray) -> np.ndarray:
         check_images(images)

@@ -13,8 +13,8 @@ from braintumor_tf.explanation.gradients import compile_forward
 from braintumor_tf.explanation.images import GivenImages, in_image_coordinates, scaled
 from braintumor_tf.explanation.methods import ATTENTION, methods_for
 from braintumor_tf.explanation.subject import Subject
-from braintumor_tf.models.vit import attention_model
-from braintumor_tf.models.vit_layers import AddPositions
+from braintumor_tf.models.architectures.vit import attention_model
+from braintumor_tf.models.layers.vit_layers import AddPositions
 
 FUSIONS: dict[str, Callable[..., Any]] = {"mean": ops.mean, "min": ops.min, "max": ops.max}
 """How the heads of a block become one, by name."""

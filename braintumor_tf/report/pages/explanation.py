@@ -15,7 +15,7 @@ from braintumor_tf.errors import ImageInputError, ImageReadError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.methods import choose_method, target_indices
 from braintumor_tf.files import atomic_path
-from braintumor_tf.models.image_fitting import fit_picture
+from braintumor_tf.models.image_fitting import check_images, fit_picture
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.report.plots.explanation.heat_maps import plot_explanations
 from braintumor_tf.report.plots.style import save_figure
@@ -116,7 +116,7 @@ def explain_files(
         if not readable:
             continue
         places, images, sized = zip(*readable)
-        probabilities = subject.predictor.predict_images(np.stack(sized), batch_size)
+        probabilities = subject.predictor.predict_images(np.stack(sized), batch_size=batch_size)
         maps = explain(model, list(images), chosen.name, target, layer, batch_size, **options)
         for place, image, heat, row in zip(places, images, maps, probabilities, strict=True):
             says = dict(zip(subject.classes, map(float, row), strict=True))
@@ -193,8 +193,6 @@ def _read(path: str, subject: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ImageReadError: the file cannot be read, or no model would take what is in it.
     """
-    from braintumor_tf.models.input_layers import check_images  # imports Keras
-
     opened = open_image(path)
     image = to_array(opened, grey=subject.grey)
     sized = fit_picture(subject.predictor, opened)

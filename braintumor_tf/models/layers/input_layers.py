@@ -12,35 +12,6 @@ from braintumor_tf.datasets.reading import LUMA
 from braintumor_tf.errors import ImageInputError
 
 
-def check_images(images: np.ndarray) -> None:
-    """Refuses an array that a model would answer to with nonsense.
-
-    Args:
-        images: a batch; it is accepted with four axes ``(images, height, width, channels)``, 1 or 3 channels, and
-            finite pixels from 0 to 255, integer or float.
-
-    Raises:
-        ImageInputError: the axes, the channels or the range is wrong; pixels that look scaled to 0..1 or -1..1
-            already are named as that.
-    """
-    shape = tuple(images.shape)
-    if len(shape) != 4:
-        hint = "; one image is images[None]" if len(shape) == 3 else ""
-        raise ImageInputError(f"images of shape {shape}: give (images, height, width, channels){hint}")
-    if shape[-1] not in (1, 3):
-        raise ImageInputError(f"images of shape {shape}: the last axis must be 1 (grey) or 3 (RGB) channels")
-    if 0 in shape:
-        raise ImageInputError(f"images of shape {shape}: there is nothing in it")
-    lowest, highest = float(np.min(images)), float(np.max(images))
-    if not np.isfinite([lowest, highest]).all():
-        raise ImageInputError("images hold NaN or infinite pixels; read them again as 0 to 255")
-    if lowest < 0 or highest > 255:
-        scaled = "; they look scaled already" if lowest < 0 and highest <= 1 else ""
-        raise ImageInputError(f"pixels range from {lowest:g} to {highest:g}{scaled}; give 0 to 255, unscaled")
-    if 0 < highest <= 1:
-        raise ImageInputError(f"pixels range from {lowest:g} to {highest:g}, scaled to 0-1; give 0 to 255, unscaled")
-
-
 @keras.saving.register_keras_serializable(package="braintumor_tf")
 class SelectChannels(keras.layers.Layer):
     """Turns grey or RGB images into the number of channels that the model learns from.

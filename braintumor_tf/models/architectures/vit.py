@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
-from keras import ops
 
 from braintumor_tf.errors import ModelError
-from braintumor_tf.models.input_layers import FitSize, image_input
-from braintumor_tf.models.network import Seeds, classification_layers
-from braintumor_tf.models.vit_layers import DEVIATION, AddPositions, ClassToken
+from braintumor_tf.models.architectures.vit_checkpoints import load_vit_checkpoint
+from braintumor_tf.models.head import classification_layers
+from braintumor_tf.models.layers.input_layers import FitSize, image_input
+from braintumor_tf.models.layers.vit_layers import DEVIATION, AddPositions, ClassToken, resize_positions
+from braintumor_tf.models.seeding import Seeds
 from braintumor_tf.types import RANDOM, ModelConfig
 
 EPSILON = 1e-6
@@ -57,8 +57,6 @@ def build_vit(config: ModelConfig, *, width: int, depth: int, heads: int, patch:
     x = ClassToken(name="class_token")(x)
     model = keras.Model(images, classification_layers(x, config, seeds), name=config.model.replace("/", "-"))
     if config.weights != RANDOM:
-        from braintumor_tf.models.vit_checkpoints import load_vit_checkpoint  # knows this module's layers
-
         load_vit_checkpoint(model, config.weights)
     return model
 
@@ -113,26 +111,6 @@ def attention_model(model: keras.Model) -> keras.Model:
     if not layers:
         raise ModelError(f"model {model.name!r} has no attention; choose a ViT")
     return keras.Model(model.inputs[0], [layer.output[1] for layer in layers], name=f"{model.name}_attention")
-
-
-def resize_positions(positions: np.ndarray, grid: Sequence[int], new_grid: Sequence[int]) -> np.ndarray:
-    """Interpolates learned positions to another grid of patches, bicubic with antialiasing, as timm does.
-
-    Args:
-        positions: shape ``(1, 1 + rows * columns, width)``; the first is the class token's and stays as it is.
-        grid: ``(rows, columns)`` that they were learned on.
-        new_grid: ``(rows, columns)`` to have.
-
-    Returns:
-        Positions, float32 of shape ``(1, 1 + new rows * new columns, width)``.
-    """
-    positions = np.asarray(positions, "float32")
-    if tuple(grid) == tuple(new_grid):
-        return positions
-    patches = positions[:, 1:].reshape(1, *grid, positions.shape[-1])
-    resized = ops.image.resize(patches, new_grid, interpolation="bicubic", antialias=True, data_format="channels_last")
-    resized = ops.convert_to_numpy(resized).reshape(1, -1, positions.shape[-1])
-    return np.concatenate([positions[:, :1], resized], axis=1)
 
 
 def resize_vit(model: keras.Model, image_size: int | Sequence[int]) -> keras.Model:

@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 
-from braintumor_tf.models.fused_batch_norm import FusedBatchNormalization
-from braintumor_tf.models.input_layers import image_input
-from braintumor_tf.models.network import Seeds, classification_head
+from braintumor_tf.models.head import classification_head
+from braintumor_tf.models.layers.fused_batch_norm import FusedBatchNormalization
+from braintumor_tf.models.layers.input_layers import image_input
+from braintumor_tf.models.seeding import Seeds
 from braintumor_tf.types import ModelConfig
 
 BATCH_NORM_MOMENTUM = 0.9

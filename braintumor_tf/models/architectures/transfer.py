@@ -9,10 +9,11 @@ from typing import Any
 import keras
 
 from braintumor_tf.errors import ModelError
-from braintumor_tf.models.backbone import seed_layers, set_batch_normalisation_momentum
-from braintumor_tf.models.fused_batch_norm import with_fused_normalisation
-from braintumor_tf.models.input_layers import image_input
-from braintumor_tf.models.network import Seeds, classification_head
+from braintumor_tf.models.backbone import set_batch_normalisation_momentum
+from braintumor_tf.models.head import classification_head
+from braintumor_tf.models.layers.fused_batch_norm import with_fused_normalisation
+from braintumor_tf.models.layers.input_layers import image_input
+from braintumor_tf.models.seeding import Seeds, seed_layers
 from braintumor_tf.types import RANDOM, ModelConfig
 
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 DEVIATION = 0.02
@@ -62,3 +63,23 @@ class ClassToken(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape that leaves the layer."""
         return (input_shape[0], input_shape[-1])
+
+
+def resize_positions(positions: np.ndarray, grid: Sequence[int], new_grid: Sequence[int]) -> np.ndarray:
+    """Interpolates learned positions to another grid of patches, bicubic with antialiasing, as timm does.
+
+    Args:
+        positions: shape ``(1, 1 + rows * columns, width)``; the first is the class token's and stays as it is.
+        grid: ``(rows, columns)`` that they were learned on.
+        new_grid: ``(rows, columns)`` to have.
+
+    Returns:
+        Positions, float32 of shape ``(1, 1 + new rows * new columns, width)``.
+    """
+    positions = np.asarray(positions, "float32")
+    if tuple(grid) == tuple(new_grid):
+        return positions
+    patches = positions[:, 1:].reshape(1, *grid, positions.shape[-1])
+    resized = ops.image.resize(patches, new_grid, interpolation="bicubic", antialias=True, data_format="channels_last")
+    resized = ops.convert_to_numpy(resized).reshape(1, -1, positions.shape[-1])
+    return np.concatenate([positions[:, :1], resized], axis=1)

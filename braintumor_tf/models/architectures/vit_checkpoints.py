@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from braintumor_tf.errors import ModelError
-from braintumor_tf.models.vit import resize_positions
+from braintumor_tf.models.layers.vit_layers import resize_positions
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -21,10 +21,10 @@ _KERAS_HUB_MARK = "vi_t_patching_and_embedding/"
 def load_vit_checkpoint(model: keras.Model, path: str | Path) -> str:
     """Fills the backbone of a ViT from a published checkpoint; the head keeps its first weights.
 
-    Positions that were learned on another grid are interpolated (`braintumor_tf.models.vit.resize_positions`).
+    Positions that were learned on another grid are interpolated (`resize_positions`).
 
     Args:
-        model: a ViT of `braintumor_tf.models.vit`; it is changed in place.
+        model: a ViT of `braintumor_tf.models.architectures.vit`; it is changed in place.
         path: timm's ``model.safetensors``, or Keras-Hub's ``model.weights.h5`` of a `ViTBackbone` or a
             `ViTImageClassifier`.
 

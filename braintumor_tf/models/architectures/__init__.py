@@ -1,0 +1,1 @@
+"""The networks: each file builds one family from a resolved configuration."""
