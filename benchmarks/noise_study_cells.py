@@ -72,7 +72,9 @@ class Setting:
     def noise_of(self, condition: str) -> Noise | None:
         """The noise of a condition's training images, as ``braintumor-tf train --noise`` makes it."""
         names = CONDITIONS[condition]
-        return training_noise(names, self.severities, self.probability, self.training_noise_size) if names else None
+        if not names:
+            return None
+        return training_noise(names, self.severities, probability=self.probability, size=self.training_noise_size)
 
     def path_of(self, cell: Cell) -> Path:
         """A cell's run directory."""

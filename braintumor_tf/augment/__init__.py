@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 from braintumor_tf.augment.noise import (
-    PRESETS,
+    NOISE_PRESETS,
     SEVERITIES,
     BiasField,
     GaussianBlur,
@@ -18,7 +18,7 @@ from braintumor_tf.augment.noise import (
     Noise,
     NoiseAtSize,
     NoiseError,
-    Preset,
+    NoisePreset,
     RandomNoise,
     Record,
     RicianNoise,
@@ -38,7 +38,7 @@ _LAZY = {
 }
 
 __all__ = [
-    "PRESETS",
+    "NOISE_PRESETS",
     "SEVERITIES",
     "BiasField",
     "DataFrameIterator",
@@ -50,8 +50,8 @@ __all__ = [
     "Noise",
     "NoiseAtSize",
     "NoiseError",
+    "NoisePreset",
     "NumpyArrayIterator",
-    "Preset",
     "RandomNoise",
     "Record",
     "RicianNoise",

@@ -314,9 +314,9 @@ def _start(
         trains=options["trains"],
     )
     severities = parse_severities(severity)
-    model_of_noise = (
-        None if noise is None else training_noise(noise.split(","), severities, noise_probability, noise_size)
-    )
+    model_of_noise = None
+    if noise is not None:
+        model_of_noise = training_noise(noise.split(","), severities, probability=noise_probability, size=noise_size)
     scans = [load(name, data_dir=data_dir) for name in (dataset, external) if name is not None]
     manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
     name = "_".join([model, Path(dataset).stem, protocol, str(options["seed"])]).replace("/", "-")

@@ -23,7 +23,7 @@ def test_each_noise_and_severity_comes_equally_often_and_the_rest_stays_clean() 
 
 def test_a_single_noise_on_every_image_is_that_noise() -> None:
     assert training_noise(["speckle"], (2,)) == noise_at("speckle", 2)
-    assert from_description(describe(training_noise(["speckle"], (1, 2), 0.3))) == training_noise(
+    assert from_description(describe(training_noise(["speckle"], (1, 2), probability=0.3))) == training_noise(
         ["speckle"], (1, 2), 0.3
     )
 
@@ -40,10 +40,16 @@ def test_other_severities_are_refused_in_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [([],), (["gaussian"], ()), (["gaussian", "gaussian"],), (["rain"],), (["gaussian"], (1, 6)),
-     (["gaussian"], (1,), 1.5)],
-)  # fmt: skip
-def test_what_cannot_be_drawn_is_refused(arguments: tuple) -> None:
+    ("arguments", "options"),
+    [
+        (([],), {}),
+        ((["gaussian"], ()), {}),
+        ((["gaussian", "gaussian"],), {}),
+        ((["rain"],), {}),
+        ((["gaussian"], (1, 6)), {}),
+        ((["gaussian"], (1,)), {"probability": 1.5}),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(arguments: tuple, options: dict) -> None:
     with pytest.raises(NoiseError):
-        training_noise(*arguments)
+        training_noise(*arguments, **options)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from braintumor_tf.augment import (
-    PRESETS,
+    NOISE_PRESETS,
     SEVERITIES,
     BiasField,
     GaussianBlur,
@@ -130,7 +130,7 @@ def test_random_noise_picks_one_an_image() -> None:
     assert np.array_equal(RandomNoise([GaussianNoise(10)], probability=0)(image, rng), image)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", NOISE_PRESETS)
 def test_severities_get_worse(name: str) -> None:
     image = smooth_image(5, 64, 64, 1)
     errors = []
@@ -153,7 +153,7 @@ def test_presets_hold_the_values_of_imagenet_c() -> None:
         0.27,
     ]
     assert (noise_at("motion_blur", 5).radius, noise_at("motion_blur", 5).sigma) == (20, (15.0, 15.0))
-    assert all(preset.source for preset in PRESETS.values())
+    assert all(preset.source for preset in NOISE_PRESETS.values())
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def test_the_generator_adds_it() -> None:
 
 
 def test_training_noise_takes_a_size() -> None:
-    noise = training_noise(SEEN, (1, 3), 0.5, size=224)
-    assert noise == NoiseAtSize(training_noise(SEEN, (1, 3), 0.5), (224, 224))
+    noise = training_noise(SEEN, (1, 3), probability=0.5, size=224)
+    assert noise == NoiseAtSize(training_noise(SEEN, (1, 3), probability=0.5), (224, 224))
     assert from_description(json.loads(json.dumps(describe(noise)))) == noise
 
 

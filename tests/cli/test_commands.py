@@ -53,7 +53,9 @@ def test_train_writes_a_run_and_prints_its_report(trained, folder):
         [32, 32],
     )
     assert config["dataset"] == str(folder)
-    assert from_description(config["noise"]) == training_noise(["gaussian", "speckle"], (1, 2, 3), 0.5, 48)
+    assert from_description(config["noise"]) == training_noise(
+        ["gaussian", "speckle"], (1, 2, 3), probability=0.5, size=48
+    )
     assert config["training"]["stages"][-1]["epochs"] == 1 and len(run.history) == 1
 
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from braintumor_tf.augment import PRESETS, SEVERITIES, GaussianNoise, NoiseError, RandomNoise, SpeckleNoise, noise_at
+from braintumor_tf.augment import (
+    NOISE_PRESETS,
+    SEVERITIES,
+    GaussianNoise,
+    NoiseError,
+    RandomNoise,
+    SpeckleNoise,
+    noise_at,
+)
 from braintumor_tf.datasets import read_image
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation import EvaluationError
@@ -41,7 +49,7 @@ def paths(tmp_path_factory) -> dict[str, Path]:
 
 
 def test_all_presets_are_tested_by_default():
-    assert set(NOISES) == set(PRESETS)
+    assert set(NOISES) == set(NOISE_PRESETS)
     found = choose_corruptions()
     assert [(each.name, each.severity) for each in found] == [(name, level) for name in NOISES for level in SEVERITIES]
     assert all(each.noise == noise_at(each.name, each.severity) for each in found)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 
-from braintumor_tf.augment import PRESETS, ImageDataGenerator
+from braintumor_tf.augment import NOISE_PRESETS, ImageDataGenerator
 from braintumor_tf.report.plots import augmentation as augmentation_plots
 from braintumor_tf.report.plots.style import MAX_BYTES, save_figure
 
@@ -37,8 +37,8 @@ def test_all_figures_of_every_form_of_image(image, tmp_path):
 
 def test_first_columns_are_the_image_itself():
     severities = shown(augmentation_plots.severity_grid(GREY))
-    assert all(np.array_equal(severities[6 * row], GREY) for row in range(len(PRESETS)))
-    assert not any(np.array_equal(severities[6 * row + 1], GREY) for row in range(len(PRESETS)))
+    assert all(np.array_equal(severities[6 * row], GREY) for row in range(len(NOISE_PRESETS)))
+    assert not any(np.array_equal(severities[6 * row + 1], GREY) for row in range(len(NOISE_PRESETS)))
     flips = shown(augmentation_plots.transform_grid(GREY, {"flip": ImageDataGenerator(horizontal_flip=True)}, draws=9))
     assert np.array_equal(flips[0], GREY)
     assert any(np.array_equal(flip, GREY[:, ::-1]) for flip in flips)

@@ -4,13 +4,13 @@ from braintumor_tf.augment.noise.base import Noise, Record, describe, from_descr
 from braintumor_tf.augment.noise.choice import RandomNoise
 from braintumor_tf.augment.noise.intensity import GaussianNoise, RicianNoise, SaltAndPepperNoise, SpeckleNoise
 from braintumor_tf.augment.noise.mixture import parse_severities, training_noise
-from braintumor_tf.augment.noise.presets import PRESETS, SEVERITIES, Preset, noise_at
+from braintumor_tf.augment.noise.presets import NOISE_PRESETS, SEVERITIES, NoisePreset, noise_at
 from braintumor_tf.augment.noise.sized import NoiseAtSize
 from braintumor_tf.augment.noise.spatial import BiasField, GaussianBlur, MotionBlur
 from braintumor_tf.errors import NoiseError
 
 __all__ = [
-    "PRESETS",
+    "NOISE_PRESETS",
     "SEVERITIES",
     "BiasField",
     "GaussianBlur",
@@ -19,7 +19,7 @@ __all__ = [
     "Noise",
     "NoiseAtSize",
     "NoiseError",
-    "Preset",
+    "NoisePreset",
     "RandomNoise",
     "Record",
     "RicianNoise",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any, ClassVar
@@ -27,6 +27,9 @@ class Noise(abc.ABC):
 
     A model first samples (`sample`), then applies what was sampled (`apply`), so that the sample can be written down
     and replayed (`replay`). Strength 0 returns the image bit for bit.
+
+    After TorchIO, whose transforms draw their parameters first and can be replayed (Pérez-García et al., Computer
+    Methods and Programs in Biomedicine 208, 2021).
     """
 
     strength: ClassVar[str] = ""
@@ -86,9 +89,11 @@ class Noise(abc.ABC):
 class FieldNoise(Noise):
     """Base of the models that draw a random number for each pixel.
 
+    A grey image here has one channel, or three that are equal.
+
     Attributes:
-        per_channel: None gives a grey image (one channel, or three equal ones) the same noise in each channel and a
-            colour image its own in each; True is always its own, False always the same.
+        per_channel: whether each channel has noise of its own: True and False for all images, None for colour images
+            only.
     """
 
     per_channel: bool | None = field(default=None, kw_only=True)
@@ -196,13 +201,22 @@ def check_range(noise: Noise, name: str, low: float, high: float) -> tuple[float
 
 
 def describe(noise: Noise) -> Record:
-    """Returns a noise model's settings as a JSON-able dictionary, for a run's configuration."""
-    values: Record = {"noise": type(noise).__name__}
-    plain: Callable[[Any], Any] = lambda item: describe(item) if isinstance(item, Noise) else item  # noqa: E731
-    for entry in fields(noise):
-        value = getattr(noise, entry.name)
-        values[entry.name] = [plain(item) for item in value] if isinstance(value, (tuple, list)) else plain(value)
-    return values
+    """Returns a noise model's settings as a JSON-able dictionary, for a run's configuration.
+
+    Example:
+        >>> from braintumor_tf.augment import GaussianBlur
+        >>> describe(GaussianBlur(2))
+        {'noise': 'GaussianBlur', 'sigma': [2.0, 2.0]}
+    """
+    return {"noise": type(noise).__name__} | {
+        entry.name: _described(getattr(noise, entry.name)) for entry in fields(noise)
+    }
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_described(item) for item in value]
+    return describe(value) if isinstance(value, Noise) else value
 
 
 def from_description(description: Record) -> Noise:
@@ -210,18 +224,23 @@ def from_description(description: Record) -> Noise:
 
     Raises:
         NoiseError: there is no such model, or its settings do not fit.
+
+    Example:
+        >>> from braintumor_tf.augment import MotionBlur
+        >>> from_description(describe(MotionBlur())) == MotionBlur()
+        True
     """
     settings = dict(description)
     model = _TYPES.get(settings.pop("noise", ""))
     if model is None or not set(settings) <= {entry.name for entry in fields(model)}:
         raise NoiseError(f"{description!r} describes no noise model; use what describe() returned")
-    plain: Callable[[Any], Any] = lambda item: from_description(item) if isinstance(item, dict) else item  # noqa: E731
-    return model(
-        **{
-            name: tuple(plain(item) for item in value) if isinstance(value, list) else plain(value)
-            for name, value in settings.items()
-        }
-    )
+    return model(**{name: _from_described(value) for name, value in settings.items()})
+
+
+def _from_described(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_from_described(item) for item in value)
+    return from_description(value) if isinstance(value, dict) else value
 
 
 def _check_image(image: np.ndarray) -> None:

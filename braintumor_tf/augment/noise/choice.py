@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from braintumor_tf.errors import NoiseError
 
 @dataclass(frozen=True)
 class RandomNoise(Noise):
-    """Picks one noise model for each image, or none.
+    """Picks one noise model for each image, or leaves it clean.
 
     Attributes:
         noises: the models to pick from.
-        probability: the chance that an image gets any noise, 0..1.
+        probability: that an image gets any noise, 0..1.
         weights: how often each model is picked, in proportion; None for equally often.
+
+    Raises:
+        NoiseError: nothing to pick from, a probability outside 0..1, or weights that do not fit.
 
     Example:
         >>> import numpy as np
@@ -30,8 +34,8 @@ class RandomNoise(Noise):
     """
 
     noises: Sequence[Noise] = ()
-    probability: float = 1.0
-    weights: Sequence[float] | None = None
+    probability: float = field(default=1.0, kw_only=True)
+    weights: Sequence[float] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         noises = tuple(self.noises)
@@ -40,7 +44,7 @@ class RandomNoise(Noise):
         if not 0 <= self.probability <= 1:
             raise NoiseError(f"RandomNoise: probability={self.probability!r}; give a number in 0..1")
         weights = (1.0,) * len(noises) if self.weights is None else tuple(float(weight) for weight in self.weights)
-        if len(weights) != len(noises) or min(weights) < 0 or not 0 < sum(weights) < float("inf"):
+        if len(weights) != len(noises) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
             raise NoiseError(
                 f"RandomNoise: weights={self.weights!r}; give one number from 0 up for each of {len(noises)}"
             )

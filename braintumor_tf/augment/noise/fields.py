@@ -28,13 +28,14 @@ def _has_wide_lookup() -> bool:
         return False
 
 
-def standard_normal(rng: np.random.Generator, shape: tuple[int, ...], out: np.ndarray | None = None) -> np.ndarray:
+def standard_normal(rng: np.random.Generator, shape: tuple[int, ...], *, out: np.ndarray | None = None) -> np.ndarray:
     """Draws independent standard normal numbers by inverting the distribution function at 16 random bits each.
 
-    This takes a seventh of the time of ``rng.standard_normal``. What it gives up: a number is one of 65,536 quantiles,
-    and none lies beyond 4.3 standard deviations (of exact normal numbers 1 in 60,000 does). Mean 0 and variance 1 are
-    exact in expectation. Neighbouring quantiles lie closer than 0.001 within 3 standard deviations, which for every
-    strength below 250 is finer than a grey level.
+    This is faster than ``rng.standard_normal``, and coarser: a number is one of 65,536 quantiles, and the largest is
+    4.3 standard deviations. Mean 0 and variance 1 are exact in expectation. Neighbouring quantiles lie closer than
+    0.001 within 3 standard deviations, which for every strength below 250 is finer than a grey level.
+
+    Source: inversion of the distribution function, Devroye, "Non-Uniform Random Variate Generation" (1986), II.2.
 
     Args:
         rng: where the bits come from.
@@ -43,6 +44,11 @@ def standard_normal(rng: np.random.Generator, shape: tuple[int, ...], out: np.nd
 
     Returns:
         float32 of that shape.
+
+    Example:
+        >>> numbers = standard_normal(np.random.default_rng(0), (256, 256))
+        >>> abs(float(numbers.mean())) < 0.01, abs(float(numbers.std()) - 1) < 0.01
+        (True, True)
     """
     count = math.prod(shape)
     words = rng.integers(0, _LEVELS**4, (count + 3) // 4, dtype=np.uint64)
@@ -54,7 +60,7 @@ def standard_normal(rng: np.random.Generator, shape: tuple[int, ...], out: np.nd
 
 
 def pixel_noise(
-    rng: np.random.Generator, image: np.ndarray, per_channel: bool | None, out: np.ndarray | None = None
+    rng: np.random.Generator, image: np.ndarray, *, per_channel: bool | None, out: np.ndarray | None = None
 ) -> np.ndarray:
     """Draws a normal number for each pixel of an image, or for each of its values where channels differ in noise.
 
@@ -69,7 +75,7 @@ def pixel_noise(
     """
     if image.ndim == 3 and per_channel is False:
         return np.repeat(standard_normal(rng, image.shape[:2])[..., None], image.shape[2], axis=2)
-    return standard_normal(rng, image.shape, out)
+    return standard_normal(rng, image.shape, out=out)
 
 
 def clip(image: np.ndarray) -> np.ndarray:

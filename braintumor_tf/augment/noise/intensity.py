@@ -14,12 +14,14 @@ from braintumor_tf.augment.noise.base import FieldNoise, Record
 from braintumor_tf.augment.noise.fields import clip, pixel_noise
 from braintumor_tf.augment.random_streams import quick_stream
 
-_DENSE = 0.3  # from this share of pixels on, asking each pixel is quicker than throwing darts
+_DENSE = 0.3  # the share of pixels from which drawing for each pixel is quicker than drawing places
 
 
 @dataclass(frozen=True)
 class GaussianNoise(FieldNoise):
     """Adds independent normal numbers: ``x + sigma * n``, limited to 0..255.
+
+    Source: ImageNet-C's ``gaussian_noise`` (Hendrycks and Dietterich, ICLR 2019).
 
     Attributes:
         sigma: range of the standard deviation, in grey levels of 0..255.
@@ -46,7 +48,10 @@ class GaussianNoise(FieldNoise):
 
 @dataclass(frozen=True)
 class SaltAndPepperNoise(FieldNoise):
-    """Sets a share of the pixels to black (0) or white (255), each with the chance one half.
+    """Sets a share of the pixels to black (0) or white (255), each with probability one half.
+
+    Source: scikit-image's ``random_noise(mode="s&p")``, which ImageNet-C uses for ``impulse_noise`` (Hendrycks and
+    Dietterich, ICLR 2019).
 
     Attributes:
         amount: range of the share of pixels, 0..1. Each pixel is hit independently with this probability.
@@ -72,9 +77,9 @@ class SaltAndPepperNoise(FieldNoise):
 def _hits(rng: np.random.Generator, count: int, amount: float) -> np.ndarray:
     """Draws which of `count` pixels are hit, each independently with probability `amount`.
 
-    For small shares a Poisson number of darts, mean ``-log(1 - amount) * count``, is thrown with replacement: the
-    numbers of darts in the pixels are then independent and a pixel is missed with probability ``1 - amount`` (Poisson
-    splitting). A place may be listed twice.
+    For small shares a Poisson number of places, mean ``-log(1 - amount) * count``, is drawn with replacement. How often
+    each pixel is drawn is then independent of the others, and 0 with probability ``1 - amount`` (Poisson splitting). A
+    place may be listed twice.
     """
     if amount >= _DENSE:
         return np.flatnonzero(rng.random(count, dtype=np.float32) < amount)
@@ -84,6 +89,8 @@ def _hits(rng: np.random.Generator, count: int, amount: float) -> np.ndarray:
 @dataclass(frozen=True)
 class SpeckleNoise(FieldNoise):
     """Multiplies by independent normal numbers: ``x + x * sigma * n``, limited to 0..255; black stays black.
+
+    Source: ImageNet-C's ``speckle_noise`` (Hendrycks and Dietterich, ICLR 2019).
 
     Attributes:
         sigma: range of the standard deviation, as a share of the pixel's value (0.2 is a fifth).
@@ -109,7 +116,7 @@ class RicianNoise(FieldNoise):
     becomes Rayleigh distributed with mean ``sigma * sqrt(pi / 2)``, and bright tissue gets nearly normal noise.
 
     Source: Gudbjartsson and Patz, "The Rician distribution of noisy MRI data", Magnetic Resonance in Medicine 34
-        (1995).
+    (1995).
 
     Attributes:
         sigma: range of the standard deviation in each of the two channels, in grey levels of 0..255.
@@ -123,9 +130,10 @@ class RicianNoise(FieldNoise):
     def render(image: np.ndarray, record: Record) -> np.ndarray:
         """Takes the magnitude; see `Noise.render`."""
         rng, sigma = quick_stream(record["seed"], "field"), record["sigma"]
-        real = pixel_noise(rng, image, record["per_channel"], scratch("noise", image.shape))
+        own = record["per_channel"]
+        real = pixel_noise(rng, image, per_channel=own, out=scratch("noise", image.shape))
         real = cv2.scaleAdd(real, sigma, image, dst=real)
-        imaginary = pixel_noise(rng, image, record["per_channel"], scratch("second noise", image.shape))
+        imaginary = pixel_noise(rng, image, per_channel=own, out=scratch("second noise", image.shape))
         imaginary *= np.float32(sigma)
         real *= real  # not cv2.magnitude, whose last bit depends on where in memory the arrays lie
         imaginary *= imaginary
@@ -135,4 +143,4 @@ class RicianNoise(FieldNoise):
 
 def _draw(record: Record, image: np.ndarray) -> np.ndarray:
     rng = quick_stream(record["seed"], "field")
-    return pixel_noise(rng, image, record["per_channel"], scratch("noise", image.shape))
+    return pixel_noise(rng, image, per_channel=record["per_channel"], out=scratch("noise", image.shape))

@@ -14,6 +14,7 @@ from braintumor_tf.errors import NoiseError
 def training_noise(
     names: Sequence[str],
     severities: Sequence[int] = SEVERITIES,
+    *,
     probability: float = 1.0,
     size: int | tuple[int, int] | None = None,
 ) -> Noise:
@@ -24,7 +25,7 @@ def training_noise(
     way to make neural networks robust against diverse image corruptions", ECCV 2020.
 
     Args:
-        names: keys of `braintumor_tf.augment.noise.PRESETS`.
+        names: keys of `braintumor_tf.augment.noise.NOISE_PRESETS`.
         severities: 1 (mild) to 5 (heavy).
         probability: the share of the images that get noise, 0..1.
         size: side in pixels, or ``(height, width)``, of the picture when the noise comes (`NoiseAtSize`); None for that
@@ -35,11 +36,12 @@ def training_noise(
         that noise itself.
 
     Raises:
-        NoiseError: nothing to draw from, an unknown name or severity, a name twice, a probability outside 0..1, or
-            a size that is none.
+        NoiseError: nothing to draw from, an unknown name or severity, one of them twice, a probability outside 0..1,
+            or an invalid size.
 
     Example:
-        >>> noise = training_noise(["gaussian", "speckle"], severities=(1, 2, 3), probability=0.5)
+        >>> from braintumor_tf.augment import training_noise
+        >>> noise = training_noise(["gaussian", "speckle"], (1, 2, 3), probability=0.5)
         >>> len(noise.noises)
         6
     """
@@ -49,7 +51,7 @@ def training_noise(
     if len(set(names)) < len(names) or len(set(severities)) < len(severities):
         raise NoiseError(f"noise {', '.join(names)} at severity {severities}: name each of them once")
     noises = [noise_at(name, severity) for name in names for severity in severities]
-    noise = noises[0] if len(noises) == 1 and probability == 1 else RandomNoise(noises, probability)
+    noise = noises[0] if len(noises) == 1 and probability == 1 else RandomNoise(noises, probability=probability)
     return noise if size is None else NoiseAtSize(noise, size)
 
 

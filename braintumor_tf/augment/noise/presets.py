@@ -15,7 +15,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
-class Preset:
+class NoisePreset:
     """One noise at five strengths.
 
     Attributes:
@@ -35,35 +35,37 @@ def _values(parameter: str, *values: float) -> tuple[dict[str, Any], ...]:
     return tuple({parameter: value} for value in values)
 
 
-PRESETS: dict[str, Preset] = {
+NOISE_PRESETS: dict[str, NoisePreset] = {
     preset.name: preset
     for preset in (
-        Preset(
+        NoisePreset(
             "gaussian",
             GaussianNoise,
             _values("sigma", 20.4, 30.6, 45.9, 66.3, 96.9),
             f"{IMAGENET_C}: gaussian_noise 0.08, 0.12, 0.18, 0.26, 0.38 of the range 0..255",
         ),
-        Preset(
+        NoisePreset(
             "salt_and_pepper",
             SaltAndPepperNoise,
             _values("amount", 0.03, 0.06, 0.09, 0.17, 0.27),
             f"{IMAGENET_C}: impulse_noise",
         ),
-        Preset("speckle", SpeckleNoise, _values("sigma", 0.15, 0.2, 0.35, 0.45, 0.6), f"{IMAGENET_C}: speckle_noise"),
-        Preset(
+        NoisePreset(
+            "speckle", SpeckleNoise, _values("sigma", 0.15, 0.2, 0.35, 0.45, 0.6), f"{IMAGENET_C}: speckle_noise"
+        ),
+        NoisePreset(
             "rician",
             RicianNoise,
             _values("sigma", 20.4, 30.6, 45.9, 66.3, 96.9),
             "not in ImageNet-C; its Gaussian values, to which Rician noise tends in bright tissue",
         ),
-        Preset(
+        NoisePreset(
             "gaussian_blur",
             GaussianBlur,
             _values("sigma", 1, 2, 3, 4, 6),
             f"{IMAGENET_C}: gaussian_blur, at 224 pixels",
         ),
-        Preset(
+        NoisePreset(
             "motion_blur",
             MotionBlur,
             tuple(
@@ -71,7 +73,7 @@ PRESETS: dict[str, Preset] = {
             ),
             f"{IMAGENET_C}: motion_blur, at 224 pixels",
         ),
-        Preset(
+        NoisePreset(
             "bias_field",
             BiasField,
             _values("coefficient", 0.1, 0.2, 0.3, 0.4, 0.5),
@@ -88,7 +90,7 @@ def noise_at(name: str, severity: int) -> Noise:
     Blurs are in pixels and, like ImageNet-C's, meant for images of 224 by 224.
 
     Args:
-        name: a key of `PRESETS`.
+        name: a key of `NOISE_PRESETS`.
         severity: 1 (mild) to 5 (heavy); 0 is the model with strength 0, which changes nothing.
 
     Raises:
@@ -99,9 +101,9 @@ def noise_at(name: str, severity: int) -> Noise:
         >>> noise_at("speckle", 3).sigma
         (0.35, 0.35)
     """
-    if name not in PRESETS:
-        raise NoiseError(f"no noise called {name!r}; known: {', '.join(PRESETS)}")
-    preset = PRESETS[name]
+    if name not in NOISE_PRESETS:
+        raise NoiseError(f"no noise called {name!r}; known: {', '.join(NOISE_PRESETS)}")
+    preset = NOISE_PRESETS[name]
     if severity == 0:
         return preset.noise(**{preset.noise.strength: 0})
     if severity not in SEVERITIES:

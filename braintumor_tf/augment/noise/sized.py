@@ -15,9 +15,9 @@ from braintumor_tf.errors import NoiseError
 class NoiseAtSize(Noise):
     """Adds a noise as if the image had had another size when the noise came, and had then been resized.
 
-    Making a picture smaller averages its noise: white noise at 224 pixels, the size that the severities of `PRESETS`
-    are meant for, keeps about half of its standard deviation at 160, and neighbours become alike. A network that meets
-    such noise when it is tested (`evaluation.robustness` corrupts at 224 pixels) should train with it.
+    Making a picture smaller averages its noise, and makes the noise of neighbours alike. The severities of
+    `NOISE_PRESETS` are meant for 224 pixels, the size at which `evaluation.robustness` corrupts. A network of another
+    size that meets such noise when it is tested should train with it.
 
     What is added to the image is the change that the noise makes in the image at that size, brought back to the
     image's own by Pillow's bilinear filter, which also resizes the files that are read. So what the noise leaves alone
@@ -26,6 +26,9 @@ class NoiseAtSize(Noise):
     Attributes:
         model: the noise model, or a `RandomNoise` of several.
         size: side in pixels, or ``(height, width)``.
+
+    Raises:
+        NoiseError: `model` is not a noise model, or the size is invalid.
 
     Example:
         >>> import numpy as np

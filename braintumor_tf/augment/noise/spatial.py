@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import cv2
@@ -20,6 +20,9 @@ _NEGLIGIBLE = 1e-3  # weights of a motion kernel below this share of the first a
 @dataclass(frozen=True)
 class GaussianBlur(Noise):
     """Blurs with a Gaussian kernel cut off at four standard deviations; beyond the border the border pixel is repeated.
+
+    Source: scikit-image's ``filters.gaussian(mode="nearest")``, which ImageNet-C uses for ``gaussian_blur`` (Hendrycks
+    and Dietterich, ICLR 2019).
 
     Attributes:
         sigma: range of the standard deviation, in pixels of the image it is applied to.
@@ -37,9 +40,12 @@ class GaussianBlur(Noise):
 
 @dataclass(frozen=True)
 class MotionBlur(Noise):
-    """Smears the image along a line with a half-Gaussian trail, as ImageMagick does for ImageNet-C.
+    """Smears the image along a line with a half-Gaussian trail.
 
     The pixel itself has weight 1 and what lies ``k`` pixels behind it ``exp(-k^2 / (2 sigma^2))``, normalised to sum 1.
+
+    Source: ImageMagick's ``-motion-blur``, which ImageNet-C uses for ``motion_blur`` (Hendrycks and Dietterich, ICLR
+    2019).
 
     Attributes:
         sigma: range of the trail's standard deviation, in pixels.
@@ -48,8 +54,8 @@ class MotionBlur(Noise):
     """
 
     sigma: tuple[float, float] | float = (0.0, 5.0)
-    radius: int = 15
-    angle: tuple[float, float] | float = (-45.0, 45.0)
+    radius: int = field(default=15, kw_only=True)
+    angle: tuple[float, float] | float = field(default=(-45.0, 45.0), kw_only=True)
     strength: ClassVar[str] = "sigma"
 
     def __post_init__(self) -> None:
@@ -103,7 +109,7 @@ class BiasField(Noise):
     """
 
     coefficient: tuple[float, float] | float = (0.0, 0.5)
-    order: int = 3
+    order: int = field(default=3, kw_only=True)
     strength: ClassVar[str] = "coefficient"
 
     def __post_init__(self) -> None:
@@ -119,9 +125,8 @@ class BiasField(Noise):
     def render(image: np.ndarray, record: Record) -> np.ndarray:
         """Shades; see `Noise.render`."""
         basis = _monomials(image.shape[0], image.shape[1], record["order"])
-        field = np.tensordot(np.asarray(record["coefficients"], np.float32), basis, axes=1)
-        field = np.exp(field)
-        return clip(image * (field if image.ndim == 2 else field[..., None]))
+        gain = np.exp(np.tensordot(np.asarray(record["coefficients"], np.float32), basis, axes=1))
+        return clip(image * (gain if image.ndim == 2 else gain[..., None]))
 
 
 @functools.lru_cache(maxsize=4)

@@ -17,7 +17,7 @@ from braintumor_tf.datasets.reading import open_image, read_bytes, to_array
 from braintumor_tf.errors import EvaluationError
 
 NOISES = ("gaussian", "salt_and_pepper", "speckle", "rician", "motion_blur", "gaussian_blur", "bias_field")
-"""The noises that are tested unless others are asked for: all of `braintumor_tf.augment.PRESETS`."""
+"""The noises that are tested unless others are asked for: all of `braintumor_tf.augment.NOISE_PRESETS`."""
 
 SIZE = 224
 """Side in pixels of the picture that is corrupted, the one that the severities of the presets were published for."""
@@ -63,8 +63,8 @@ def choose_corruptions(
     """Returns each noise at each severity.
 
     Args:
-        noises: names of `braintumor_tf.augment.PRESETS`, or noise models, which have a strength of their own and so
-            come once each; None for `NOISES`.
+        noises: names of `braintumor_tf.augment.NOISE_PRESETS`, or noise models, which have a strength of their own and
+            so come once each; None for `NOISES`.
         severities: of the named ones, each of 1 to 5 at most once.
 
     Raises:

@@ -48,8 +48,8 @@ def robustness(
         model: a model of `braintumor_tf.models`, an `Ensemble`, a run, or a run's directory.
         manifest: the images: those of the split ``test``, or all if it has none of that split. May be left out for a
             run, whose own test images are then scored, those of a k-fold run by the fold that had not seen them.
-        noises: names of `braintumor_tf.augment.PRESETS`, or noise models with a strength of their own (their severity
-            is then 1); None for `corrupting.NOISES`, all seven.
+        noises: names of `braintumor_tf.augment.NOISE_PRESETS`, or noise models with a strength of their own (their
+            severity is then 1); None for `corrupting.NOISES`, all seven.
         severities: of the named noises, some of 1 to 5.
         seed: of the noise and of the resamples; the same for all models that are compared.
         batch_size: images that the model takes at once.

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from braintumor_tf.augment import PRESETS, SEVERITIES, ImageDataGenerator, noise_at
+from braintumor_tf.augment import NOISE_PRESETS, SEVERITIES, ImageDataGenerator, noise_at
 from braintumor_tf.report.plots.style import (
     ACCENT,
     INK,
@@ -52,7 +52,7 @@ def transform_grid(
 @themed
 def severity_grid(
     image: np.ndarray,
-    noises: Iterable[str] = tuple(PRESETS),
+    noises: Iterable[str] = tuple(NOISE_PRESETS),
     seed: int = 0,
     title: str = "Noise at severities 0 to 5",
 ) -> Figure:
@@ -75,7 +75,7 @@ def severity_grid(
 @themed
 def grey_level_histograms(
     image: np.ndarray,
-    noises: Iterable[str] = tuple(PRESETS),
+    noises: Iterable[str] = tuple(NOISE_PRESETS),
     severity: int = 3,
     seed: int = 0,
     title: str = "",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.augment.noise import PRESETS, Noise, NoiseAtSize, from_description
+from braintumor_tf.augment.noise import NOISE_PRESETS, Noise, NoiseAtSize, from_description
 from braintumor_tf.report.pages.embedding import keep_figure
 from braintumor_tf.report.plots import robustness as robustness_plots
 from braintumor_tf.report.plots.robustness import noise_name
@@ -115,7 +115,7 @@ def _size_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any]) ->
 def _trained_with(noise: Noise | None) -> str:
     """Names the kinds of noise of a training; empty for none."""
     kinds = dict.fromkeys(type(part) for part in noise.parts) if noise else {}
-    known = {preset.noise: noise_name(preset.name) for preset in PRESETS.values()}
+    known = {preset.noise: noise_name(preset.name) for preset in NOISE_PRESETS.values()}
     return ", ".join(known.get(kind, kind.__name__) for kind in kinds)
 
 

@@ -17,14 +17,14 @@ from click.testing import CliRunner
 from PIL import Image
 from sklearn.metrics import f1_score
 
-from braintumor_tf.augment.noise import PRESETS, from_description, training_noise
+from braintumor_tf.augment.noise import NOISE_PRESETS, from_description, training_noise
 from braintumor_tf.datasets import write_synthetic
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import Robustness, read_robustness
 from braintumor_tf.leakage import drop_copies
 from braintumor_tf.runs import Run
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 import noise_study  # noqa: E402
 import noise_study_cells as cells_of  # noqa: E402
@@ -86,9 +86,9 @@ def test_a_study_writes_its_runs_tables_and_figure(study):
     noises = {name: run.config["noise"] for name, run in runs.items()}
     assert noises["grouped_removed_1_clean_0"] is None
     drawn = from_description(noises["grouped_removed_1_all_0"])
-    assert drawn == training_noise(cells_of.SEEN, (1, 2, 3, 4, 5), 0.5, 48)
+    assert drawn == training_noise(cells_of.SEEN, (1, 2, 3, 4, 5), probability=0.5, size=48)
     table = pd.read_csv(place / "out" / "study.csv")
-    assert set(table["condition"]) == {"clean", "all"} and set(table["noise"]) == {"clean", *PRESETS}
+    assert set(table["condition"]) == {"clean", "all"} and set(table["noise"]) == {"clean", *NOISE_PRESETS}
     assert len(table[table["metric"] == "macro_f1"]) == 2 * (1 + 7 * 5)
     assert Image.open(place / "study.png").width >= 800 and (place / "study.png").stat().st_size <= 150_000
     found = json.loads((place / "study.json").read_text())
