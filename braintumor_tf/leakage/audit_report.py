@@ -148,9 +148,7 @@ def audit_verdict(report: AuditReport) -> str:
         )
     elif not test and near.redundant_files:
         share = near.redundant_files / report.images
-        parts.append(
-            f"No official test split. {share:.0%} of the images look like another one: split by group, not at random."
-        )
+        parts.append(f"No official test split. {share:.0%} of the images are redundant: split by group, not at random.")
     else:
         parts.append("No test image has a near-duplicate in training." if test else "No near-duplicates found.")
     overlaps = [other.root for other in report.against if other.near.images]

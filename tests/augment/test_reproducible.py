@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
@@ -182,9 +183,18 @@ def test_memory_of_batches_is_used_again_and_bounded() -> None:
     del view
     again = memory.empty((2, 5), np.float32)
     assert again.ctypes.data == address and again.flags.writeable
-    many = [memory.empty((4, 5), np.float32) for _ in range(10)]
-    del many, again
-    assert len(memory._free) == 2
+
+
+def test_no_more_batches_are_kept_than_asked_for() -> None:
+    memory = BatchMemory(kept=2)
+    tracemalloc.start()
+    try:
+        many = [memory.empty((1 << 20,), np.uint8) for _ in range(10)]
+        assert tracemalloc.get_traced_memory()[0] > 9.9 * (1 << 20)
+        del many
+        assert 1.9 * (1 << 20) < tracemalloc.get_traced_memory()[0] < 2.1 * (1 << 20)
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_error_in_a_thread_reaches_the_caller() -> None:

@@ -62,10 +62,9 @@ def test_a_folder_of_bad_files_alone_is_refused(tmp_path):
         scan(tmp_path, cache=False, show_progress=False)
 
 
-def test_a_huge_file_is_refused_unread(tmp_path, monkeypatch):
+def test_a_huge_file_is_refused_unread(tmp_path):
     write_kinds(tmp_path / "glioma", readable_kinds()[:2])
     with open(tmp_path / "glioma" / "huge.jpg", "wb") as file:
-        file.truncate(10_000_000)
-    monkeypatch.setattr("braintumor_tf.datasets.reading.MAX_BYTES", 1_000_000)
+        file.truncate(2_000_000_001)
     unreadable = scan(tmp_path, cache=False, show_progress=False).unreadable
     assert "too large" in unreadable["reason"].item()

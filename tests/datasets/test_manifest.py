@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from braintumor_tf.datasets import COLUMNS, load, read_manifest, scan, thumbnails, to_binary, write_manifest
-from braintumor_tf.datasets import manifest as manifest_module
 from braintumor_tf.datasets.cache import DescriptionCache
 from braintumor_tf.errors import DatasetError, ImageReadError
 
@@ -130,46 +129,49 @@ def test_read_manifest_refuses_other_tables(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Names the files that were decoded."""
-    names = []
-    original = manifest_module.describe
+    """The contents that Pillow was asked to open; a bitmap is opened once, a PNG also to be verified."""
+    contents = []
+    original = Image.open
 
-    def counting(path, data):
-        names.append(path.rpartition("/")[2])
-        return original(path, data)
+    def counting(file, *arguments, **options):
+        if hasattr(file, "getvalue"):
+            contents.append(file.getvalue())
+        return original(file, *arguments, **options)
 
-    monkeypatch.setattr(manifest_module, "describe", counting)
-    return names
+    monkeypatch.setattr(Image, "open", counting)
+    return contents
 
 
 def test_a_second_scan_decodes_nothing_and_finds_the_same(tmp_path, decoded):
     for number in range(5):
-        save(tmp_path / "set" / "glioma" / f"{number}.png", number)
+        save(tmp_path / "set" / "glioma" / f"{number}.bmp", number)
     (tmp_path / "set" / "glioma" / "bad.jpg").write_bytes(b"no image")
     first = scan(tmp_path / "set", **QUIET)
-    assert len(decoded) == 6
+    assert sorted(decoded) == sorted(path.read_bytes() for path in (tmp_path / "set" / "glioma").iterdir())
+    decoded.clear()
     second = scan(tmp_path / "set", **QUIET)
-    assert len(decoded) == 6
+    assert not decoded
     pd.testing.assert_frame_equal(first.manifest, second.manifest)
     pd.testing.assert_frame_equal(first.unreadable, second.unreadable)
 
 
 def test_changed_files_are_read_again_and_copies_are_not_decoded(tmp_path, decoded):
-    path = save(tmp_path / "set" / "glioma" / "a.png", 1)
+    path = save(tmp_path / "set" / "glioma" / "a.bmp", 1)
+    before = path.read_bytes()
     scan(tmp_path / "set", **QUIET)
-    shutil.copy(path, tmp_path / "set" / "glioma" / "copy.png")
+    shutil.copy(path, tmp_path / "set" / "glioma" / "copy.bmp")
     assert scan(tmp_path / "set", **QUIET).manifest["md5"].nunique() == 1
-    assert decoded == ["a.png"]
+    assert decoded == [before]
     save(path, 2)
     assert scan(tmp_path / "set", **QUIET).manifest["md5"].nunique() == 2
-    assert decoded == ["a.png", "a.png"]
+    assert decoded == [before, path.read_bytes()]
 
 
 def test_without_the_cache_every_scan_decodes(tmp_path, decoded):
-    save(tmp_path / "set" / "glioma" / "a.png", 200)
+    path = save(tmp_path / "set" / "glioma" / "a.bmp", 200)
     for _ in range(2):
         scan(tmp_path / "set", cache=False, **QUIET)
-    assert decoded == ["a.png"] * 2
+    assert decoded == [path.read_bytes()] * 2
 
 
 def test_the_number_of_workers_does_not_matter(tmp_path):
@@ -179,24 +181,21 @@ def test_the_number_of_workers_does_not_matter(tmp_path):
     pd.testing.assert_frame_equal(one, many)
 
 
-def test_an_interrupted_scan_keeps_what_was_finished(tmp_path, monkeypatch, decoded):
-    monkeypatch.setattr(manifest_module, "_BATCH", 4)
-    for number in range(12):
-        save(tmp_path / "set" / "glioma" / f"{number:02}.png", 50 + number)
-    good = manifest_module.describe
+def test_an_interrupted_scan_keeps_most_of_what_was_finished(tmp_path, monkeypatch, decoded):
+    paths = [save(tmp_path / "set" / "glioma" / f"{number:03}.bmp", number, (30, 1 + number)) for number in range(300)]
+    last, counting = paths[-1].read_bytes(), Image.open
 
-    def interrupted(path, data):
-        if path.endswith("08.png"):
+    def interrupted(file, *arguments, **options):
+        if file.getvalue() == last:
             raise KeyboardInterrupt
-        return good(path, data)
+        return counting(file, *arguments, **options)
 
-    monkeypatch.setattr(manifest_module, "describe", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Image, "open", interrupted)
         scan(tmp_path / "set", workers=1, **QUIET)
-    monkeypatch.setattr(manifest_module, "describe", good)
     decoded.clear()
-    scan(tmp_path / "set", **QUIET)
-    assert len(decoded) == 4
+    assert len(scan(tmp_path / "set", **QUIET).manifest) == 300
+    assert last in decoded and len(decoded) < 100
 
 
 def test_a_broken_cache_says_how_to_go_on(tmp_path):

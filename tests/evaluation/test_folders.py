@@ -40,6 +40,21 @@ def test_a_group_counts_once():
     assert alone["p_value"][0] < 0.001
 
 
+@pytest.mark.parametrize(("wrong", "counted"), [(0, False), (1, False), (2, False), (3, True), (4, True), (6, True)])
+def test_a_group_is_wrong_from_half_of_its_images_on(wrong, counted):
+    """Of six images of a group three are half; a second folder has one group that is wrong and four that are right."""
+    folders = ("a", "glioma", 6, wrong), ("b", "glioma", 30, 6)
+    row = folder_errors(table(*folders, group_size=6)).set_index("folder").loc["set/a"]
+    expected = fisher_exact([[int(counted), int(not counted)], [1, 4]], alternative="greater").pvalue
+    assert row["p_value"] == pytest.approx(expected) and row["wrong"] == wrong
+
+
+def test_images_without_a_group_count_one_by_one():
+    folders = ("a", "glioma", 4, 3), ("b", "glioma", 10, 1)
+    found = folder_errors(table(*folders).assign(group="")).set_index("folder").loc["set/a"]
+    assert found["p_value"] == pytest.approx(fisher_exact([[3, 1], [1, 9]], alternative="greater").pvalue)
+
+
 def test_one_folder_a_label_is_no_comparison_and_other_splits_are_passed_over():
     single = table(("g", "glioma", 9, 9), ("n", "no_tumor", 9, 0))
     assert folder_errors(single).empty and folder_errors(single.iloc[:0]).empty

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from braintumor_tf.explanation import ExplanationError, explain, layer_activations
-from braintumor_tf.explanation.maps import occlusion as module
-from braintumor_tf.explanation.maps.occlusion import drops
+from braintumor_tf.explanation.maps.occlusion import PIXELS_AT_ONCE, drops
 from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models.pca import PCALogisticRegression
 from tests.explanation.handmade import WindowReader, pixel_network
@@ -74,16 +73,17 @@ def test_patches_overlap_by_half_unless_a_stride_is_given():
     assert np.abs(half - explain(READER, BRIGHT, patch=(5, 4), stride=(5, 4), fill=0)).max() > 0.1
 
 
-def test_memory_is_bounded_by_the_batch_and_by_the_pixels(monkeypatch):
+def test_memory_is_bounded_by_the_batch_and_by_the_pixels():
     reader = WindowReader(WINDOW)
     expected = explain(reader, BRIGHT, patch=3, stride=1, batch_size=7)
     assert max(reader.batches) == 7
-    monkeypatch.setattr(module, "PIXELS_AT_ONCE", 24 * 30 * 3)
-    reader.batches.clear()
     np.testing.assert_allclose(explain(reader, BRIGHT, patch=3, stride=1, batch_size=50), expected, atol=1e-6)
-    assert max(reader.batches) == 3
-    monkeypatch.setattr(module, "PIXELS_AT_ONCE", 1)
-    np.testing.assert_allclose(explain(reader, BRIGHT, patch=3, stride=1), expected, atol=1e-6)
+    reader.batches.clear()
+    explain(reader, np.full((1024, 1024), 240, np.uint8), patch=(256, 1024), stride=(48, 1024), batch_size=50, fill=0)
+    assert reader.batches == [1, 16, 1] and PIXELS_AT_ONCE == 16 * 1024**2
+    reader.batches.clear()
+    drops(Subject(reader), np.broadcast_to(np.float32(240), (4096, 4097, 1)), 1, patch=1.0, fill=0)
+    assert reader.batches == [1, 1]
 
 
 def test_a_network_that_reads_all_pixels_alike_is_explained_by_the_bright_ones():
