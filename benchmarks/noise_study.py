@@ -101,7 +101,7 @@ def collect(cells: list[Cell], manifests: Manifests, setting: Setting, results: 
     goals, place = check_goals(records), main_place(records)
     chart = robustness_curves(curves(found, place), title="Does training with noise help?")
     save_figure(chart, figure, FIGURE_BYTES)
-    run = Run.open(setting.path_of(cells[0]))
+    run = Run.of(setting.path_of(cells[0]))
     write_json(
         results,
         {

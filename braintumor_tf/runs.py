@@ -36,7 +36,7 @@ class Run:
     finished; until then ``checkpoint/`` holds what an interrupted training needs to go on.
 
     Args:
-        path: the directory; it is made by `create`, and must exist for `open`.
+        path: the directory; `create` makes it; `of` opens one that exists.
     """
 
     def __init__(self, path: str | Path):
@@ -74,7 +74,7 @@ class Run:
         """
         if not all((Path(path) / name).is_file() for name in ("config.json", "manifest.csv")):
             return cls.create(path, config, manifest)
-        run = cls.open(path)
+        run = cls.of(path)
         wanted = {**config, "data_fingerprint": data_fingerprint(manifest)}
         wanted, found = (json.loads(comparable_json(values)) for values in (wanted, run.config))
         changed = sorted(key for key in {*wanted, *found} - {"environment"} if wanted.get(key) != found.get(key))
@@ -86,25 +86,22 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> Run:
-        """Opens an existing run.
-
-        Raises:
-            RunError: there is no ``config.json`` at that path.
-        """
-        run = cls(path)
-        if not (run.path / "config.json").is_file():
-            raise RunError(f"{path}: not a run directory (it has no config.json); give the directory that train made")
-        return run
-
-    @classmethod
     def of(cls, run: Run | str | Path) -> Run:
         """Returns a run as it is, or opens the one in a directory.
 
         Raises:
             RunError: there is no ``config.json`` at that path.
+
+        Example:
+            >>> Run.of("no/such/run")  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            braintumor_tf.errors.RunError: no/such/run: not a run directory (it has no config.json); give the ...
         """
-        return run if isinstance(run, Run) else cls.open(run)
+        if isinstance(run, Run):
+            return run
+        if not (Path(run) / "config.json").is_file():
+            raise RunError(f"{run}: not a run directory (it has no config.json); give the directory that train made")
+        return cls(run)
 
     @property
     def name(self) -> str:
@@ -151,7 +148,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Every setting, the environment and the fingerprint of the data."""
-        found = json.loads(self.file("config.json").read_text(encoding="utf-8"))
+        found = _read_json(self.file("config.json"))
         found.setdefault("crop", None)  # runs were made before there was a crop
         return found
 
@@ -174,30 +171,31 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The scores, each with its interval."""
-        return json.loads(self.file("metrics.json").read_text(encoding="utf-8"))
+        return _read_json(self.file("metrics.json"))
 
     @property
     def explanations(self) -> dict[str, Any] | None:
-        """What `explain.check_explanations` found, or None where it has not been asked."""
-        path = self.path / "explanations.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        """What `explanation.check_explanations` found, or None where it has not been asked."""
+        return self._optional("explanations.json")
 
     @property
     def calibration(self) -> dict[str, Any] | None:
         """What `evaluation.calibrate_run` found, or None where there is nothing to calibrate on or it was not asked."""
-        path = self.path / "calibration.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return self._optional("calibration.json")
 
     @property
     def robustness(self) -> dict[str, Any] | None:
         """What `evaluation.score_robustness` found, or None where it has not been asked."""
-        path = self.path / "robustness.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return self._optional("robustness.json")
 
     @property
     def robustness_predictions(self) -> pd.DataFrame:
         """One row a scored image, noise and severity; the columns of `predictions`, and `noise` and `severity`."""
         return pd.read_csv(self.file(ROBUSTNESS_PREDICTIONS), dtype={"group": str}, keep_default_na=False)
+
+    def _optional(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        return _read_json(path) if path.is_file() else None
 
     def write_history(self, history: pd.DataFrame) -> None:
         """Writes ``history.csv``."""
@@ -275,3 +273,7 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))

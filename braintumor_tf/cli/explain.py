@@ -70,7 +70,7 @@ def _check(run: str, as_json: bool) -> None:
     from braintumor_tf.report.sections.trust_sentences import trust_sentences
     from braintumor_tf.runs import Run
 
-    opened = Run.open(run)
+    opened = Run.of(run)
     found = check_explanations(opened)
     report = write_report(opened)
     if as_json:

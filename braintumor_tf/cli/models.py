@@ -163,7 +163,7 @@ def evaluate(
         raise click.UsageError("--out keeps an ensemble: give two or more runs, or one with --views, and no --dataset")
     from braintumor_tf.runs import Run
 
-    opened = [Run.open(run) for run in runs]
+    opened = [Run.of(run) for run in runs]
     from braintumor_tf.datasets import load
     from braintumor_tf.experiments import evaluate_runs, run_ensemble
 

@@ -22,7 +22,7 @@ def evaluate_under_noise(run_path: str, noise: str, severity: str, as_json: bool
     from braintumor_tf.report.wording.numbers import number
     from braintumor_tf.runs import Run
 
-    run = Run.open(run_path)
+    run = Run.of(run_path)
     found = score_robustness(run, None if noise == "all" else noise.split(","), parse_severities(severity))
     report = write_report(run) if run.finished else None
     if as_json:

@@ -187,7 +187,7 @@ def resume_folds(run: Run, show_progress: bool = True, devices: Any = None) -> R
 
 def folds_of(run: Run) -> list[Run]:
     """Returns the runs of the folds of a k-fold run, in order."""
-    return [Run.open(run.path / f"fold_{fold}") for fold in range(run.config["folds"])]
+    return [Run.of(run.path / f"fold_{fold}") for fold in range(run.config["folds"])]
 
 
 def predict_folds(run: Run, views: int | None = None, show_progress: bool = True) -> pd.DataFrame:

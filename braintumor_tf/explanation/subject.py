@@ -46,7 +46,7 @@ class Subject:
 
     def __init__(self, model: Any):
         if isinstance(model, (str, Path)):
-            model = Run.open(model)
+            model = Run.of(model)
         if isinstance(model, Run):
             model = load_run_model(model)
         self.predictor = as_predictor(model)

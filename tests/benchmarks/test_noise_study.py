@@ -81,7 +81,7 @@ def study(folder, tmp_path_factory) -> tuple[Path, str]:
 
 def test_a_study_writes_its_runs_tables_and_figure(study):
     place, printed = study
-    runs = {path.name: Run.open(path) for path in (place / "out" / "runs").iterdir()}
+    runs = {path.name: Run.of(path) for path in (place / "out" / "runs").iterdir()}
     assert sorted(runs) == ["grouped_removed_1_all_0", "grouped_removed_1_clean_0"]
     noises = {name: run.config["noise"] for name, run in runs.items()}
     assert noises["grouped_removed_1_clean_0"] is None

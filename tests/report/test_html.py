@@ -74,7 +74,7 @@ def check_page(path: Path) -> Page:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> tuple[Run, Page]:
     folder = tmp_path_factory.mktemp("run")
-    run = Run.open(make_run(folder / "first", make_manifest(folder / "images")))
+    run = Run.of(make_run(folder / "first", make_manifest(folder / "images")))
     return run, check_page(write_report(run))
 
 

@@ -293,7 +293,7 @@ def test_the_commands_of_a_card_make_the_run_again(trained, kind, monkeypatch):
     folder, _ = trained
     monkeypatch.chdir(folder)
     shutil.rmtree("again", ignore_errors=True)
-    run = Run.open(kind)
+    run = Run.of(kind)
     card = Card(write_model_card(run))
     (block,) = re.findall(r"```\n(.*?)```", card.sections["How to reproduce"], flags=re.DOTALL)
     for line in block.splitlines():
@@ -309,7 +309,7 @@ def test_the_commands_of_a_card_make_the_run_again(trained, kind, monkeypatch):
             with without_trees():
                 answer = call(*words[1:])
             assert answer.exit_code == 0, answer.output
-    again = Run.open("again")
+    again = Run.of("again")
     for name in ("accuracy", "macro_f1"):
         assert again.metrics[name] == run.metrics[name]
     np.testing.assert_array_equal(again.predictions["predicted"], run.predictions["predicted"])

@@ -121,7 +121,7 @@ def open_predictor(model: Any, views: int | None = None, mirrored: bool | None =
         RunError: there is no such run, or it has no model.
     """
     if isinstance(model, (str, Path)):
-        model = Run.open(model)
+        model = Run.of(model)
     if isinstance(model, Run):
         run, model = model, load_run_model(model)
         mirrored = mirrors(run.config) if mirrored is None and not isinstance(model, Ensemble) else mirrored

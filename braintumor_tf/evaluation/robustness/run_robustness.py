@@ -74,7 +74,7 @@ def robustness(
     if len(sides) != 2 or min(sides) < 1:
         raise EvaluationError(f"size={size!r}; give a side in pixels, or (height, width)")
     if isinstance(model, (str, Path)):
-        model = Run.open(model)
+        model = Run.of(model)
     tables, classes = [], ()
     for part, rows in _parts(model, manifest):
         predictor = open_predictor(part)
