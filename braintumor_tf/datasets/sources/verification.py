@@ -8,21 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from braintumor_tf.datasets.labels import canonical_label, canonical_split
+from braintumor_tf.datasets.sources.content_comparison import ClassCount, ContentComparison, compare_contents
 from braintumor_tf.datasets.sources.contents import hash_files, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
 from braintumor_tf.errors import DatasetError
 
 _ENOUGH = 0.5
-
-
-@dataclass(frozen=True)
-class ClassCount:
-    """How many images of a class a source should have, and how many there are; `found` is None for an absent folder."""
-
-    split: str
-    label: str
-    expected: int
-    found: int | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ def verify(name_or_dir: str | Path, *, data_dir: str | Path = "data", show_progr
         show_progress: a progress bar for work over two seconds.
 
     Returns:
-        What it is, how sure that is, and what differs.
+        What it is, how certain that is, and what differs.
 
     Raises:
         DatasetError: there is no such folder, or it holds no image.
@@ -90,7 +81,7 @@ def verify(name_or_dir: str | Path, *, data_dir: str | Path = "data", show_progr
         raise DatasetError(f"{folder}: no image file in it; give the folder of a data set")
     best, share = _best_match(files)
     if best is not None and share >= _ENOUGH:
-        found = _compare(folder, files, best)
+        found = _by_content(folder, files, best)
     else:
         found = _by_counts(folder, files, best, share, asked)
     if asked and asked.name not in (found.source, *found.candidates):
@@ -127,73 +118,33 @@ def _best_match(files: dict[str, str]) -> tuple[Source | None, float]:
     return best[2], best[0]
 
 
-def _compare(folder: Path, files: dict[str, str], source: Source) -> Verification:
-    known = read_contents(source.name)
-    here_root, known_root = _alignment(files, known)
-    names = {path: _moved(path, here_root, known_root) for path in files}
-    unseen_parts = [part for part in source.parts if not any(path.startswith(f"{part.folder}/") for path in known)]
-    unchecked = {
-        path for path, name in names.items() if any(name.startswith(f"{part.folder}/") for part in unseen_parts)
-    }
-    same = {path for path, name in names.items() if known.get(name) == files[path]}
-    changed = {path for path, name in names.items() if name in known and path not in same}
-    taken = {names[path] for path in same}
-    lost = defaultdict(list)
-    for name, digest in known.items():
-        if name not in taken:
-            lost[digest].append(name)
-    renamed, repeated, extra = [], [], []
-    contents = set(known.values())
-    for path in sorted(set(files) - same - unchecked):
-        names_lost = lost[files[path]]
-        if names_lost and path not in changed:
-            renamed.append((names_lost.pop(0), path))
-        elif files[path] in contents and path not in changed:
-            repeated.append(path)
-        elif path not in changed:
-            extra.append(path)
-    gone = taken | {name for name, _ in renamed} | {names[path] for path in changed}
-    present = {_parent(name) for name in gone}
-    missing = sorted(name for name in known if name not in gone and _parent(name) in present)
-    filled = present | {_parent(names[path]) for path in unchecked}
-    absent = tuple(part.folder for part in source.parts if part.folder not in filled)
-    folders = {_parent(name) for name in known}
-    names |= {path: name for name, path in renamed if _parent(names[path]) not in folders}
-    counted = Counter(_parent(name) for path, name in names.items() if path not in repeated)
-    counts = tuple(
-        ClassCount(part.split, part.label, part.images, counted[part.folder] if part.folder in filled else None)
-        for part in source.parts
-    )
-    differences = {"missing": missing, "changed": sorted(changed), "renamed": renamed}
-    differences |= {"extra": extra, "repeated": repeated}
-    fits = all(count.found in (None, count.expected) for count in counts)
+def _by_content(folder: Path, files: dict[str, str], source: Source) -> Verification:
+    found = compare_contents(files, source)
     return Verification(
         folder=str(folder),
         images=len(files),
         source=source.name,
         certainty="content",
         candidates=(),
-        complete=fits and not absent and not any(differences.values()),
-        absent=absent,
-        **{key: tuple(value) for key, value in differences.items()},
-        unchecked=len(unchecked),
-        counts=counts,
-        conclusion=_conclusion(source, len(files), len(same), len(unchecked), differences, absent, counts),
+        complete=found.counts_fit and not found.absent and not any(found.differences.values()),
+        absent=found.absent,
+        **found.differences,
+        unchecked=found.unchecked,
+        counts=found.counts,
+        conclusion=_conclusion(source, len(files), found),
     )
 
 
-def _conclusion(
-    source: Source, images: int, same: int, unchecked: int, differences: dict, absent: tuple[str, ...], counts: tuple
-) -> str:
-    published = same + len(differences["renamed"])
+def _conclusion(source: Source, images: int, found: ContentComparison) -> str:
+    published = found.unchanged + len(found.renamed)
     share = f"all {images:,}" if published == images else f"{published:,} of {images:,}"
     parts = [f"{source.name}: {share} images are the published ones"]
-    parts += [f"{len(value):,} {key}" for key, value in differences.items() if value]
-    if unchecked:
-        wrong = [count for count in counts if count.found not in (None, count.expected)]
-        parts.append(f"{unchecked:,} not known here by content ({'counts differ' if wrong else 'counts fit'})")
-    if absent:
-        parts.append(f"not there: {', '.join(_shortest(absent, source))}")
+    parts += [f"{len(value):,} {key}" for key, value in found.differences.items() if value]
+    if found.unchecked:
+        counts = "counts fit" if found.counts_fit else "counts differ"
+        parts.append(f"{found.unchecked:,} not known here by content ({counts})")
+    if found.absent:
+        parts.append(f"not there: {', '.join(_shortest(found.absent, source))}")
     return "; ".join(parts)
 
 
@@ -255,30 +206,3 @@ def _count(files: dict[str, str], source: Source) -> list[ClassCount]:
         split = next(filter(None, map(canonical_split, parents)), "") if has_split else ""
         found[split, label or parents[-1]] += 1
     return [ClassCount(part.split, part.label, part.images, found[part.split, part.label]) for part in source.parts]
-
-
-def _alignment(files: dict[str, str], known: dict[str, str]) -> tuple[str, str]:
-    """Returns the prefixes by which most files' paths and the known paths of the same content differ."""
-    by_hash = defaultdict(list)
-    for name, digest in known.items():
-        by_hash[digest].append(name)
-    votes: Counter[tuple[str, str]] = Counter()
-    for path, digest in files.items():
-        for name in by_hash[digest]:
-            here, there = path.split("/"), name.split("/")
-            while here and there and here[-1] == there[-1]:
-                here.pop()
-                there.pop()
-            votes["/".join(here), "/".join(there)] += 1
-    return min(votes, key=lambda pair: (-votes[pair], len(pair[0]), pair)) if votes else ("", "")
-
-
-def _moved(path: str, here_root: str, known_root: str) -> str:
-    if here_root and not path.startswith(f"{here_root}/"):
-        return path
-    inner = path[len(here_root) + 1 :] if here_root else path
-    return f"{known_root}/{inner}" if known_root else inner
-
-
-def _parent(name: str) -> str:
-    return name.rpartition("/")[0]
