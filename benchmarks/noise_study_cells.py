@@ -22,7 +22,7 @@ from braintumor_tf.evaluation import Robustness
 from braintumor_tf.evaluation.robustness.corruptions import NOISES
 from braintumor_tf.leakage import drop_copies, group, split
 from braintumor_tf.runs import Run
-from braintumor_tf.training.presets import parse_trains
+from braintumor_tf.training.settings import parse_trains
 
 SEEN = ("gaussian", "salt_and_pepper", "speckle")
 """The noises that some conditions train with; the others are seen by none."""

@@ -302,7 +302,7 @@ def _start(
     from braintumor_tf.leakage import group, split
     from braintumor_tf.models import get_spec
     from braintumor_tf.training import resolve_preset
-    from braintumor_tf.training.presets import parse_trains
+    from braintumor_tf.training.settings import parse_trains
 
     spec = get_spec(model)
     options["trains"] = parse_trains(options["trains"])

@@ -80,7 +80,7 @@ def search(
         from braintumor_tf.files import to_json
 
         summary = json.loads((folder / "search.json").read_text(encoding="utf-8"))
-        click.echo(to_json({**summary, "preset": found.preset.as_dict(), "out": folder, "report": report}))
+        click.echo(to_json({**summary, "preset": found.preset.to_dict(), "out": folder, "report": report}))
         return
     _say(found, folder)
     if report is not None:

@@ -114,7 +114,7 @@ def run_folds(
         "classes": list(classes),
         **arguments,
         "weights": str(weights),
-        "training": preset.as_dict(),
+        "training": preset.to_dict(),
         "noise": None if noise is None else describe(noise),
         "baselines": bool(baselines),
         "seed": seed,

@@ -120,7 +120,7 @@ def run_experiment(
             "dropout": dropout,
             "head": list(head),
             "crop": crop,
-            "training": preset.as_dict(),
+            "training": preset.to_dict(),
             "noise": None if noise is None else describe(noise),
             "baselines": baselines is True or sorted(baselines or {}),
             "seed": seed,

@@ -9,8 +9,9 @@ import importlib
 from typing import Any
 
 from braintumor_tf.errors import SearchError, TrainingError
-from braintumor_tf.training.presets import METRICS, PRECISIONS, PRESETS, Preset, Stage, resolve_preset, split_settings
+from braintumor_tf.training.presets import MONITORS, PRECISIONS, PRESETS, Preset, Stage
 from braintumor_tf.training.search.space import PARAMETERS, SPACES, Choice, Range, resolve_space
+from braintumor_tf.training.settings import resolve_preset, split_settings
 from braintumor_tf.training.trainers import TRAINERS, trainer_of
 
 _LAZY = {
@@ -27,7 +28,7 @@ _LAZY = {
 }
 
 __all__ = [
-    "METRICS",
+    "MONITORS",
     "PARAMETERS",
     "PRECISIONS",
     "PRESETS",

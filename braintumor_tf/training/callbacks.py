@@ -15,7 +15,7 @@ from braintumor_tf.errors import TrainingError
 from braintumor_tf.files import atomic_path
 from braintumor_tf.runs import Run
 from braintumor_tf.training.devices.tensorflow_mirrored import synchronised
-from braintumor_tf.training.presets import METRICS
+from braintumor_tf.training.presets import MONITORS
 
 
 def save_network(model: keras.Model, path: str | Path) -> None:
@@ -71,7 +71,7 @@ class KeepBest(keras.callbacks.Callback):
 
     Args:
         network: the whole network; what Keras trains may be its head alone.
-        monitor: one of `METRICS`.
+        monitor: one of `MONITORS`.
         patience: epochs without a better one after which a stage ends; None for never.
         path: the file to write at each better epoch, or None.
 
@@ -101,7 +101,7 @@ class KeepBest(keras.callbacks.Callback):
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             raise TrainingError(f"the loss of epoch {epoch + 1} is not finite; lower learning_rate or clip_norm")
         score = float(logs[self.monitor])
-        rank = (score if METRICS[self.monitor] == "max" else -score, -float(logs["val_loss"]))
+        rank = (score if MONITORS[self.monitor] == "max" else -score, -float(logs["val_loss"]))
         if rank > self.best_rank:
             self.best_rank, self.best_epoch, self.best_score = rank, epoch + 1, score
             self.best_weights = self.network.get_weights()

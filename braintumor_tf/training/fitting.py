@@ -20,8 +20,9 @@ from braintumor_tf.training.devices.glibc_memory import KeepFreedMemory
 from braintumor_tf.training.devices.precision import check_precision
 from braintumor_tf.training.devices.tensorflow_mirrored import synchronised
 from braintumor_tf.training.frozen_features import stage_inputs
-from braintumor_tf.training.presets import Preset, resolve_preset
+from braintumor_tf.training.presets import Preset
 from braintumor_tf.training.resume_state import Checkpoint, restore_optimizer
+from braintumor_tf.training.settings import resolve_preset
 from braintumor_tf.training.stages import compile_stage, prepare_normalisation, set_trainable
 
 
@@ -116,7 +117,7 @@ def fit(
     first = is_first_process()
     history = HistoryWriter(run if first else None)
     best = KeepBest(model, preset.monitor, preset.patience, run.path / "model.keras" if run and first else None)
-    checkpoint = Checkpoint(run, {"training": preset.as_dict(), "seed": seed}, history, best, writes=first)
+    checkpoint = Checkpoint(run, {"training": preset.to_dict(), "seed": seed}, history, best, writes=first)
     if run is not None and first and not resume:
         run.remove_checkpoint()
     check_agreement(lambda: str([checkpoint.settings, resume and checkpoint.digest(), _content(manifest)]), "training")

@@ -13,7 +13,8 @@ from braintumor_tf.models.pca import PCALogisticRegression
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.fitting import Training
-from braintumor_tf.training.presets import METRICS, Preset, resolve_preset
+from braintumor_tf.training.presets import MONITORS, Preset
+from braintumor_tf.training.settings import resolve_preset
 
 STRENGTHS = (0.01, 0.1, 1.0)
 """Inverse strengths of the penalty that are tried."""
@@ -62,7 +63,7 @@ def fit_pipeline(
         candidate.fit(images, labels, class_weight=weights)
         probabilities = candidate.predict_images(validation_images)
         score = _score(preset.monitor, truth, probabilities, model.classes)
-        ranked.append((score if METRICS[preset.monitor] == "max" else -score, -strength, score, candidate))
+        ranked.append((score if MONITORS[preset.monitor] == "max" else -score, -strength, score, candidate))
     _, _, score, best = max(ranked, key=lambda entry: entry[:2])
     model.regularisation, model.pipeline = best.regularisation, best.pipeline
     if run is not None:

@@ -73,7 +73,7 @@ def test_options_of_the_model_and_a_preset_file_are_kept_with_the_run(folder, tm
     file, best = tmp_path / "made.h5", tmp_path / "best.json"
     keras.applications.MobileNetV2(alpha=0.35, include_top=False, weights=None, input_shape=(32, 32, 3)).save(file)
     preset = Preset((Stage("head", 1, 0.005, trains="head"),), label_smoothing=0.15, precision="mixed_bfloat16")
-    best.write_text(to_json(preset.as_dict()))
+    best.write_text(to_json(preset.to_dict()))
     words = ("--model", "MobileNetV2-0.35", "--dataset", folder, "--image-size", 32, "--no-baselines", "--binary")
     options = ("--weights", file, "--dropout", 0.3, "--precision", "float32", "--preset", best, "--trains", 2)
     result = call("train", *words, *options, "--out", tmp_path / "run")
@@ -85,7 +85,7 @@ def test_options_of_the_model_and_a_preset_file_are_kept_with_the_run(folder, tm
     assert config["weights_used"]["sha256"] == file_hash(file, "sha256")
     assert config["dropout"] == load_network(run.file("model.keras")).get_layer("dropout").rate == 0.3
     stages = [{**asdict(preset.stages[0]), "trains": 2}]
-    expected = {**preset.as_dict(), "precision": "float32", "stages": stages}  # the options replace the file's
+    expected = {**preset.to_dict(), "precision": "float32", "stages": stages}  # the options replace the file's
     assert config["training"] == json.loads(to_json(expected)) and config["baselines"] == []
 
 

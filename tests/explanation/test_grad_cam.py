@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from braintumor_tf.explanation import explain
-from braintumor_tf.models.input_layers import image_input
-from braintumor_tf.models.network import ClassProbabilities
+from braintumor_tf.models.layers import ClassProbabilities
+from braintumor_tf.models.layers.input_layers import image_input
 from tests.explanation.handmade import CLASSES
 
 GENERATOR = np.random.default_rng(3)

@@ -9,8 +9,8 @@ from scipy import ndimage, stats
 
 from braintumor_tf import explanation as explain
 from braintumor_tf.explanation.checks.randomisation import cascade, copy_network, flat, randomise, similarities
-from braintumor_tf.models.input_layers import image_input
-from braintumor_tf.models.network import ClassProbabilities
+from braintumor_tf.models.layers import ClassProbabilities
+from braintumor_tf.models.layers.input_layers import image_input
 from tests.explanation.handmade import CLASSES, pixel_network
 from tests.explanation.test_attention import tiny
 from tests.training.toy import small_cnn

@@ -227,7 +227,7 @@ def test_views_are_a_setting_of_stages_that_train_the_head():
 
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_a_preset_from_before_there_were_views_is_read(name):
-    values = PRESETS[name].as_dict()
+    values = PRESETS[name].to_dict()
     values["stages"] = [{key: entry for key, entry in stage.items() if key != "views"} for stage in values["stages"]]
     assert {stage.views for stage in Preset.from_dict(values).stages} == {None}
 

@@ -17,7 +17,7 @@ from braintumor_tf.models.network import as_predictor
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, TrainingError, callbacks, fit, resolve_preset
 from braintumor_tf.training.batches import class_weights, training_batches, validation_batches
-from braintumor_tf.training.presets import METRICS, PRESETS
+from braintumor_tf.training.presets import MONITORS, PRESETS
 from braintumor_tf.training.stages import learning_rate_schedule
 from tests.training.toy import small_cnn, toy_manifest
 
@@ -136,8 +136,8 @@ def test_wrong_settings_are_named(settings, words):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_in_range_and_augments_only_by_known_arguments(name, manifest):
     preset = resolve_preset(name)
-    assert preset.monitor in METRICS and set(preset.as_dict()) >= {"stages", "batch_size", "augmentation"}
-    assert Preset.from_dict(json.loads(to_json(preset.as_dict()))).epochs == preset.epochs
+    assert preset.monitor in MONITORS and set(preset.to_dict()) >= {"stages", "batch_size", "augmentation"}
+    assert Preset.from_dict(json.loads(to_json(preset.to_dict()))).epochs == preset.epochs
     training_batches(manifest, as_predictor(small_cnn()), preset.batch_size, preset.augmentation)
 
 

@@ -142,7 +142,7 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_named(manifest, tm
 
 def test_what_a_configuration_cannot_hold_is_said(manifest, tmp_path):
     preset = Preset(augmentation={"preprocessing_function": abs})
-    config = {"model": "CNN", "training": preset.as_dict(), "baselines": True}
+    config = {"model": "CNN", "training": preset.to_dict(), "baselines": True}
     with pytest.raises(RunError, match="no file keeps"):
         resume_experiment(Run.create(tmp_path / "run", config, manifest))
 

@@ -69,7 +69,7 @@ def test_a_file_that_is_no_preset_is_named(tmp_path, content, message):
 
 def test_a_preset_with_a_function_is_not_read_from_a_file(tmp_path):
     preset = Preset(augmentation={"preprocessing_function": np.negative, "rotation_range": 5})
-    write_json(tmp_path / "best.json", preset.as_dict())
+    write_json(tmp_path / "best.json", preset.to_dict())
     with pytest.raises(TrainingError, match="preprocessing_function is a function"):
         resolve_preset(tmp_path / "best.json")
 

@@ -12,7 +12,8 @@ from braintumor_tf.models.backbone import BATCH_NORMALISATION_MOMENTUM, backbone
 from braintumor_tf.models.network import load_network
 from braintumor_tf.runs import Run
 from braintumor_tf.training import PRESETS, Preset, Stage, TrainingError, fit, resolve_preset
-from braintumor_tf.training.presets import ALL, HEAD, parse_trains
+from braintumor_tf.training.presets import ALL, HEAD
+from braintumor_tf.training.settings import parse_trains
 from braintumor_tf.training.stages import compile_stage, normalisation_momentum, prepare_normalisation, set_trainable
 from tests.training.toy import small_cnn, toy_manifest
 

@@ -22,7 +22,7 @@ from braintumor_tf.report.plots.style import (
     shorten,
     themed,
 )
-from braintumor_tf.training.presets import METRICS
+from braintumor_tf.training.presets import MONITORS
 from braintumor_tf.training.search.space import PARAMETERS, WHOLE
 
 COLUMNS = 3
@@ -77,7 +77,7 @@ def search_trials(
 
 def _in_turn(chart: Axes, scored: pd.DataFrame, trials: pd.DataFrame, monitor: str) -> None:
     finished, pruned = (scored[scored["state"] == state] for state in ("finished", "pruned"))
-    sign = 1 if METRICS.get(monitor, "max") == "max" else -1
+    sign = 1 if MONITORS.get(monitor, "max") == "max" else -1
     if len(finished):
         so_far = sign * (sign * finished["score"]).cummax()
         end = trials["trial"].max()
@@ -148,7 +148,7 @@ def _best(scored: pd.DataFrame, monitor: str) -> int | None:
     finished = scored.loc[scored["state"] == "finished", "score"]
     if finished.empty:
         return None
-    return int(finished.idxmax() if METRICS.get(monitor, "max") == "max" else finished.idxmin())
+    return int(finished.idxmax() if MONITORS.get(monitor, "max") == "max" else finished.idxmin())
 
 
 def _text(value: object) -> str:

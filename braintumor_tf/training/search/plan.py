@@ -17,7 +17,7 @@ from braintumor_tf.models import build, describe_weights, get_spec, resolve_conf
 from braintumor_tf.models.backbone import backbone_blocks
 from braintumor_tf.runs import data_fingerprint
 from braintumor_tf.training.devices.precision import in_precision, resolve_precision
-from braintumor_tf.training.presets import Preset, resolve_preset
+from braintumor_tf.training.presets import Preset
 from braintumor_tf.training.search.space import (
     PARAMETERS,
     SPACES,
@@ -28,6 +28,7 @@ from braintumor_tf.training.search.space import (
     space_as_dict,
     with_values,
 )
+from braintumor_tf.training.settings import resolve_preset
 from braintumor_tf.types import ModelConfig
 
 
@@ -62,7 +63,7 @@ class Plan:
         settings = {
             **asdict(self.model),
             "weights": self.weights_used,
-            "preset": self.preset.as_dict(),
+            "preset": self.preset.to_dict(),
             "noise": None if self.noise is None else describe(self.noise),
             "space": space_as_dict(self.space),
             "seed": self.seed,

@@ -95,7 +95,7 @@ def write_search(study: Any, plan: Plan, out: Path) -> None:
         return
     found = plan.arguments(best.params, best.user_attrs["seed"])
     preset, noise = found.pop("preset"), found.pop("noise")
-    write_json(out / "best.json", preset.as_dict())
+    write_json(out / "best.json", preset.to_dict())
     about = {"trial": best.number, "monitor": plan.preset.monitor, "score": best.value, "trials": len(table)}
     noise = None if noise is None else describe(noise)
     write_json(out / "search.json", {**about, **found, "noise": noise, "space": space_as_dict(plan.space)})

@@ -15,9 +15,10 @@ from braintumor_tf.errors import SearchError, TrainingError
 from braintumor_tf.models import build, get_spec
 from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.batches import split_rows
-from braintumor_tf.training.presets import Preset, split_settings
+from braintumor_tf.training.presets import Preset
 from braintumor_tf.training.search.plan import Plan, make_plan
 from braintumor_tf.training.search.results import Search, read_search, write_search
+from braintumor_tf.training.settings import split_settings
 from braintumor_tf.types import ModelConfig
 
 POLL_SECONDS = 1.0

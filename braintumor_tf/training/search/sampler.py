@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial
 
-from braintumor_tf.training.presets import METRICS
+from braintumor_tf.training.presets import MONITORS
 
 STEPS = 10
 """Points of a training at which it is compared with others: tenths of its epochs, so that long and short ones, whose
@@ -57,7 +57,7 @@ class ReportToStudy(keras.callbacks.Callback):
 
     Args:
         trial: the trial.
-        monitor: one of `METRICS`.
+        monitor: one of `MONITORS`.
         epochs: of the whole training.
 
     Attributes:
@@ -81,7 +81,7 @@ class ReportToStudy(keras.callbacks.Callback):
         """Reports and decides."""
         score = float((logs or {})[self.monitor])
         self.epochs_run = epoch + 1
-        better = max if METRICS[self.monitor] == "max" else min
+        better = max if MONITORS[self.monitor] == "max" else min
         self.best = score if self.best is None else better(self.best, score)
         step = STEPS * (epoch + 1) // self.epochs
         if step <= self._step:

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from braintumor_tf.errors import SearchError, TrainingError
-from braintumor_tf.training.presets import Preset, resolve_preset
+from braintumor_tf.training.presets import Preset
+from braintumor_tf.training.settings import resolve_preset
 from braintumor_tf.types import ModelConfig
 
 

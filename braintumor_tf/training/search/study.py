@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from braintumor_tf.errors import SearchError
-from braintumor_tf.training.presets import METRICS
+from braintumor_tf.training.presets import MONITORS
 from braintumor_tf.training.search.heartbeat import host_name, is_dead
 from braintumor_tf.training.search.sampler import SlotSampler, seed_of, slot_of
 from braintumor_tf.training.search.space import WHOLE, Choice, Range
@@ -36,7 +36,7 @@ class SharedStudy:
         name: of the study; a storage can hold several.
         settings: what everyone who joins must agree in, as plain JSON values.
         space: the ranges.
-        monitor: the validation metric, one of `METRICS`.
+        monitor: the validation metric, one of `MONITORS`.
         seed: decides, with a trial's slot, what is drawn for it and the trial's own seed.
         prune: whether hopeless trials are ended early.
 
@@ -58,7 +58,7 @@ class SharedStudy:
         self.settings = settings
         self.space = space
         self.seed = seed
-        self.maximise = METRICS[monitor] == "max"
+        self.maximise = MONITORS[monitor] == "max"
         pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=3) if prune else None
         with quiet():
             self.study = patiently(
