@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from braintumor_tf.datasets import scan
-from braintumor_tf.leakage import BASELINES, leak_curve, pca_logistic_regression, predict_baselines
+from braintumor_tf.leakage import BASELINES, leak_curve, predict_baselines
 from braintumor_tf.leakage.baseline_models import (
     border_features,
     metadata_features,
@@ -156,4 +156,3 @@ def test_the_settings_of_the_classifiers(images, components):
     assert made["border"]["extratreesclassifier__random_state"] == 7
     assert (made["metadata"]["n_estimators"], made["metadata"]["class_weight"]) == (300, "balanced")
     assert made["nearest_neighbour"]["n_neighbors"] == 1
-    assert pca_logistic_regression().get_params()["pca__n_components"] == 200

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import skops.io
 
+from braintumor_tf.leakage import BASELINES
 from braintumor_tf.models import ModelError, build, load_model
 from braintumor_tf.models.pca import PCALogisticRegression
 
@@ -62,3 +63,12 @@ def test_what_cannot_be_learned_is_named():
         build("PCA").fit(images, ["glioma", "cat"] * 2)
     with pytest.raises(ModelError, match="not learned"):
         build("PCA").predict_images(images)
+
+
+def test_the_pipeline_is_that_of_the_shortcut_baseline():
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), dtype=np.uint8)
+    made = build("PCA", image_size=8, seed=3).fit(images, ["glioma", "pituitary"] * 6).pipeline.get_params()
+    baseline = BASELINES["pca_logistic_regression"][1](12, 3).get_params()
+    settings = ("pca__n_components", "pca__svd_solver", "pca__random_state", "logisticregression__C")
+    assert [made[name] for name in settings] == [baseline[name] for name in settings] == [11, "randomized", 3, 0.1]
+    assert build("PCA").components == 200
