@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from braintumor_tf.augment import (
-    PRESETS,
+    NOISE_PRESETS,
     SEVERITIES,
     BiasField,
     GaussianBlur,
@@ -38,15 +38,15 @@ def strengths(name: str) -> list:
     records = [noise_at(name, severity).sample(np.random.default_rng(0)) for severity in SEVERITIES]
     if name == "motion_blur":
         return [(record["radius"], record["sigma"]) for record in records]
-    return [getattr(noise_at(name, severity), PRESETS[name].noise.strength)[0] for severity in SEVERITIES]
+    return [getattr(noise_at(name, severity), NOISE_PRESETS[name].noise.strength)[0] for severity in SEVERITIES]
 
 
 @pytest.mark.parametrize("name", [*IMAGENET_C, *OWN])
 def test_severities_are_those_of_their_source(name: str) -> None:
     np.testing.assert_allclose(strengths(name), {**IMAGENET_C, **OWN}[name])
     models = (GaussianNoise, SaltAndPepperNoise, SpeckleNoise, GaussianBlur, MotionBlur, RicianNoise, BiasField)
-    assert [preset.noise for preset in PRESETS.values()].count(PRESETS[name].noise) == 1
-    assert {preset.noise for preset in PRESETS.values()} == set(models)
+    assert [preset.noise for preset in NOISE_PRESETS.values()].count(NOISE_PRESETS[name].noise) == 1
+    assert {preset.noise for preset in NOISE_PRESETS.values()} == set(models)
 
 
 def test_defaults() -> None:
@@ -70,7 +70,7 @@ def test_strengths_are_drawn_evenly_from_their_range(model: type) -> None:
 
 @pytest.mark.parametrize(("order", "terms"), [(1, 2), (2, 5), (3, 9)])
 def test_a_bias_field_is_the_exponential_of_a_polynomial_without_constant(order: int, terms: int) -> None:
-    record = BiasField(0.4, order).sample(np.random.default_rng(order))
+    record = BiasField(0.4, order=order).sample(np.random.default_rng(order))
     field = np.log(replay(np.full((15, 24), 20, np.float64), record) / 20)
     v, u = np.meshgrid(np.linspace(-1, 1, 15), np.linspace(-1, 1, 24), indexing="ij")
     basis = np.stack([(u**i * v**j).ravel() for i in range(order + 1) for j in range(order + 1 - i)], axis=1)

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.datasets.sources import figshare
 from braintumor_tf.datasets.sources.download import fetch
 from braintumor_tf.datasets.sources.figshare import convert_figshare
-from braintumor_tf.datasets.sources.table import SOURCES, figshare, get_source
+from braintumor_tf.datasets.sources.table import SOURCES, get_source
 from braintumor_tf.errors import DatasetError
 
 kagglehub = pytest.importorskip("kagglehub")
