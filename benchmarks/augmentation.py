@@ -20,7 +20,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
-from augmentation_rows import NAMES, Setting, serve  # noqa: E402
+from augmentation_rows import NAMES, serve  # noqa: E402
+from augmentation_timing import Setting  # noqa: E402
 
 from braintumor_tf.files import write_json  # noqa: E402
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import io
 import sys
-import threading
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from augmentation_timing import PeakMemory, Setting, batches_of, resident_bytes, time_batches
 
 SIGMA = (0.0, 25.0)
 TRANSFORMS: dict[str, Any] = {
@@ -27,21 +24,8 @@ TRANSFORMS: dict[str, Any] = {
     "fill_mode": "nearest",
     "rescale": 1 / 255,
 }
-QUEUE = 10
-"""Batches that wait at most, Keras's own `max_queue_size`."""
-
 RANDOM = np.random.default_rng(0)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all rows of a run share: the folder, the size, the batch size, and how many images (0 for all)."""
-
-    data: str
-    size: int
-    batch: int
-    images: int = 0
 
 
 def serve(family: str, setting: Setting, pipe: Any) -> None:
@@ -49,58 +33,13 @@ def serve(family: str, setting: Setting, pipe: Any) -> None:
     warnings.simplefilter("ignore")
     sys.stdout = io.StringIO()  # Keras announces every folder that it finds
     rows = FAMILIES[family](setting)
-    base = _resident()
+    base = resident_bytes()
     pipe.send("ready")
     while (name := pipe.recv()) is not None:
         gc.collect()  # Keras's iterators refer to themselves, so the last row's images may still be in memory
-        with _PeakMemory() as peak:
+        with PeakMemory() as peak:
             count, seconds = rows[name]()
         pipe.send((count / seconds, (peak.bytes - base) / 2**20))
-
-
-class _PeakMemory:
-    """Looks at the resident memory every 10 ms."""
-
-    def __enter__(self) -> _PeakMemory:
-        self.bytes, self._done = _resident(), threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-        self.bytes = max(self.bytes, _resident())
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.01):
-            self.bytes = max(self.bytes, _resident())
-
-
-def _resident() -> int:
-    import psutil
-
-    return psutil.Process().memory_info().rss
-
-
-def _batches(dataset: Any, workers: int, count: int) -> Iterator[Any]:
-    """Gives `count` batches of a PyDataset, made by `workers` threads with a queue as Keras has it."""
-    numbers = (number % len(dataset) for number in range(count))
-    if workers == 1:
-        yield from (dataset[number] for number in numbers)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting = deque(pool.submit(dataset.__getitem__, number) for number in islice(numbers, QUEUE))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(dataset.__getitem__, number) for number in islice(numbers, 1))
-
-
-def _time(batches: Iterator[Any]) -> tuple[int, float]:
-    start, images = time.perf_counter(), 0
-    for batch in batches:
-        images += len(batch[0])
-    return images, time.perf_counter() - start
 
 
 def _frame(setting: Setting) -> Any:
@@ -136,7 +75,7 @@ def stock(setting: Setting) -> dict[str, Callable[[], tuple[int, float]]]:
     def row(noise: Callable | None, workers: int) -> Callable[[], tuple[int, float]]:
         flow = _flow(ImageDataGenerator(**TRANSFORMS, preprocessing_function=noise), setting)
         count = max(2, 128 // setting.batch)
-        return lambda: _time(_batches(flow, workers, count))
+        return lambda: time_batches(batches_of(flow, workers, count))
 
     return {
         "stock + NumPy noise": row(_numpy_noise, 1),
@@ -176,7 +115,9 @@ def layers(setting: Setting) -> dict[str, Callable[[], tuple[int, float]]]:
         pass
 
     return {
-        "Keras layers in tf.data + noise, later epochs": lambda: _time(iter(ready.take(max(2, 512 // setting.batch))))
+        "Keras layers in tf.data + noise, later epochs": lambda: time_batches(
+            iter(ready.take(max(2, 512 // setting.batch)))
+        )
     }
 
 
@@ -211,8 +152,8 @@ def albumentations(setting: Setting) -> dict[str, Callable[[], tuple[int, float]
 
     dataset, count = Batches(), max(2, 512 // setting.batch)
     return {
-        f"albumentations in a PyDataset + noise, {workers} worker{'s' * (workers > 1)}": lambda workers=workers: _time(
-            _batches(dataset, workers, count)
+        f"albumentations in a PyDataset + noise, {workers} worker{'s' * (workers > 1)}": lambda workers=workers: (
+            time_batches(batches_of(dataset, workers, count))
         )
         for workers in (1, 2)
     }
@@ -231,7 +172,7 @@ def ours_first(setting: Setting) -> dict[str, Callable[[], tuple[int, float]]]:
         start = time.perf_counter()
         flow = _ours(setting, noise)
         flow.workers = 2
-        images, _ = _time(_batches(flow, 2, len(flow)))
+        images, _ = time_batches(batches_of(flow, 2, len(flow)))
         return images, time.perf_counter() - start
 
     _ours(Setting(setting.data, setting.size, setting.batch, 8), True)  # imports are not timed
@@ -252,17 +193,15 @@ def ours(setting: Setting) -> dict[str, Callable[[], tuple[int, float]]]:
 
 def _without_noise(flow: Any) -> Any:
     """The same iterator, and the same decoded images, without noise."""
-    import copy
-
-    twin = copy.copy(flow)
-    twin.image_data_generator = copy.copy(flow.image_data_generator)
-    twin.image_data_generator.noise = None
-    return twin
+    clean = copy.copy(flow)
+    clean.image_data_generator = copy.copy(flow.image_data_generator)
+    clean.image_data_generator.noise = None
+    return clean
 
 
 def _later(flow: Any, workers: int, threads: int | None) -> tuple[int, float]:
     flow.workers, flow.threads = workers, threads
-    return _time(_batches(flow, workers, max(4, min(len(flow), 2880 // flow.batch_size))))
+    return time_batches(batches_of(flow, workers, max(4, min(len(flow), 2880 // flow.batch_size))))
 
 
 def limit(setting: Setting) -> dict[str, Callable[[], tuple[int, float]]]:
@@ -281,8 +220,8 @@ def limit(setting: Setting) -> dict[str, Callable[[], tuple[int, float]]]:
             yield (out,)
 
     return {
-        "limit: uint8 to float32, new array": lambda: _time(fresh()),
-        "limit: uint8 to float32, same array": lambda: _time(reused()),
+        "limit: uint8 to float32, new array": lambda: time_batches(fresh()),
+        "limit: uint8 to float32, same array": lambda: time_batches(reused()),
     }
 
 

@@ -32,8 +32,9 @@ RESULTS = Path(__file__).parent / "results" / "training.json"
 def plain(manifest: pd.DataFrame, setting: dict[str, Any], seed: int) -> list[dict[str, float]]:
     """Keras's guide to transfer learning; returns seconds since the start and validation macro-F1 after every epoch."""
     import keras
-    from keras.src.legacy.preprocessing.image import ImageDataGenerator
     from sklearn.metrics import f1_score
+
+    from braintumor_tf.augment.keras_compat import KerasImageDataGenerator
 
     keras.utils.set_random_seed(seed)
     size, classes = (setting["image_size"],) * 2, sorted(manifest["label"].unique())
@@ -41,10 +42,10 @@ def plain(manifest: pd.DataFrame, setting: dict[str, Any], seed: int) -> list[di
     common = {"x_col": "path", "y_col": "label", "classes": classes, "target_size": size, "batch_size": 32}
     curve: list[dict[str, float]] = []
     started = time.perf_counter()
-    train = ImageDataGenerator(preprocessing_function=prepare, **AUGMENTATION).flow_from_dataframe(
+    train = KerasImageDataGenerator(preprocessing_function=prepare, **AUGMENTATION).flow_from_dataframe(
         manifest[manifest["split"] == "train"], seed=seed, **common
     )
-    validation = ImageDataGenerator(preprocessing_function=prepare).flow_from_dataframe(
+    validation = KerasImageDataGenerator(preprocessing_function=prepare).flow_from_dataframe(
         manifest[manifest["split"] == "validation"], shuffle=False, **common
     )
     # no input_shape: with one, Keras asks for weights of that very size, and ours takes those of 224 pixels

@@ -40,8 +40,8 @@ class _Loan:
 class BatchMemory:
     """Hands out arrays whose memory comes back, to be handed out again, once nothing refers to them any more.
 
-    Fresh memory of the size of a batch costs more time than filling it: the system has to clear every page. An array
-    handed out is the caller's for as long as it, or any view of it, is alive.
+    Fresh memory of the size of a batch costs more time than filling it. An array that was handed out is the caller's
+    for as long as it, or any view of it, is alive.
 
     Args:
         kept: how many blocks of memory wait at most to be handed out again.

@@ -34,12 +34,12 @@ class ImageDataGenerator(KerasImageDataGenerator):
     All arguments of Keras's class keep their place and meaning, and for the same transform parameters the image is the
     same within interpolation tolerance. What is added is behind the star.
 
-    Each image's transform and noise depend on the seed, the epoch and the image's number alone, so neither the number
+    Each image's transform and noise depend on the seed, the epoch and the image's number alone. So neither the number
     of workers nor the order in which batches are asked for changes a batch. An epoch ends with `on_epoch_end`, which
     Keras's `fit` calls, or after the last batch of a loop over the iterator.
 
-    (A `fit` whose ``steps_per_epoch`` is not a whole pass changes the epoch while batches are made ahead, so there, as
-    in Keras, the first batches after the change may belong to either.)
+    (A `fit` whose ``steps_per_epoch`` is not a whole pass changes the epoch while batches are made ahead. There, as in
+    Keras, the first batches after the change may belong to either.)
 
     Order for each image: read and resize, warp and flip, channel shift, brightness, noise (on 0..255),
     ``preprocessing_function`` (one float32 image in 0..255, whose shape it keeps), ``rescale``, samplewise and

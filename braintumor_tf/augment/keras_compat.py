@@ -1,7 +1,7 @@
 """All that this package takes from Keras's private modules, in one place.
 
-Keras 3 keeps `ImageDataGenerator` and its iterators as legacy code that has no public import of its own (TensorFlow's
-``tensorflow.keras`` has one, but the package also runs on Keras's other backends).
+Keras 3 keeps `ImageDataGenerator` and its iterators as legacy code that it exports nowhere in public. TensorFlow's
+``tensorflow.keras`` does, but this package also runs on Keras's other backends.
 """
 
 from __future__ import annotations

@@ -16,6 +16,10 @@ def stream(*key: int) -> np.random.Generator:
 
     Args:
         *key: integers; only their lowest 64 bits count.
+
+    Example:
+        >>> bool((stream(1, 0, 7).random(3) == stream(1, 0, 7).random(3)).all())
+        True
     """
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([part & _MASK for part in key])))
 
@@ -23,13 +27,19 @@ def stream(*key: int) -> np.random.Generator:
 def quick_stream(seed: int, slot: str) -> np.random.Generator:
     """Returns this thread's generator of the name `slot`, put at the start of the stream of `seed`.
 
-    Setting the state of a generator costs a tenth of making one, which counts when each image has its own. The state is
-    set as SFC64's author does it (all three words the seed, the counter 1, twelve rounds thrown away).
+    Setting the state of a generator is quicker than making one, which counts when each image has its own. The state is
+    set as SFC64's author does it: all three words are the seed, the counter is 1, twelve rounds are thrown away.
+
+    Source: Doty-Humphrey, PractRand, ``sfc64``, which NumPy's ``SFC64`` implements.
 
     Args:
         seed: a number; only its lowest 64 bits count.
         slot: a name. What was returned for the same name in the same thread is moved to the new stream, so two
             generators that are in use together need two names.
+
+    Example:
+        >>> quick_stream(5, "one").random() == quick_stream(5, "two").random()
+        True
     """
     generators = _LOCAL.__dict__.setdefault("generators", {})
     if slot not in generators:

@@ -105,8 +105,8 @@ class Block:
 def draw_block(ranges: TransformRanges, height: int, width: int, *, seed: int, epoch: int, block: int) -> Block:
     """Draws the parameters of images ``block * BLOCK`` and following.
 
-    Each parameter has its own column of numbers, so generators that differ in what they use (an image's and its mask's)
-    still move the same image alike for the same seed.
+    Each parameter has its own column of numbers. So generators that differ in what they use (an image's and its
+    mask's) still move the same image alike for the same seed.
 
     Args:
         ranges: what to draw from.
@@ -220,7 +220,7 @@ def _is_set(shift_range: Shift) -> bool:
 def _shifts(shift_range: Shift, draw: np.ndarray, sign: np.ndarray, size: int) -> np.ndarray:
     """Turns numbers in 0..1 into shifts in pixels.
 
-    A list is chosen from, a whole number is a range of whole pixels (both with a random sign), any other number is a
+    A list is chosen from, and a whole number is a range of whole pixels, both with a random sign. Any other number is a
     range, as a share of the size if below 1.
     """
     if np.ndim(shift_range) or isinstance(shift_range, (int, np.integer)):

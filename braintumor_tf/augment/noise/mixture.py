@@ -20,9 +20,10 @@ def training_noise(
 ) -> Noise:
     """Returns a model that gives each image one of some noises at one of some severities, all equally often.
 
-    Several strengths and a share of clean images keep a network from relying on one strength, or on noise itself. That
-    simple noise in training, well tuned, helps against noise it has not seen is the finding of Rusak et al., "A simple
-    way to make neural networks robust against diverse image corruptions", ECCV 2020.
+    Several strengths and a share of clean images keep a network from relying on one strength, or on noise itself.
+    Simple noise in training, well tuned, helps against noise that was not seen.
+
+    Source: Rusak et al., "A simple way to make neural networks robust against diverse image corruptions", ECCV 2020.
 
     Args:
         names: keys of `braintumor_tf.augment.noise.NOISE_PRESETS`.

@@ -19,9 +19,9 @@ class NoiseAtSize(Noise):
     `NOISE_PRESETS` are meant for 224 pixels, the size at which `evaluation.robustness` corrupts. A network of another
     size that meets such noise when it is tested should train with it.
 
-    What is added to the image is the change that the noise makes in the image at that size, brought back to the
-    image's own by Pillow's bilinear filter, which also resizes the files that are read. So what the noise leaves alone
-    stays as sharp as it is.
+    What is added to the image is the change that the noise makes in the image at that size. It is brought back to the
+    image's own size by Pillow's bilinear filter, which also resizes the files that are read. So what the noise leaves
+    alone stays as sharp as it is.
 
     Attributes:
         model: the noise model, or a `RandomNoise` of several.
