@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keras.src.legacy.preprocessing.image import ImageDataGenerator as Stock
 from scipy import stats
 
 from braintumor_tf.augment import ImageDataGenerator
+from braintumor_tf.augment.keras_compat import KerasImageDataGenerator as Stock
 
 HEIGHT, WIDTH, COUNT = 12, 40, 3000
 RANGES: dict[str, Any] = {

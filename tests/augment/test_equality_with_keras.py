@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras.src.legacy.preprocessing.image import ImageDataGenerator as Stock
 
 from braintumor_tf.augment import ImageDataGenerator
+from braintumor_tf.augment.keras_compat import KerasImageDataGenerator as Stock
 from tests.augment.conftest import smooth_image
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from keras.src.legacy.preprocessing.image import DirectoryIterator as StockDirectoryIterator
-from keras.src.legacy.preprocessing.image import ImageDataGenerator as Stock
 from PIL import Image
 
 from braintumor_tf.augment import GaussianNoise, ImageDataGenerator, NoiseError
+from braintumor_tf.augment.keras_compat import KerasDirectoryIterator
+from braintumor_tf.augment.keras_compat import KerasImageDataGenerator as Stock
 from braintumor_tf.errors import DatasetError
 from tests.augment.conftest import smooth_image
 
@@ -71,7 +71,7 @@ def test_folder_without_augmentation_gives_what_keras_gives(folder: Path, option
         for kind in (Stock, ImageDataGenerator)
     ]
     theirs, ours = flows
-    assert isinstance(ours, StockDirectoryIterator)
+    assert isinstance(ours, KerasDirectoryIterator)
     for name in ("samples", "n", "num_classes", "class_indices", "filenames", "filepaths", "image_shape", "batch_size"):
         assert getattr(ours, name) == getattr(theirs, name), name
     assert np.array_equal(ours.classes, theirs.classes) and np.array_equal(ours.labels, theirs.labels)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras.src.legacy.preprocessing.image import ImageDataGenerator as Stock
 
 from braintumor_tf.augment import ImageDataGenerator
+from braintumor_tf.augment.keras_compat import KerasImageDataGenerator as Stock
 
 IMAGES = np.repeat(np.arange(10, dtype=np.float32), 4).reshape(10, 2, 2, 1)  # each image says its number
 

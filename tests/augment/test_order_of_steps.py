@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from keras.src.legacy.preprocessing.image import ImageDataGenerator as Stock
-from keras.src.utils.image_utils import load_img
+from keras.utils import load_img
 from PIL import Image
 
 from braintumor_tf.augment import ImageDataGenerator, SaltAndPepperNoise
+from braintumor_tf.augment.keras_compat import KerasImageDataGenerator as Stock
 from tests.augment.conftest import smooth_image
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")
