@@ -39,9 +39,11 @@ def _normal(name: str) -> str:
 
 
 def canonical_label(name: str) -> str | None:
-    """Returns the canonical label of a folder or label name (``"Glioma_Tumor"`` gives ``"glioma"``).
+    """Returns the canonical label of a folder or label name, None if unknown.
 
-    None if unknown.
+    Example:
+        >>> canonical_label("Glioma_Tumor")
+        'glioma'
     """
     return _LABEL_OF.get(_normal(name))
 
@@ -60,5 +62,10 @@ def canonical_split(name: str) -> str | None:
 
 
 def to_binary(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Returns a copy of a manifest with the labels ``tumor`` and ``no_tumor`` in place of tumour types."""
+    """Returns a copy of a manifest with the labels ``tumor`` and ``no_tumor`` in place of tumour types.
+
+    Example:
+        >>> to_binary(pd.DataFrame({"label": ["glioma", "no_tumor"]}))["label"].tolist()
+        ['tumor', 'no_tumor']
+    """
     return manifest.assign(label=manifest["label"].where(manifest["label"] == NO_TUMOR, TUMOR))

@@ -14,17 +14,14 @@ import pandas as pd
 
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
 from braintumor_tf.datasets.descriptions import THUMBNAIL_SIZE, Description, content_hash, describe
-from braintumor_tf.datasets.labels import canonical_label, canonical_split, plain_label
-from braintumor_tf.datasets.reading import IMAGE_SUFFIXES, read_bytes
+from braintumor_tf.datasets.layouts import csv_rows, folder_rows, read_table
+from braintumor_tf.datasets.reading import read_bytes
 from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import write_csv
 from braintumor_tf.progress import progress_bar
 
 COLUMNS = ("path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group")
 """The columns of a manifest, in order."""
-
-PATIENT = "patient:"
-"""A group that starts with this is a patient known from the source; other groups are clusters of look-alikes."""
 
 _BATCH = 256
 
@@ -81,9 +78,19 @@ def scan(
     Raises:
         DatasetError: the folder is missing or holds no labelled image, the CSV lacks a column, or `strict` met bad
             files.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from PIL import Image
+        >>> with TemporaryDirectory() as folder:
+        ...     Path(folder, "train", "glioma").mkdir(parents=True)
+        ...     Image.new("L", (64, 48)).save(Path(folder, "train", "glioma", "1.png"))
+        ...     found = scan(folder, cache=False)
+        >>> found.manifest[["label", "split", "width", "height"]].values.tolist()
+        [['glioma', 'train', 64, 48]]
     """
     root = Path(os.path.abspath(Path(root).expanduser()))
-    rows, bad = _csv_rows(root) if root.is_file() else _folder_rows(root, ignore, labels or {}, patients)
+    rows, bad = csv_rows(root) if root.is_file() else folder_rows(root, ignore, labels or {}, patients)
     folder = root.parent if root.is_file() else root
     descriptions = dict(_describe_all([row["path"] for row in rows], folder, cache, workers, show_progress))
     good = []
@@ -121,7 +128,7 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     Raises:
         DatasetError: the file is missing, or lacks a column of a manifest.
     """
-    frame = _read_csv(Path(path))
+    frame = read_table(Path(path))
     missing = [column for column in COLUMNS if column not in frame]
     if missing:
         raise DatasetError(f"{path}: not a manifest, it lacks the column {', '.join(missing)}")
@@ -157,86 +164,6 @@ def thumbnails(manifest: pd.DataFrame, *, show_progress: bool = True) -> np.ndar
         raise ImageReadError(changed[0], "its content is no longer that of the manifest; scan the folder again")
     pixels = b"".join(known[md5] for md5 in manifest["md5"])
     return np.frombuffer(pixels, dtype=np.uint8).reshape(-1, THUMBNAIL_SIZE, THUMBNAIL_SIZE)
-
-
-def _folder_rows(
-    root: Path, ignore: Collection[str], labels: Mapping[str, str], patients: bool
-) -> tuple[list[dict], list[tuple[str, str]]]:
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder; give a labelled image folder, a CSV, or the name of a source")
-    root = _unwrap(root, labels)
-    rows, bad = [], []
-    for path in _walk(root, ignore):
-        parts = path.relative_to(root).parts[:-1]
-        splits = [split for split in map(canonical_split, parts) if split]
-        names = [part for part in parts if part in labels or not canonical_split(part)]
-        if names:
-            known = [place for place, name in enumerate(names) if name in labels or canonical_label(name)]
-            place = known[-1] if known else 0
-            label = labels.get(names[place]) or plain_label(names[place])
-            group = f"{PATIENT}{names[place - 1]}" if patients and place else ""
-            rows.append({"path": str(path), "label": label, "split": splits[0] if splits else "", "group": group})
-        elif path.suffix.lower() in IMAGE_SUFFIXES:
-            bad.append((str(path), "not in a class folder, so it has no label"))
-    return rows, bad
-
-
-def _unwrap(root: Path, labels: Mapping[str, str]) -> Path:
-    """Goes down while a folder holds one folder and nothing else, as unpacked archives do."""
-    while True:
-        entries = [entry for entry in root.iterdir() if not _hidden(entry.name)]
-        if len(entries) != 1 or not entries[0].is_dir():
-            return root
-        name = entries[0].name
-        if name in labels or canonical_split(name) or canonical_label(name):
-            return root
-        root = entries[0]
-
-
-def _walk(root: Path, ignore: Collection[str]) -> Iterator[Path]:
-    """All files below a folder, sorted; links to folders are followed, each real folder once."""
-    seen = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not _hidden(name) and name not in ignore)
-        yield from (Path(folder, name) for name in sorted(files) if not _hidden(name))
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith((".", "_")) or name.lower() in ("thumbs.db", "desktop.ini")
-
-
-def _csv_rows(path: Path) -> tuple[list[dict], list[tuple[str, str]]]:
-    table = _read_csv(path)
-    missing = [column for column in ("path", "label") if column not in table]
-    if missing:
-        raise DatasetError(f"{path}: lacks the column {' and '.join(missing)}; a data set's CSV has path and label")
-    rows = []
-    for record in table.to_dict("records"):
-        group = f"{PATIENT}{record['patient']}" if record.get("patient") else record.get("group", "")
-        split = record.get("split", "")
-        rows.append(
-            {
-                "path": os.path.abspath(path.parent / record["path"]),
-                "label": plain_label(record["label"]),
-                "split": canonical_split(split) or split,
-                "group": group,
-            }
-        )
-    return rows, []
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file") from error
-    except (ValueError, OSError) as error:
-        raise DatasetError(f"{path}: cannot be read as CSV ({error})") from error
 
 
 def _describe_all(

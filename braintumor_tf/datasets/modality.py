@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.labels import CLASSES, HISTOPATHOLOGY, MRI, NO_TUMOR
-from braintumor_tf.datasets.manifest import PATIENT
+from braintumor_tf.datasets.layouts import PATIENT
 from braintumor_tf.datasets.synthetic.tissue.patches import TISSUES
 from braintumor_tf.errors import DatasetError
 
@@ -36,7 +36,11 @@ def modality_manifest(
             given the wrong way round.
 
     Example:
-        >>> both = modality_manifest(load("sartaj").manifest, load("breast_histopathology").manifest, limit=3000)
+        >>> row = {"split": "", "group": "", "md5": "1"}
+        >>> mri = pd.DataFrame([{"path": "1.jpg", "label": "glioma", **row}])
+        >>> tissue = pd.DataFrame([{"path": "2.png", "label": "idc", **row}])
+        >>> modality_manifest(mri, tissue)["label"].tolist()
+        ['mri', 'histopathology']
     """
     if limit is not None and limit < 1:
         raise DatasetError(f"limit must be at least 1, or None for all images, not {limit!r}")

@@ -90,6 +90,14 @@ def read_image(
         ImageReadError: the file is missing, no regular file (a folder, a pipe), empty, truncated, damaged, no image, of
             another format, without pixels, or larger than `MAX_PIXELS`; its text names the file and the reason.
         CropError: there is no such crop.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Image.new("RGB", (64, 48), (255, 0, 0)).save(f"{folder}/red.png")
+        ...     pixels = read_image(f"{folder}/red.png", size=(12, 16))
+        >>> pixels.shape, int(pixels.max())
+        ((12, 16), 76)
     """
     return to_array(open_image(path), grey=grey, size=size, crop=crop)
 

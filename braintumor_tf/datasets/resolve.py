@@ -37,6 +37,15 @@ def load(
 
     Raises:
         DatasetError: no such data set; the text lists what is known.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> small = {"patients_per_class": 1, "slices_per_patient": 1, "image_size": 64, "byte_copies": 0}
+        >>> small |= {"reencoded_copies": 0, "label_conflicts": 0}
+        >>> with TemporaryDirectory() as folder:
+        ...     found = load("synthetic", data_dir=folder, synthetic=small, show_progress=False)
+        >>> sorted(found.manifest["label"])
+        ['glioma', 'meningioma', 'no_tumor', 'pituitary']
     """
     name = str(dataset)
     if name in (SYNTHETIC, SYNTHETIC_TISSUE):

@@ -110,6 +110,15 @@ def predict_baselines(manifest: pd.DataFrame, classes: Sequence[str], *, seed: i
 
     Raises:
         SplitError: there is no training image, or a label is not in `classes`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from braintumor_tf.datasets import CLASSES, scan, write_synthetic
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = write_synthetic(f"{folder}/set", patients_per_class=2, slices_per_patient=2, image_size=64)
+        ...     tables = predict_baselines(scan(f"{folder}/set").manifest, CLASSES)
+        >>> list(tables)
+        ['metadata', 'border', 'nearest_neighbour', 'pca_logistic_regression']
     """
     training, scored = manifest["split"] == "train", manifest["split"].isin(["validation", "test"])
     unknown = sorted(set(manifest["label"]) - set(classes))

@@ -45,6 +45,15 @@ def audit(
     Returns:
         The report; `format_audit` makes text of it, `audit_verdict` one or two sentences, and
         `report.pages.audit.write_audit_page` a page.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from braintumor_tf.datasets import scan, write_synthetic
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = write_synthetic(f"{folder}/set", patients_per_class=2, slices_per_patient=2, image_size=64)
+        ...     report = audit(scan(f"{folder}/set"))
+        >>> report.leak, report.md5.redundant_files
+        (True, 6)
     """
     everything = pd.concat([scan.manifest, *(other.manifest for other in against)], ignore_index=True)
     pairs = near_pairs(everything, distance=distance, correlation=correlation, show_progress=show_progress)

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from braintumor_tf.datasets.manifest import PATIENT
+from braintumor_tf.datasets.layouts import PATIENT
 from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, near_pairs
 
 
@@ -35,6 +35,12 @@ def group(
     Returns:
         A copy with the column `group`: ``patient:…`` where known, else ``g`` and ten hex digits that depend on the
         pictures alone, not on paths or order.
+
+    Example:
+        >>> manifest = pd.DataFrame({"pixel_hash": ["aa", "bb", "cc"], "group": ""})
+        >>> pairs = pd.DataFrame({"first": [0], "second": [2]})  # as matching.near_pairs finds them
+        >>> group(manifest, pairs=pairs)["group"].tolist()
+        ['gaa', 'gbb', 'gaa']
     """
     if pairs is None:
         pairs = near_pairs(manifest, distance=distance, correlation=correlation, show_progress=show_progress)

@@ -29,6 +29,15 @@ def leak_curve(
     Returns:
         One row a threshold: ``threshold``, ``accuracy``, ``hidden_share`` (share of the images for which something was
         hidden), ``images`` (that had a neighbour left).
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from braintumor_tf.datasets import scan, write_synthetic
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = write_synthetic(f"{folder}/set", patients_per_class=2, slices_per_patient=2, image_size=64)
+        ...     curve = leak_curve(scan(f"{folder}/set").manifest, thresholds=(1.01, 0.9))
+        >>> curve["hidden_share"].iloc[0].item()
+        0.0
     """
     small = normalised(thumbnails(manifest))
     training = np.flatnonzero(manifest["split"] == "train")

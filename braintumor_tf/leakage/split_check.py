@@ -40,8 +40,14 @@ def check_split(
         SplitError: something is shared, or a split has no image; the text names two of the images.
 
     Example:
-        >>> check_split(split(group(manifest)))["shared"].sum()  # doctest: +SKIP
-        0
+        >>> from tempfile import TemporaryDirectory
+        >>> from braintumor_tf.datasets import scan, write_synthetic
+        >>> from braintumor_tf.leakage import split
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = write_synthetic(f"{folder}/set", patients_per_class=3, slices_per_patient=1, image_size=64)
+        ...     table = check_split(split(scan(f"{folder}/set").manifest))
+        >>> table["shared"].tolist()
+        [0, 0, 0, 0]
     """
     rows = manifest[manifest["split"].isin(SPLITS)].reset_index(drop=True)
     empty = [name for name in SPLITS if not (rows["split"] == name).any()]

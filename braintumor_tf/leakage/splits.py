@@ -51,6 +51,13 @@ def split(
     Raises:
         SplitError: an unknown protocol, fractions that do not add up to 1, no official test images, too few groups
             of a class, labels of the external set that do not fit, or a fold out of range.
+
+    Example:
+        >>> manifest = pd.DataFrame({"path": [f"{n}.png" for n in range(20)], "label": "glioma"})
+        >>> manifest["group"] = [f"g{n // 2}" for n in range(20)]  # ten pairs of look-alikes
+        >>> parts = split(manifest, "grouped", seed=0)
+        >>> bool((parts.groupby("group")["split"].nunique() == 1).all())
+        True
     """
     if protocol not in PROTOCOLS:
         raise SplitError(f"protocol is {protocol!r}; it must be one of {', '.join(PROTOCOLS)}")

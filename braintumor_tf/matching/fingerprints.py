@@ -76,7 +76,13 @@ def normalised(images: np.ndarray) -> np.ndarray:
 
 
 def pair_correlations(images: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Returns the correlation of each pair of images, float32 of shape ``(pairs,)``, in bounded memory."""
+    """Returns the correlation of each pair of images, float32 of shape ``(pairs,)``, in bounded memory.
+
+    Example:
+        >>> images = np.array([[[0, 1], [2, 3]], [[0, 2], [4, 6]], [[3, 2], [1, 0]]])
+        >>> pair_correlations(images, np.array([0, 0]), np.array([1, 2])).round(3).tolist()
+        [1.0, -1.0]
+    """
     result = np.empty(len(left), np.float32)
     for start in range(0, len(left), _PAIRS_AT_ONCE):
         chunk = slice(start, start + _PAIRS_AT_ONCE)

@@ -41,6 +41,11 @@ def hamming_pairs(hashes: np.ndarray, distance: int, *, workers: int | None = No
 
     Raises:
         ValueError: `distance` is out of range.
+
+    Example:
+        >>> first, second = hamming_pairs(to_bits(["000000000000000f", "000000000000000e", "ffffffffffffffff"]), 2)
+        >>> first.tolist(), second.tolist()
+        ([0], [1])
     """
     if not 0 <= distance <= BITS // 2:
         raise ValueError(f"distance is {distance}; it must be 0 to {BITS // 2} bits")

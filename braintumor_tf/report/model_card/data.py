@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.datasets.manifest import PATIENT
+from braintumor_tf.datasets.layouts import PATIENT
 from braintumor_tf.datasets.sources.contents import HASH_DIGITS, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, FINGERPRINTS, count_duplicates, label_conflicts

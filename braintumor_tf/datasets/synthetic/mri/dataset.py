@@ -69,7 +69,11 @@ def write_synthetic(
         DatasetError: an argument is out of range, or the folder holds something else, which is left as it is.
 
     Example:
-        >>> write_synthetic("data/synthetic", patients_per_class=3, image_size=128)
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as parent:
+        ...     folder = write_synthetic(f"{parent}/set", patients_per_class=1, slices_per_patient=2, image_size=64)
+        ...     sorted(path.name for path in folder.iterdir())
+        ['Testing', 'Training', '_ground_truth.json', '_masks']
     """
     folder, size = Path(folder), list(image_size) if isinstance(image_size, (tuple, list)) else image_size
     parameters = {

@@ -83,7 +83,11 @@ def write_synthetic_tissue(
         DatasetError: an argument is out of range, or the folder holds something else, which is left as it is.
 
     Example:
-        >>> write_synthetic_tissue("data/synthetic_histopathology", patients=6)
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as parent:
+        ...     folder = write_synthetic_tissue(f"{parent}/set", patients=2, patches_per_patient=3)
+        ...     (folder / "_ground_truth.json").is_file()
+        True
     """
     folder, size = Path(folder), list(image_size) if isinstance(image_size, (tuple, list)) else image_size
     parameters = {"tissue_version": VERSION, "patients": patients, "patches_per_patient": patches_per_patient}
