@@ -179,7 +179,7 @@ def run(
     from braintumor_tf.notebooks.runner import run_notebooks, select_notebooks
 
     chosen = select_notebooks(notebooks or ["0x"])
-    for result in run_notebooks(chosen, out, dict(parameters), dataset, **options):
+    for result in run_notebooks(chosen, out=out, parameters=dict(parameters), dataset=dataset, **options):
         click.echo(f"{result.name}: {result.html}")
         if result.results.get("report"):
             click.echo(f"report: {Path(result.results['report']).resolve()}")

@@ -72,12 +72,13 @@ def check_kernel(kernel: str | None) -> None:
 def execute(
     path: Path,
     out: Path,
+    *,
     parameters: Mapping[str, Any],
     stamp: Mapping[str, Any],
-    timeout: float | None = None,
-    kernel: str | None = None,
-    html: bool = True,
-    bar: str | None = None,
+    timeout: float | None,
+    kernel: str | None,
+    html: bool,
+    bar: str | None,
 ) -> tuple[Path | None, dict[str, Any]]:
     """Executes one notebook and moves it, complete, to `out`.
 
@@ -152,9 +153,9 @@ def _run(
     except CellTimeoutError:
         return f"{_last_started(working)}: took longer than the time-out of {timeout:g} s"
     except DeadKernelError:
-        return f"{_last_started(working)}: the kernel died, most often for want of memory{_last_words(log)}"
+        return f"{_last_started(working)}: the kernel died, most often for want of memory{_last_line(log)}"
     except RuntimeError as error:  # jupyter_client: "Kernel died before replying to kernel_info"
-        return f"starting its kernel: {_one_line(error)}{_last_words(log)}"
+        return f"starting its kernel: {_one_line(error)}{_last_line(log)}"
     return None
 
 
@@ -169,7 +170,8 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _last_words(log: Path) -> str:
+def _last_line(log: Path) -> str:
+    """What the kernel's process wrote last to its standard error, in brackets; empty where it wrote nothing."""
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     lines = [line for line in lines if "IPKernelApp" not in line]  # remarks on TCP and on interrupts
     return f" (its last words: {_one_line(lines[-1])})" if lines else ""

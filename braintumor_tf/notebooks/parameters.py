@@ -51,7 +51,7 @@ def read_notebook(path: str | Path) -> nbformat.NotebookNode:
     """Reads a notebook in the current format.
 
     Raises:
-        NotebookError: there is no such file, or it is no notebook.
+        NotebookError: there is no such file, or it is not a notebook.
     """
     try:
         return nbformat.read(str(path), as_version=4)
@@ -72,8 +72,8 @@ def parameters_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode | 
 def declared_parameters(path: str | Path) -> dict[str, Parameter]:
     """Reads which parameters a notebook takes.
 
-    The cell is read as Python, not line by line with a regular expression as papermill's ``inspect_notebook`` does:
-    that one misses every line whose value holds ``=``, and so would call the parameter unknown.
+    The cell is read as Python. Papermill's ``inspect_notebook`` reads it line by line with a regular expression, which
+    misses every line whose value holds ``=``.
 
     Args:
         path: the notebook.
@@ -82,7 +82,7 @@ def declared_parameters(path: str | Path) -> dict[str, Parameter]:
         The parameters by name, in their order.
 
     Raises:
-        NotebookError: the file is no notebook, has no cell tagged ``parameters``, or that cell holds anything other
+        NotebookError: the file is not a notebook, has no cell tagged ``parameters``, or that cell holds anything other
             than assignments of literals.
     """
     cell = parameters_cell(read_notebook(path))
@@ -111,6 +111,10 @@ def check_parameters(values: Mapping[str, Any], declared: Mapping[str, Parameter
 
     Raises:
         NotebookError: a name is not declared or a value does not fit its type.
+
+    Example:
+        >>> check_parameters({"EPOCHS": "3"}, {"EPOCHS": Parameter("EPOCHS", "int", 2)}, "11_scratch_cnn")
+        {'EPOCHS': 3}
     """
     unknown = [name for name in values if name not in declared]
     if unknown:
@@ -125,6 +129,10 @@ def convert(value: Any, parameter: Parameter, notebook: str) -> Any:
 
     Raises:
         NotebookError: it does not fit; the text names the notebook, the parameter, the value and what is expected.
+
+    Example:
+        >>> convert("[1, 2]", Parameter("SIZES", "list[int]", []), "11_scratch_cnn")
+        [1, 2]
     """
     kind, _, optional = parameter.type.partition(" | ")
     try:

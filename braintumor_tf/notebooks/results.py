@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from braintumor_tf.errors import NotebookError
+from braintumor_tf.files import write_json
 
 
 def record_results(out: str | Path, notebook: str, results: Mapping[str, Any]) -> Path:
@@ -29,10 +30,12 @@ def record_results(out: str | Path, notebook: str, results: Mapping[str, Any]) -
         NotebookError: a value is not finite, or of another type; the text names it.
 
     Example:
-        >>> record_results("models", "00_quickstart", {"images": 80})  # doctest: +SKIP
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     path = record_results(out, "00_quickstart", {"images": 80})
+        ...     recorded_results(out, "00_quickstart")
+        {'images': 80}
     """
-    from braintumor_tf.files import write_json
-
     results = {str(key): _recordable(value, str(key)) for key, value in results.items()}
     return write_json(Path(out) / f"{notebook}.json", results)
 
@@ -61,6 +64,12 @@ def run_folder(out: str | Path, name: str) -> Path:
     Args:
         out: the notebook's ``OUT``.
         name: of the run, beginning with the notebook's number.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     run_folder(out, "00_quickstart").name
+        '00_quickstart'
     """
     folder = Path(out) / name
     if (folder / "config.json").is_file():

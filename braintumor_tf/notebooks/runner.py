@@ -16,18 +16,7 @@ from typing import Any
 from braintumor_tf._version import __version__
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.notebooks.parameters import check_parameters, declared_parameters, read_notebook
-from braintumor_tf.notebooks.results import begin, environment_line, record_results, recorded_results, run_folder
-
-__all__ = [
-    "NotebookResult",
-    "begin",
-    "environment_line",
-    "find_notebooks",
-    "record_results",
-    "run_folder",
-    "run_notebooks",
-    "select_notebooks",
-]
+from braintumor_tf.notebooks.results import recorded_results
 
 _NUMBERED = re.compile(r"\d\d_\w+\.ipynb")
 
@@ -61,6 +50,10 @@ def find_notebooks(folder: str | Path | None = None) -> list[Path]:
 
     Raises:
         NotebookError: there are none.
+
+    Example:
+        >>> [path.stem for path in find_notebooks()][:2]  # in a clone of the project
+        ['00_quickstart', '01_explore_data']
     """
     beside = Path(__file__).resolve().parents[2] / "notebooks"
     folders = [beside, Path("notebooks")] if folder is None else [Path(folder)]
@@ -70,7 +63,7 @@ def find_notebooks(folder: str | Path | None = None) -> list[Path]:
     raise NotebookError(f"{folders[-1]}: no notebooks named NN_name.ipynb; run this from a clone of the project")
 
 
-def select_notebooks(names: Iterable[str | Path] = (), folder: str | Path | None = None) -> list[Path]:
+def select_notebooks(names: Iterable[str | Path] = (), *, folder: str | Path | None = None) -> list[Path]:
     """Finds notebooks by name.
 
     Args:
@@ -83,6 +76,10 @@ def select_notebooks(names: Iterable[str | Path] = (), folder: str | Path | None
 
     Raises:
         NotebookError: a name matches nothing; the text names those that there are.
+
+    Example:
+        >>> [path.stem for path in select_notebooks(["24", "00_quickstart"])]  # in a clone of the project
+        ['24_calibration', '00_quickstart']
     """
     names = [os.fspath(name) for name in names]
     if not names:
@@ -104,6 +101,7 @@ def select_notebooks(names: Iterable[str | Path] = (), folder: str | Path | None
 
 def run_notebooks(
     notebooks: Sequence[str | Path],
+    *,
     out: str | Path = "models",
     parameters: Mapping[str, Any] | None = None,
     dataset: str | Path | None = None,
@@ -115,9 +113,9 @@ def run_notebooks(
 ) -> list[NotebookResult]:
     """Runs notebooks one after another with papermill, strictly.
 
-    All notebooks are checked before the first one runs. Every notebook must know every parameter: one that only some
-    of them know is refused, with the names of those that do, so that no setting is ever ignored in silence. ``DATASET``
-    and ``OUT`` are set from `dataset` and `out`. The working directory is the current one, so that ``data/x`` means the
+    All notebooks are checked before the first one runs. Every notebook must know every parameter, so that no setting is
+    ignored in silence: one that only some of them know is refused, with the names of those that do. ``DATASET`` and
+    ``OUT`` are set from `dataset` and `out`. The working directory is the current one, so that ``data/x`` means the
     same on the command line and in a notebook. A failure stops the series; what was finished stays.
 
     Args:
@@ -138,6 +136,9 @@ def run_notebooks(
     Raises:
         NotebookError: nothing to run, an unknown parameter or kernel, a value of a wrong type, a notebook without a
             parameters cell (nothing has run then); or a notebook failed, and its executed copy is kept in `out`.
+
+    Example:
+        >>> run_notebooks(select_notebooks(["00"]), out="models", parameters={"SEED": 1})  # doctest: +SKIP
     """
     try:
         from braintumor_tf.notebooks.execution import check_kernel, execute
@@ -158,8 +159,8 @@ def run_notebooks(
             page, recorded = execute(
                 path,
                 Path(out),
-                values[path],
-                stamp,
+                parameters=values[path],
+                stamp=stamp,
                 timeout=timeout,
                 kernel=kernel,
                 html=html,

@@ -16,14 +16,8 @@ import pytest
 
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.notebooks.parameters import check_parameters, declared_parameters
-from braintumor_tf.notebooks.runner import (
-    begin,
-    find_notebooks,
-    record_results,
-    run_folder,
-    run_notebooks,
-    select_notebooks,
-)
+from braintumor_tf.notebooks.results import begin, record_results, run_folder
+from braintumor_tf.notebooks.runner import find_notebooks, run_notebooks, select_notebooks
 
 PROJECT = Path(__file__).resolve().parents[2]
 PARAMETERS = """DATASET: str = "synthetic"  # where the images come from
@@ -58,7 +52,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def run(paths: list[Path], out: Path, **options) -> list:
-    return run_notebooks(paths, out, show_progress=False, **{"html": False, **options})
+    return run_notebooks(paths, out=out, show_progress=False, **{"html": False, **options})
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------
@@ -88,16 +82,16 @@ def test_find_takes_numbered_notebooks_in_order(folder):
     ],
 )
 def test_select_by_number_name_and_group(folder, names, expected):
-    assert [path.stem for path in select_notebooks(names, folder)] == expected
+    assert [path.stem for path in select_notebooks(names, folder=folder)] == expected
 
 
 def test_select_takes_any_notebook_by_path(folder):
-    assert select_notebooks([folder / "notes.ipynb"], folder) == [folder / "notes.ipynb"]
+    assert select_notebooks([folder / "notes.ipynb"], folder=folder) == [folder / "notes.ipynb"]
 
 
 def test_select_refuses_what_is_not_there(folder):
     with pytest.raises(NotebookError, match="no notebook 07, 9x; there are 00_first, 01_second, 10_study"):
-        select_notebooks(["00", "07", "9x"], folder)
+        select_notebooks(["00", "07", "9x"], folder=folder)
 
 
 # --- refused before anything runs ------------------------------------------------------------------------------------
@@ -224,7 +218,7 @@ def test_a_notebook_runs_in_this_interpreter_and_folder_and_leaves_a_page(tmp_pa
     path = write(tmp_path, "00_a", cell, kernelspec=False)
     before = path.read_bytes()
 
-    (result,) = run_notebooks([path], out, {"EPOCHS": "7"}, dataset="data/x")
+    (result,) = run_notebooks([path], out=out, parameters={"EPOCHS": "7"}, dataset="data/x")
 
     assert result.results == {"epochs": 7, "dataset": "data/x"}
     assert json.loads((out / "00_a.json").read_text()) == result.results
@@ -291,7 +285,7 @@ def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(tmp_path, out):
     touched = tmp_path / "started"
     cell = f"import pathlib, time\npathlib.Path({str(touched)!r}).write_text('x')\ntime.sleep(60)"
     paths = [write(tmp_path, "00_a"), write(tmp_path, "01_b", cell)]
-    call = f"run_notebooks({[*map(str, paths)]}, {str(out)!r}, html=False)"
+    call = f"run_notebooks({[*map(str, paths)]}, out={str(out)!r}, html=False)"
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # `make test &` ignores it
     script = f"{heed}\nfrom braintumor_tf.notebooks.runner import run_notebooks\n{call}"
     process = subprocess.Popen(

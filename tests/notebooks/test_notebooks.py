@@ -124,7 +124,9 @@ def test_runs_on_tiny_synthetic_data(path, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     smoke = read_notebook(path).metadata["braintumor_tf"]["smoke"]
 
-    (result,) = run_notebooks([path], "out", smoke, dataset="synthetic", timeout=300, show_progress=False)
+    (result,) = run_notebooks(
+        [path], out="out", parameters=smoke, dataset="synthetic", timeout=300, show_progress=False
+    )
 
     recorded = result.results
     assert recorded["dataset"] == "synthetic"
