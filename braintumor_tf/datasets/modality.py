@@ -24,8 +24,8 @@ def modality_manifest(
     Args:
         mri: a manifest of MRI slices.
         histopathology: a manifest of histopathology patches.
-        limit: the most images to take of each, drawn at random; None for all. The public breast set has 85 times as
-            many as the largest of the public MRI sets here has in training.
+        limit: the most images to take of each, drawn at random; None for all. Public histopathology sets are many times
+            as large as those of MRI.
         seed: of that draw, which depends on content and not on the order of rows.
 
     Returns:

@@ -73,8 +73,8 @@ def read_image(
 
     JPEG, PNG (8 and 16 bit, palette, alpha), BMP, TIFF, WebP and GIF (first frame) are read by content, not by name.
     The EXIF orientation is applied, transparent pixels are laid over black, CMYK becomes RGB. Pixels deeper than 8 bits
-    (16-bit grey PNG, float TIFF) are scaled linearly so that the image's own lowest value becomes 0 and its highest 255
-    (a flat image becomes 0; a value that is no number becomes 0); of 16-bit colour the upper 8 bits are kept.
+    (16-bit grey PNG, float TIFF) are scaled linearly: the image's own lowest value becomes 0 and its highest 255. A
+    flat image, and a value that is no number, becomes 0. Of 16-bit colour the upper 8 bits are kept.
     A damaged EXIF block is ignored, and so is the lack of an end marker after the last pixel (except in PNG).
 
     Args:

@@ -15,7 +15,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 """An odd constant (2^64 over the golden ratio): multiplying by it spreads the bits of a key over the high bits."""
 
 _SORT_COST, _PAIR_COST = 9.0, 2.5
-"""Relative cost of sorting one key and of checking one candidate pair (measured), to choose the number of tables."""
+"""Relative cost of sorting one key and of checking one candidate pair, as measured: it decides the number of tables."""
 
 
 def to_bits(hashes: Iterable[str]) -> np.ndarray:

@@ -76,7 +76,6 @@ def test_a_missing_group_is_no_named_group(nothing):
     assert near(predictions, manifest_of(predictions, ("train", "in_training"), ("train", ""))) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="known fault: a missing group reads as the group 'nan' on both sides")
 def test_two_images_whose_groups_are_missing_are_not_near_duplicates():
     predictions = table(*[(split, "", label, predicted) for split, _, label, predicted in FOUR])
     assert near(predictions.assign(group=np.nan), manifest_of(predictions, ("train", "")).assign(group=np.nan)) == 0

@@ -50,6 +50,11 @@ def test_a_missing_group_is_no_group(manifest, missing):
     assert near_duplicate_in_training(without, without).tolist() == manifest["expected"].tolist()
 
 
+def test_a_column_of_nothing_but_missing_groups_shares_none(manifest):
+    without = manifest.assign(group=np.nan)
+    assert not near_duplicate_in_training(without, without).any()
+
+
 def test_another_column_is_looked_at_alone(manifest):
     manifest = manifest.assign(md5=[str(number) for number in range(len(manifest))])
     assert not near_duplicate_in_training(manifest, manifest, column="md5").any()

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from braintumor_tf.leakage import near_duplicate_in_training
+
 
 def scored_images(predictions: pd.DataFrame, metrics: Mapping[str, Any]) -> pd.DataFrame:
     """Returns the predictions that the scores are made of: those of the split that the metrics name."""
@@ -51,5 +53,4 @@ def worst_rows(predictions: pd.DataFrame, count: int = 12) -> pd.DataFrame:
 
 def twin_mask(predictions: pd.DataFrame, manifest: pd.DataFrame) -> pd.Series:
     """Says for each scored image whether its near-duplicate group also holds a training image."""
-    training = set(manifest.loc[manifest["split"] == "train", "group"].astype(str)) - {""}
-    return predictions["group"].astype(str).isin(training)
+    return near_duplicate_in_training(predictions, manifest)

@@ -1,7 +1,7 @@
 """Patches of simulated stained tissue: one slide of a patient, and the drawing of one patch of it.
 
-Haematoxylin and eosin are laid on tissue as two maps of concentration and turned into colour by the law of Beer and
-Lambert, with the stain vectors of Ruifrok and Johnston (2001) as scikit-image has them. The patches are meant for one
+Haematoxylin and eosin are laid on tissue as two maps of concentration. The law of Beer and Lambert turns them into
+colour, with the stain vectors of Ruifrok and Johnston (2001) as scikit-image has them. The patches are meant for one
 question, whether an image is tissue at all; they are not fit for any statement about tissue.
 """
 
