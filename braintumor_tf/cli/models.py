@@ -260,7 +260,7 @@ def _join(job_addresses: str | None, num_processes: int | None, process_id: int 
     from braintumor_tf.training import join_processes
     from braintumor_tf.training.devices.devices import is_first_process
 
-    join_processes(job_addresses, num_processes, process_id)
+    join_processes(job_addresses, num_processes=num_processes, process_id=process_id)
     return is_first_process()
 
 

@@ -142,7 +142,7 @@ def run_experiment(
             baselines = predict_baselines(manifest, classes, seed=seed)
         metrics = score_predictions(run.predictions, manifest, classes, baselines or None, seed, resamples)
         calibrate_where_possible(run)
-        run.write_metrics({**metrics, "training": {**training.summary(), "devices": list(names)}})
+        run.write_metrics({**metrics, "training": {**training.to_dict(), "devices": list(names)}})
     wait_for_processes()  # until the run is scored
     return run
 

@@ -12,11 +12,13 @@ import pandas as pd
 
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.errors import TrainingError
+from braintumor_tf.types import Predictor
 
 
 def training_batches(
     manifest: pd.DataFrame,
-    predictor: Any,
+    predictor: Predictor,
+    *,
     batch_size: int,
     augmentation: Mapping[str, Any],
     noise: Any = None,
@@ -26,22 +28,28 @@ def training_batches(
 
     Args:
         manifest: a manifest with splits.
-        predictor: the model as `braintumor_tf.models.network.as_predictor` returns it: it says size, channels and
-            classes.
+        predictor: the model; its size, its channels, its crop and its classes are read.
         batch_size: images a batch.
         augmentation: arguments of the generator.
         noise: a noise model of `braintumor_tf.augment.noise`, or None.
         seed: of order, augmentation and noise.
     """
     generator = ImageDataGenerator(**augmentation, noise=noise, seed=seed, crop=predictor.crop, cache=True)
-    return _flow(generator, split_rows(manifest, "train", predictor.classes), predictor, batch_size, seed, shuffle=True)
+    return _flow(
+        generator,
+        split_rows(manifest, "train", predictor.classes),
+        predictor,
+        batch_size=batch_size,
+        seed=seed,
+        shuffle=True,
+    )
 
 
-def validation_batches(manifest: pd.DataFrame, predictor: Any, batch_size: int) -> Any:
+def validation_batches(manifest: pd.DataFrame, predictor: Predictor, *, batch_size: int) -> Any:
     """Returns the validation images in the manifest's order, neither augmented nor made noisy."""
     generator = ImageDataGenerator(crop=predictor.crop, cache=True)
     rows = split_rows(manifest, "validation", predictor.classes)
-    return _flow(generator, rows, predictor, batch_size, seed=0, shuffle=False)
+    return _flow(generator, rows, predictor, batch_size=batch_size, shuffle=False)
 
 
 def split_rows(manifest: pd.DataFrame, split: str, classes: Sequence[str]) -> pd.DataFrame:
@@ -55,7 +63,7 @@ def split_rows(manifest: pd.DataFrame, split: str, classes: Sequence[str]) -> pd
         raise TrainingError(f"no image is in the {split} split; split the manifest first (leakage.split)")
     unknown = sorted(set(rows["label"]) - set(classes))
     if unknown:
-        raise TrainingError(f"label {', '.join(unknown)} is none of the model's classes {', '.join(classes)}")
+        raise TrainingError(f"label {', '.join(unknown)} is not among the model's classes {', '.join(classes)}")
     return rows.reset_index(drop=True)
 
 
@@ -85,7 +93,15 @@ def class_weights(
     return {name: float(wanted.get(name, 1.0)) for name in classes}
 
 
-def _flow(generator: Any, rows: pd.DataFrame, predictor: Any, batch_size: int, seed: int, shuffle: bool) -> Any:
+def _flow(
+    generator: ImageDataGenerator,
+    rows: pd.DataFrame,
+    predictor: Predictor,
+    *,
+    batch_size: int,
+    shuffle: bool,
+    seed: int = 0,
+) -> Any:
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints how many files it found
         return generator.flow_from_dataframe(
             rows,

@@ -15,12 +15,12 @@ from braintumor_tf.errors import TrainingError
 from braintumor_tf.files import atomic_path
 from braintumor_tf.runs import Run
 from braintumor_tf.training.devices.tensorflow_mirrored import synchronised
-from braintumor_tf.training.presets import MONITORS
+from braintumor_tf.training.presets import rank
 
 
 def save_network(model: keras.Model, path: str | Path) -> None:
     """Writes a model to a ``.keras`` file atomically, without its optimizer, which would treble the file."""
-    with atomic_path(path) as temporary, synchronised(model, False):
+    with atomic_path(path) as temporary, synchronised(model, wanted=False):
         keras.Model(model.input, model.output, name=model.name).save(temporary)
 
 
@@ -83,7 +83,7 @@ class KeepBest(keras.callbacks.Callback):
         first_epoch: epochs before the stage that is running; patience starts there.
     """
 
-    def __init__(self, network: keras.Model, monitor: str, patience: int | None, path: Path | None):
+    def __init__(self, network: keras.Model, *, monitor: str, patience: int | None, path: Path | None):
         super().__init__()
         self.network = network
         self.monitor = monitor
@@ -96,14 +96,14 @@ class KeepBest(keras.callbacks.Callback):
         self.best_weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the epoch if it is the best so far, and ends the stage if none was for long."""
+        """Keeps the epoch if it is the best so far, and ends the stage where no epoch was better for long."""
         logs = logs or {}
         if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
             raise TrainingError(f"the loss of epoch {epoch + 1} is not finite; lower learning_rate or clip_norm")
         score = float(logs[self.monitor])
-        rank = (score if MONITORS[self.monitor] == "max" else -score, -float(logs["val_loss"]))
-        if rank > self.best_rank:
-            self.best_rank, self.best_epoch, self.best_score = rank, epoch + 1, score
+        found = (rank(self.monitor, score), -float(logs["val_loss"]))
+        if found > self.best_rank:
+            self.best_rank, self.best_epoch, self.best_score = found, epoch + 1, score
             self.best_weights = self.network.get_weights()
             if self.path is not None:
                 save_network(self.network, self.path)
@@ -140,11 +140,11 @@ class EpochProgress(keras.callbacks.Callback):
         epochs: epochs at most.
         steps: steps an epoch.
         monitor: the validation metric that is shown.
-        show: False for silence.
+        show: whether to show it.
         done: epochs that were finished before.
     """
 
-    def __init__(self, epochs: int, steps: int, monitor: str, show: bool = True, done: int = 0):
+    def __init__(self, *, epochs: int, steps: int, monitor: str, show: bool = True, done: int = 0):
         super().__init__()
         self.epochs = epochs
         self.monitor = monitor

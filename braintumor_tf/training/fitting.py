@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from braintumor_tf.models.image_fitting import check_images
 from braintumor_tf.models.network import Network, unfreeze
+from braintumor_tf.models.pca import PCALogisticRegression
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.callbacks import EpochProgress, HistoryWriter, KeepBest, PinEpoch
@@ -38,14 +40,14 @@ class Training:
         images_per_second: training images, counted once an epoch, over wall time.
     """
 
-    model: Any
+    model: keras.Model | PCALogisticRegression
     history: pd.DataFrame | None
     best: dict[str, Any]
     seconds: float
     images_per_second: float
 
-    def summary(self) -> dict[str, Any]:
-        """Returns what a run records of it: best, seconds, images_per_second, epochs."""
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what stands in ``metrics.json``: best, seconds, images_per_second, epochs."""
         return {
             "best": self.best,
             "seconds": round(self.seconds, 2),
@@ -57,6 +59,7 @@ class Training:
 def fit(
     model: keras.Model,
     manifest: pd.DataFrame,
+    *,
     run: Run | None = None,
     preset: str | Preset = "scratch",
     noise: Any = None,
@@ -101,55 +104,32 @@ def fit(
         ImageInputError: the first batch does not fit the model's input contract.
 
     Example:
-        >>> training = fit(build("CNN", seed=0), manifest, epochs=5)
-        >>> training.best["epoch"]
+        >>> training = fit(build("CNN", seed=0), manifest, epochs=5)  # doctest: +SKIP
+        >>> training.best["epoch"]  # doctest: +SKIP
         5
     """
     preset = resolve_preset(preset, **settings)
-    network = Network(model)
     check_devices(model)
     check_precision(model, preset.precision)
-    batches = training_batches(manifest, network, preset.batch_size, preset.augmentation, noise, seed)
-    validation = validation_batches(manifest, network, preset.batch_size)
-    check_images(batches[0][0])
-    weights = class_weights(split_rows(manifest, "train", network.classes), network.classes, preset.class_weights)
-    augmented = bool(preset.augmentation) or noise is not None
-    first = is_first_process()
-    history = HistoryWriter(run if first else None)
-    best = KeepBest(model, preset.monitor, preset.patience, run.path / "model.keras" if run and first else None)
-    checkpoint = Checkpoint(run, {"training": preset.to_dict(), "seed": seed}, history, best, writes=first)
-    if run is not None and first and not resume:
-        run.remove_checkpoint()
-    check_agreement(lambda: str([checkpoint.settings, resume and checkpoint.digest(), _content(manifest)]), "training")
-    state = checkpoint.restore(model) if resume else []
+    data = _training_data(manifest, Network(model), preset, noise, seed)
+    checkpoint = _open_checkpoint(model, manifest, run, preset, seed, resume)
+    optimizer_state = checkpoint.restore(model) if resume else []
+    history, best = checkpoint.history, checkpoint.best
     before = sum(row["seconds"] for row in history.rows)
-    bar = EpochProgress(preset.epochs, len(batches), preset.monitor, show_progress and first, checkpoint.position.epoch)
+    bar = EpochProgress(
+        epochs=preset.epochs,
+        steps=len(data.batches),
+        monitor=preset.monitor,
+        show=show_progress and checkpoint.writes,
+        done=checkpoint.position.epoch,
+    )
+    keepers = [KeepFreedMemory(), PinEpoch(data.batches), history, best, *callbacks, checkpoint, bar]
     started = time.perf_counter()
-    prepare_normalisation(model, preset, steps=len(batches))
+    prepare_normalisation(model, preset, steps=len(data.batches))
     try:
         while checkpoint.position.stage < len(preset.stages):
-            position = checkpoint.position
-            stage = preset.stages[position.stage]
-            history.stage, best.first_epoch = stage.name, position.first_epoch
-            checkpoint.last_epoch = position.first_epoch + stage.epochs
-            set_trainable(model, stage.trains)
-            trained, inputs, validating = stage_inputs(
-                model, stage, batches, validation, augmented, position.first_epoch, show_progress
-            )
-            compile_stage(trained, preset, stage, steps=len(batches))
-            restore_optimizer(trained, state)
-            with synchronised(model):
-                trained.fit(
-                    inputs,
-                    initial_epoch=position.epoch,
-                    epochs=checkpoint.last_epoch,
-                    validation_data=validating,
-                    class_weight=None if weights is None else dict(enumerate(weights.values())),
-                    callbacks=[KeepFreedMemory(), PinEpoch(batches), history, best, *callbacks, checkpoint, bar],
-                    shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global
-                    verbose=0,
-                )
-            state = []
+            _fit_stage(model, preset, data, checkpoint, keepers, optimizer_state, show_progress)
+            optimizer_state = []
             best.restore()
     finally:
         bar.close()
@@ -161,5 +141,76 @@ def fit(
     return Training(model, history.history, chosen, seconds, images / seconds)
 
 
-def _content(manifest: pd.DataFrame) -> list[list[str]]:
-    return manifest[["md5", "label", "split"]].to_numpy().tolist()
+@dataclass(frozen=True)
+class _Data:
+    """Training batches, validation batches, a weight for each class by its number, and whether images are changed."""
+
+    batches: Any
+    validation: Any
+    weights: dict[int, float] | None
+    augmented: bool
+
+
+def _training_data(manifest: pd.DataFrame, network: Network, preset: Preset, noise: Any, seed: int) -> _Data:
+    settings = {"batch_size": preset.batch_size, "augmentation": preset.augmentation}
+    batches = training_batches(manifest, network, **settings, noise=noise, seed=seed)
+    validation = validation_batches(manifest, network, batch_size=preset.batch_size)
+    check_images(batches[0][0])
+    weights = class_weights(split_rows(manifest, "train", network.classes), network.classes, preset.class_weights)
+    weights = None if weights is None else dict(enumerate(weights.values()))
+    return _Data(batches, validation, weights, augmented=bool(preset.augmentation) or noise is not None)
+
+
+def _open_checkpoint(
+    model: keras.Model, manifest: pd.DataFrame, run: Run | None, preset: Preset, seed: int, resume: bool
+) -> Checkpoint:
+    """Returns the keeper of what is written; an old checkpoint is removed, unless training goes on from it."""
+    first = is_first_process()
+    history = HistoryWriter(run if first else None)
+    path = run.path / "model.keras" if run is not None and first else None
+    best = KeepBest(model, monitor=preset.monitor, patience=preset.patience, path=path)
+    settings = {"training": preset.to_dict(), "seed": seed}
+    checkpoint = Checkpoint(run, settings=settings, history=history, best=best, writes=first)
+    if run is not None and first and not resume:
+        run.remove_checkpoint()
+    images = manifest[["md5", "label", "split"]].to_numpy().tolist()
+    check_agreement(lambda: str([checkpoint.settings, resume and checkpoint.digest(), images]), "training")
+    return checkpoint
+
+
+def _fit_stage(
+    model: keras.Model,
+    preset: Preset,
+    data: _Data,
+    checkpoint: Checkpoint,
+    callbacks: Sequence[keras.callbacks.Callback],
+    optimizer_state: list[np.ndarray],
+    show_progress: bool,
+) -> None:
+    """Trains the stage that the checkpoint is at, from its last finished epoch on."""
+    position = checkpoint.position
+    stage = preset.stages[position.stage]
+    checkpoint.begin_stage(stage)
+    set_trainable(model, stage.trains)
+    trained, inputs, validation = stage_inputs(
+        model,
+        stage,
+        batches=data.batches,
+        validation=data.validation,
+        augmented=data.augmented,
+        first_epoch=position.first_epoch,
+        show_progress=show_progress,
+    )
+    compile_stage(trained, preset, stage, steps=len(data.batches))
+    restore_optimizer(trained, optimizer_state)
+    with synchronised(model):
+        trained.fit(
+            inputs,
+            initial_epoch=position.epoch,
+            epochs=checkpoint.last_epoch,
+            validation_data=validation,
+            class_weight=data.weights,
+            callbacks=list(callbacks),
+            shuffle=False,  # the batches shuffle themselves, from their own seed; Keras would use the global one
+            verbose=0,
+        )

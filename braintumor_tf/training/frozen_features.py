@@ -29,7 +29,7 @@ class FeatureBatches(keras.utils.PyDataset):
         first_epoch: the epoch that uses view 0.
     """
 
-    def __init__(self, batches: Any, features: ImageCache, views: int = 1, first_epoch: int = 0):
+    def __init__(self, batches: Any, features: ImageCache, *, views: int = 1, first_epoch: int = 0):
         super().__init__()
         self.batches = batches
         self.features = features
@@ -69,7 +69,7 @@ def split_at_features(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     return parts
 
 
-def kept_views(stage: Stage, augmented: bool) -> int:
+def kept_views(stage: Stage, *, augmented: bool) -> int:
     """Returns of how many views of the training images a stage keeps the features; 0 if it trains on images.
 
     Args:
@@ -87,6 +87,7 @@ def kept_views(stage: Stage, augmented: bool) -> int:
 def stage_inputs(
     model: keras.Model,
     stage: Stage,
+    *,
     batches: Any,
     validation: Any,
     augmented: bool,
@@ -117,7 +118,7 @@ def stage_inputs(
     Raises:
         TrainingError: the temporary file cannot be written.
     """
-    views = kept_views(stage, augmented)
+    views = kept_views(stage, augmented=augmented)
     if not views:
         return model, part_of_this_process(batches), validation
     backbone, head = split_at_features(model)
@@ -138,7 +139,8 @@ def stage_inputs(
         validating = ImageCache(1, memory_bytes=memory_bytes)
         validating.put(0, _features(backbone, validation, 0, bar))
         validating.freeze()
-    return head, FeatureBatches(batches, training, views, first_epoch), FeatureBatches(validation, validating)
+    kept = FeatureBatches(batches, training, views=views, first_epoch=first_epoch)
+    return head, kept, FeatureBatches(validation, validating)
 
 
 class _Steps(keras.callbacks.Callback):

@@ -13,7 +13,7 @@ from braintumor_tf.models.pca import PCALogisticRegression
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.fitting import Training
-from braintumor_tf.training.presets import MONITORS, Preset
+from braintumor_tf.training.presets import Preset, rank
 from braintumor_tf.training.settings import resolve_preset
 
 STRENGTHS = (0.01, 0.1, 1.0)
@@ -23,6 +23,7 @@ STRENGTHS = (0.01, 0.1, 1.0)
 def fit_pipeline(
     model: PCALogisticRegression,
     manifest: pd.DataFrame,
+    *,
     run: Run | None = None,
     preset: str | Preset = "pca",
     noise: Any = None,
@@ -52,9 +53,10 @@ def fit_pipeline(
     started = time.perf_counter()
     rows = split_rows(manifest, "train", model.classes)
     weights = class_weights(rows, model.classes, preset.class_weights)
-    train = training_batches(manifest, model, preset.batch_size, preset.augmentation, noise, seed)
-    images, labels = _all(train, model.classes)
-    validation_images, truth = _all(validation_batches(manifest, model, preset.batch_size), model.classes)
+    settings = {"batch_size": preset.batch_size, "augmentation": preset.augmentation}
+    images, labels = _all(training_batches(manifest, model, **settings, noise=noise, seed=seed), model.classes)
+    validation = validation_batches(manifest, model, batch_size=preset.batch_size)
+    validation_images, truth = _all(validation, model.classes)
     ranked = []
     for strength in STRENGTHS:
         candidate = PCALogisticRegression(
@@ -63,7 +65,7 @@ def fit_pipeline(
         candidate.fit(images, labels, class_weight=weights)
         probabilities = candidate.predict_images(validation_images)
         score = _score(preset.monitor, truth, probabilities, model.classes)
-        ranked.append((score if MONITORS[preset.monitor] == "max" else -score, -strength, score, candidate))
+        ranked.append((rank(preset.monitor, score), -strength, score, candidate))
     _, _, score, best = max(ranked, key=lambda entry: entry[:2])
     model.regularisation, model.pipeline = best.regularisation, best.pipeline
     if run is not None:

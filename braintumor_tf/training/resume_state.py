@@ -17,6 +17,7 @@ from braintumor_tf.files import atomic_path, comparable_json
 from braintumor_tf.models.network import load_network
 from braintumor_tf.runs import Run
 from braintumor_tf.training.callbacks import HistoryWriter, KeepBest
+from braintumor_tf.training.presets import Stage
 
 FILE = "state.npz"
 
@@ -58,6 +59,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(
         self,
         run: Run | None,
+        *,
         settings: Mapping[str, Any],
         history: HistoryWriter,
         best: KeepBest,
@@ -71,6 +73,11 @@ class Checkpoint(keras.callbacks.Callback):
         self.best = best
         self.position = Position()
         self.last_epoch = 0
+
+    def begin_stage(self, stage: Stage) -> None:
+        """Tells the history and the best epoch which stage runs now, and notes when it is over."""
+        self.history.stage, self.best.first_epoch = stage.name, self.position.first_epoch
+        self.last_epoch = self.position.first_epoch + stage.epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the state after an epoch."""

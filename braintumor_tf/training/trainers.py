@@ -14,7 +14,7 @@ TRAINERS: Mapping[str, str] = MappingProxyType(
         PIPELINE: "braintumor_tf.training.pca_fitting:fit_pipeline",
     }
 )
-"""The trainer of each kind of model: (model, manifest, run, preset, noise, seed, show_progress, resume, **settings)."""
+"""The trainer of each kind of model, called with the arguments of `fit`, ``callbacks`` left out."""
 
 
 def trainer_of(spec: ModelSpec) -> Callable:

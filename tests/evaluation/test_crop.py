@@ -70,9 +70,9 @@ def test_training_and_prediction_see_the_same_cut_pictures(run, manifest):
     expected = np.stack([read_image(path, grey=grey, size=model.image_size, crop="head") for path in rows["path"]])
     expected = expected.reshape(len(rows), *model.image_size, model.channels)
     assert not np.array_equal(expected[0, ..., 0], read_image(rows["path"][0], grey=True, size=model.image_size))
-    batches = validation_batches(manifest, model, len(rows))
+    batches = validation_batches(manifest, model, batch_size=len(rows))
     np.testing.assert_array_equal(batches[0][0], expected)
-    train = training_batches(manifest, model, 8, {}, seed=0)
+    train = training_batches(manifest, model, batch_size=8, augmentation={})
     numbers = train.order(0)[:8]
     paths = manifest.loc[manifest["split"] == "train", "path"].to_numpy()[numbers]
     np.testing.assert_array_equal(train[0][0], np.stack([read_for(model, path) for path in paths]))

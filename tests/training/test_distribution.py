@@ -115,7 +115,7 @@ SEVERAL = """
     from braintumor_tf.training.devices.devices import is_first_process, processes
 
     address, number, shared = sys.argv[2], int(sys.argv[3]), sys.argv[4] == "shared"
-    join_processes(address, 2, number)
+    join_processes(address, num_processes=2, process_id=number)
     assert processes() == 2 and is_first_process() == (number == 0)
     folder = folder if number == 0 or shared else folder / "other_host"
     refused("devices", lambda: train("none", ["cpu:0"], make=False))
@@ -218,4 +218,4 @@ def test_a_device_that_does_not_exist_is_named_with_those_that_do():
 
 def test_several_processes_need_jax():
     with pytest.raises(TrainingError, match="KERAS_BACKEND=jax"):
-        join_processes("127.0.0.1:1", 2, 0)
+        join_processes("127.0.0.1:1", num_processes=2, process_id=0)

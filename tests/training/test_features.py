@@ -72,11 +72,13 @@ def _assert_same(one: Any, other: Any) -> None:
 
 def _inputs(manifest: pd.DataFrame, views: int, noise: Any = None, seed: int = 0, **options: Any) -> Any:
     model = small_cnn()
-    batches = training_batches(manifest, Network(model), 20, AUGMENTATION, noise, seed)
-    validation = validation_batches(manifest, Network(model), 20)
+    batches = training_batches(
+        manifest, Network(model), batch_size=20, augmentation=AUGMENTATION, noise=noise, seed=seed
+    )
+    validation = validation_batches(manifest, Network(model), batch_size=20)
     stage = Stage(epochs=9, trains="head", views=views)
     options = {"show_progress": False, **options}
-    return stage_inputs(model, stage, batches, validation, augmented=True, **options)[1:]
+    return stage_inputs(model, stage, batches=batches, validation=validation, augmented=True, **options)[1:]
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +281,7 @@ ON_JAX = """
 """
 PROCESS = """
     number = int(sys.argv[3])
-    join_processes(sys.argv[2], 2, number)
+    join_processes(sys.argv[2], num_processes=2, process_id=number)
     train("processes", make=number == 0, preset=kept, dropout=0.5)
 """
 

@@ -80,12 +80,14 @@ def test_a_loss_that_is_not_finite_stops_with_a_word(manifest):
 
 def test_augmentation_and_noise_touch_the_training_images_only(manifest):
     predictor = as_predictor(small_cnn())
-    noisy = training_batches(manifest, predictor, 8, {"rotation_range": 30}, GaussianNoise(), seed=0)
-    plain = training_batches(manifest, predictor, 8, {}, None, seed=0)
+    noisy = training_batches(
+        manifest, predictor, batch_size=8, augmentation={"rotation_range": 30}, noise=GaussianNoise()
+    )
+    plain = training_batches(manifest, predictor, batch_size=8, augmentation={})
     assert len(noisy) == 12 and not np.array_equal(noisy[0][0], plain[0][0])
     np.testing.assert_array_equal(noisy[0][1], plain[0][1])
-    clean = validation_batches(manifest, predictor, 8)
-    np.testing.assert_array_equal(clean[0][0], validation_batches(manifest, predictor, 8)[0][0])
+    clean = validation_batches(manifest, predictor, batch_size=8)
+    np.testing.assert_array_equal(clean[0][0], validation_batches(manifest, predictor, batch_size=8)[0][0])
     assert clean[0][0].min() >= 0 and 1 < clean[0][0].max() <= 255
     labels = np.concatenate([clean[index][1] for index in range(len(clean))]).argmax(axis=1)
     expected = manifest.loc[manifest["split"] == "validation", "label"]
@@ -138,7 +140,9 @@ def test_every_preset_is_in_range_and_augments_only_by_known_arguments(name, man
     preset = resolve_preset(name)
     assert preset.monitor in MONITORS and set(preset.to_dict()) >= {"stages", "batch_size", "augmentation"}
     assert Preset.from_dict(json.loads(to_json(preset.to_dict()))).epochs == preset.epochs
-    training_batches(manifest, as_predictor(small_cnn()), preset.batch_size, preset.augmentation)
+    training_batches(
+        manifest, as_predictor(small_cnn()), batch_size=preset.batch_size, augmentation=preset.augmentation
+    )
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
@@ -169,7 +173,7 @@ def test_a_class_that_alone_has_a_weight_is_what_the_model_learns_to_say(manifes
         weights = {name: float(name == favoured) for name in CLASSES}
         settings = {**QUICK, "epochs": 1, "batch_size": 8, "learning_rate": 0.1, "warmup": 0.0}
         network = as_predictor(fit(small_cnn(), manifest, class_weights=weights, **settings).model)
-        answers = network.predict_images(validation_batches(manifest, network, 24)[0][0]).argmax(axis=1)
+        answers = network.predict_images(validation_batches(manifest, network, batch_size=24)[0][0]).argmax(axis=1)
         assert (answers == CLASSES.index(favoured)).mean() > 0.9
 
 

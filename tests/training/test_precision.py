@@ -50,7 +50,7 @@ def _fit(manifest: pd.DataFrame, run: Run | None, precision: str, *callbacks: An
         model = small_cnn()
     preset = replace(PRESET, precision=precision)
     callbacks = (_Overflow(), *callbacks)
-    return fit(model, manifest, run, preset, show_progress=False, resume=resume, callbacks=callbacks)
+    return fit(model, manifest, run=run, preset=preset, show_progress=False, resume=resume, callbacks=callbacks)
 
 
 @pytest.mark.parametrize("precision", MIXED)

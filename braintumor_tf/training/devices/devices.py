@@ -42,7 +42,7 @@ def on_devices(devices: str | Sequence[str] | None = None) -> Iterator[tuple[str
             another backend than those that can train on several.
 
     Example:
-        >>> with on_devices("all"):
+        >>> with on_devices("all"):  # doctest: +SKIP
         ...     model = build("MobileNetV2-0.35", seed=0)
         ...     training = fit(model, manifest, preset="transfer")
     """
@@ -117,7 +117,7 @@ def check_devices(model: keras.Model) -> None:
 
 
 def join_processes(
-    job_addresses: str | None = None, num_processes: int | None = None, process_id: int | None = None
+    job_addresses: str | None = None, *, num_processes: int | None = None, process_id: int | None = None
 ) -> None:
     """Makes this process one of several that train one model, on one host or on several; JAX backend only.
 
@@ -136,7 +136,7 @@ def join_processes(
             each other.
 
     Example:
-        >>> join_processes("10.0.0.1:1234", num_processes=2, process_id=0)
+        >>> join_processes("10.0.0.1:1234", num_processes=2, process_id=0)  # doctest: +SKIP
     """
     if keras.backend.backend() != "jax":
         raise TrainingError(

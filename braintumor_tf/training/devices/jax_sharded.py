@@ -19,7 +19,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 
-class _SplitAtTheDoor(keras.distribution.DataParallel):
+class _SplitAtFirstLayer(keras.distribution.DataParallel):
     """Keras's data parallelism for batches of any size."""
 
     def get_data_layout(self, data_shape: Sequence[int]) -> keras.distribution.TensorLayout:
@@ -35,7 +35,7 @@ class _SplitAtTheDoor(keras.distribution.DataParallel):
 
 def sharded_scope(names: Sequence[str]) -> contextlib.AbstractContextManager[Any]:
     """Returns the scope of data parallelism over devices named as ``"gpu:0"``."""
-    return _SplitAtTheDoor(devices=list(names), auto_shard_dataset=False).scope()
+    return _SplitAtFirstLayer(devices=list(names), auto_shard_dataset=False).scope()
 
 
 def lies_on_mesh(model: keras.Model) -> bool:

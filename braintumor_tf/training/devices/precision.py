@@ -17,7 +17,7 @@ _TENSOR_CORES = 7.0
 def resolve_precision(precision: str = AUTO) -> str:
     """Returns the name of the Keras dtype policy that a precision means on this machine.
 
-    ``"auto"`` is ``mixed_float16`` on GPUs with tensor cores (compute capability 7.0 and up, all of them),
+    ``"auto"`` is ``mixed_float16`` on GPUs with tensor cores (compute capability 7.0 and up) if all have them,
     ``mixed_bfloat16`` on TPUs, and ``float32`` on anything else. Processors have no gain: on one without bfloat16
     units, MobileNetV2 trained at a quarter of the speed.
 
@@ -25,7 +25,7 @@ def resolve_precision(precision: str = AUTO) -> str:
         precision: one of `PRECISIONS`.
 
     Raises:
-        TrainingError: it is none of them.
+        TrainingError: it is not one of them.
 
     Example:
         >>> resolve_precision("mixed_bfloat16")
@@ -59,6 +59,7 @@ def in_precision(precision: str = AUTO) -> Iterator[str]:
         TrainingError: the precision is not known.
 
     Example:
+        >>> from braintumor_tf.models import build
         >>> with in_precision("mixed_float16"):
         ...     model = build("CNN", seed=0)
         >>> model.dtype_policy.name

@@ -103,7 +103,7 @@ def cross_entropy(label_smoothing: float) -> keras.losses.Loss:
 
 
 @contextlib.contextmanager
-def synchronised(model: keras.Model, wanted: bool = True) -> Iterator[None]:
+def synchronised(model: keras.Model, *, wanted: bool = True) -> Iterator[None]:
     """Lets batch normalisation use the statistics of all devices while the block runs; one device is left as it is.
 
     Args:
