@@ -141,7 +141,7 @@ def train_cell(cell: Cell, manifest: pd.DataFrame, setting: Setting) -> Run:
     return bt.run_experiment(
         manifest,
         setting.model,
-        setting.path_of(cell),
+        out=setting.path_of(cell),
         image_size=setting.image_size,
         weights=setting.weights,
         preset=setting.preset,

@@ -17,7 +17,7 @@ from tests.training.toy import toy_manifest
 def run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("robustness")
     return run_experiment(
-        toy_manifest(folder / "toy"), "PCA", folder / "pca", image_size=24, baselines=False, resamples=20,
+        toy_manifest(folder / "toy"), "PCA", out=folder / "pca", image_size=24, baselines=False, resamples=20,
         show_progress=False,
     )  # fmt: skip
 

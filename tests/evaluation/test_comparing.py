@@ -22,7 +22,7 @@ from braintumor_tf.files import to_json, write_csv
 from braintumor_tf.report.wording.comparison_sentences import comparison_verdict
 from braintumor_tf.runs import Run
 from tests.evaluation.made_runs import answers, made_manifest, made_run
-from tests.evaluation.quick import hashed, without_trees
+from tests.experiments.quick import hashed, without_trees
 from tests.training.toy import toy_manifest
 
 DRAWS = 300
@@ -270,10 +270,10 @@ def kinds(tmp_path_factory) -> Iterator[dict[str, Run]]:
     with without_trees():
         runs = {
             "cnn": run_experiment(
-                manifest, "CNN", folder / "cnn", image_size=32, epochs=2, batch_size=24, augmentation={}, **how
+                manifest, "CNN", out=folder / "cnn", image_size=32, epochs=2, batch_size=24, augmentation={}, **how
             ),
-            "pca": run_experiment(manifest, "PCA", folder / "pca", image_size=16, baselines=False, **how),
-            "folds": run_folds(manifest, "PCA", folder / "folds", folds=2, image_size=16, baselines=False, **how),
+            "pca": run_experiment(manifest, "PCA", out=folder / "pca", image_size=16, baselines=False, **how),
+            "folds": run_folds(manifest, "PCA", out=folder / "folds", folds=2, image_size=16, baselines=False, **how),
         }
         runs["pair"] = run_ensemble([runs["cnn"], runs["pca"]], folder / "pair", baselines=False, resamples=50)
         yield runs

@@ -30,7 +30,7 @@ def manifest(tmp_path_factory):
 
 def test_the_pipeline_counts_what_it_predicts_with(manifest, tmp_path):
     run = run_experiment(
-        manifest, "PCA", tmp_path / "pca", image_size=16, baselines=False, resamples=20, show_progress=False
+        manifest, "PCA", out=tmp_path / "pca", image_size=16, baselines=False, resamples=20, show_progress=False
     )
     components = min(200, int((manifest["split"] == "train").sum()) - 1, 16 * 16)
     cost = cost_of(run)

@@ -58,7 +58,7 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def run(manifest, tmp_path_factory):
     return run_experiment(
-        manifest, "PCA", tmp_path_factory.mktemp("runs") / "pca", image_size=24, baselines=False, resamples=20,
+        manifest, "PCA", out=tmp_path_factory.mktemp("runs") / "pca", image_size=24, baselines=False, resamples=20,
         show_progress=False,
     )  # fmt: skip
 
@@ -156,7 +156,14 @@ def test_an_ensemble_is_the_weighted_mean_of_its_members(manifest):
 
 def test_each_fold_answers_for_the_images_that_it_has_not_seen(manifest, tmp_path):
     folds = run_folds(
-        manifest, "PCA", tmp_path / "folds", folds=2, image_size=24, baselines=False, resamples=20, show_progress=False
+        manifest,
+        "PCA",
+        out=tmp_path / "folds",
+        folds=2,
+        image_size=24,
+        baselines=False,
+        resamples=20,
+        show_progress=False,
     )
     found = robustness(folds, noises="speckle", severities=[2], resamples=20, size=24, show_progress=False)
     for severity, rows in found.predictions.groupby("severity"):

@@ -38,7 +38,7 @@ def runs(tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("runs")
     return {
         flip: run_experiment(
-            manifest, "PCA", folder / str(flip), image_size=24, augmentation={"horizontal_flip": flip},
+            manifest, "PCA", out=folder / str(flip), image_size=24, augmentation={"horizontal_flip": flip},
             baselines=False, resamples=20, show_progress=False,
         )
         for flip in (False, True)

@@ -29,8 +29,8 @@ from braintumor_tf.report.wording.numbers import BASELINES, CLASS_SCORES, SCORES
 from braintumor_tf.runs import Run
 from tests.calling import call
 from tests.evaluation.made_predictions import drawn
-from tests.evaluation.quick import hashed, without_trees
 from tests.evaluation.test_corruption_error import made
+from tests.experiments.quick import hashed, without_trees
 from tests.report.conftest import make_manifest, make_predictions, make_run
 from tests.report.test_shortcuts import EXPLANATIONS
 from tests.training.toy import toy_manifest
@@ -281,9 +281,9 @@ def trained(tmp_path_factory):
     with without_trees(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         settings = {**TRAINING, "config": {"dataset": "toy", "protocol": "grouped"}}
-        single = run_experiment(manifest, "PCA", "single", **settings)
-        other = run_experiment(manifest, "PCA", "other", seed=1, baselines=False, **settings)
-        folds = run_folds(manifest, "PCA", "folds", 2, **TRAINING)
+        single = run_experiment(manifest, "PCA", out="single", **settings)
+        other = run_experiment(manifest, "PCA", out="other", seed=1, baselines=False, **settings)
+        folds = run_folds(manifest, "PCA", out="folds", folds=2, **TRAINING)
         ensemble = run_ensemble([single, other], "ensemble", baselines=False, resamples=20)
     return folder, {"single": single, "folds": folds, "ensemble": ensemble}
 

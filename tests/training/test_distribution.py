@@ -123,7 +123,7 @@ SEVERAL = """
     say(number, [float(np.abs(weight).sum()) for weight in trained.model.get_weights()])
     refused("apart", lambda: train("processes", make=False, resume=True))
     run = run_experiment(
-        manifest, "CNN", folder / "scored", image_size=32, preset="smoke", epochs=1, batch_size=75,
+        manifest, "CNN", out=folder / "scored", image_size=32, preset="smoke", epochs=1, batch_size=75,
         baselines=False, resamples=20, show_progress=False,
     )
     assert run.finished == (number == 0 or shared)

@@ -86,7 +86,7 @@ def test_automatic_is_float32_on_a_processor_and_is_recorded(manifest, tmp_path)
     if keras.distribution.list_devices()[0].startswith("cpu"):
         assert resolve_precision("auto") == "float32"
     settings = {"image_size": 32, "preset": "smoke", "epochs": 1, "baselines": False, "resamples": 10}
-    run = run_experiment(manifest, "CNN", tmp_path / "run", show_progress=False, **settings)
+    run = run_experiment(manifest, "CNN", out=tmp_path / "run", show_progress=False, **settings)
     assert run.config["training"]["precision"] == resolve_precision("auto")
 
 

@@ -69,7 +69,9 @@ KILLED = """
 
 def experiment(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Run:
     settings = {"image_size": 32, "preset": PRESET, "noise": NOISE, "baselines": False, "resamples": 20, **changes}
-    return run_experiment(manifest, "CNN", out, show_progress=False, resume=True, config={"dataset": "toy"}, **settings)
+    return run_experiment(
+        manifest, "CNN", out=out, show_progress=False, resume=True, config={"dataset": "toy"}, **settings
+    )
 
 
 @pytest.fixture(scope="module")

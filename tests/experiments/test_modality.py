@@ -28,14 +28,14 @@ def manifest(tmp_path_factory):
 def run(manifest, tmp_path_factory):
     """The linear model: it is trained in a second, by the same routine as a network."""
     out = tmp_path_factory.mktemp("runs") / "modality"
-    return run_experiment(manifest, "PCA", out, resamples=50, config={"protocol": "grouped"}, **QUIET)
+    return run_experiment(manifest, "PCA", out=out, resamples=50, config={"protocol": "grouped"}, **QUIET)
 
 
 def test_a_network_is_trained_on_the_two_labels(manifest, tmp_path):
     run = run_experiment(
         manifest,
         "CNN",
-        tmp_path / "run",
+        out=tmp_path / "run",
         image_size=32,
         preset="smoke",
         epochs=3,

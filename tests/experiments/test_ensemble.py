@@ -27,7 +27,7 @@ from braintumor_tf.experiments import evaluate_run, evaluate_runs, predict_files
 from braintumor_tf.files import write_csv
 from braintumor_tf.report import write_model_card, write_report
 from braintumor_tf.runs import Run
-from tests.evaluation.quick import hashed, without_trees
+from tests.experiments.quick import hashed, without_trees
 from tests.training.toy import toy_manifest
 
 CHANCES = [f"p_{name}" for name in CLASSES]
@@ -53,7 +53,7 @@ def members(manifest, tmp_path_factory) -> list[Run]:
     folder = tmp_path_factory.mktemp("members")
     return [
         run_experiment(
-            manifest, model, folder / model, baselines=False, resamples=20, show_progress=False,
+            manifest, model, out=folder / model, baselines=False, resamples=20, show_progress=False,
             config={"dataset": "toy", "protocol": "grouped"}, **SETTINGS[model],
         )
         for model in SETTINGS
@@ -126,7 +126,7 @@ def test_members_with_other_validation_images_make_an_ensemble_that_cannot_absta
     (train,), (validation,) = (manifest.index[manifest["split"] == name][:1] for name in ("train", "validation"))
     swapped.loc[[train, validation], "split"] = ["validation", "train"]
     other = copy_run(members[1], tmp_path / "other", swapped)
-    found = run_ensemble([members[0], other], tmp_path / "out", "equal", baselines=False, resamples=0)
+    found = run_ensemble([members[0], other], tmp_path / "out", weights="equal", baselines=False, resamples=0)
     assert set(found.predictions["split"]) == {"test"} and found.calibration is None
     with pytest.raises(EvaluationError, match="split in different ways"):
         predict_files(found, [found.predictions["path"][0]], show_progress=False, abstain=True)
@@ -201,7 +201,7 @@ def test_an_ensemble_from_before_views_were_kept_is_read(ensemble, tmp_path):
 
 
 def test_nothing_is_predicted_for_an_ensemble_that_cannot_be_kept(members, ensemble, tmp_path, monkeypatch):
-    monkeypatch.setattr("braintumor_tf.experiments.ensemble.predict", None)
+    monkeypatch.setattr("braintumor_tf.experiments.ensemble.predict_manifest", None)
     with pytest.raises(RunError, match="finished run already"):
         run_ensemble(members, ensemble.path, views=3)
     with pytest.raises(EvaluationError, match="weights='best'"):
@@ -267,7 +267,7 @@ def test_what_is_no_member_is_refused(members, ensemble, manifest, tmp_path):
 
 def test_a_member_that_has_changed_since_is_named(members, tmp_path):
     pair = [Run(shutil.copytree(run.path, tmp_path / run.name)) for run in members]
-    together = run_ensemble(pair, tmp_path / "out", "equal", baselines=False, resamples=0)
+    together = run_ensemble(pair, tmp_path / "out", weights="equal", baselines=False, resamples=0)
     shutil.move(tmp_path, tmp_path.with_name(f"{tmp_path.name}_moved"))
     moved = tmp_path.with_name(f"{tmp_path.name}_moved")
     assert isinstance(load_run_model(Run(moved / "out")), Ensemble)  # members are found beside it

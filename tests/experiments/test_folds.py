@@ -27,7 +27,7 @@ from braintumor_tf.leakage.baseline_models import BASELINES
 from braintumor_tf.models.network import load_network
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
-from tests.evaluation.quick import hashed, without_trees
+from tests.experiments.quick import hashed, without_trees
 from tests.training.toy import toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ KILLED = """
     import os, signal
     import braintumor_tf.training.fitting as fitting
     from braintumor_tf.datasets import read_manifest
-    from tests.evaluation.test_cross_validation import cnn_folds
+    from tests.experiments.test_folds import cnn_folds
 
     class Deadly(fitting.PinEpoch):
         def on_epoch_begin(self, number, logs=None):
@@ -55,7 +55,7 @@ KILLED = """
 
 def cnn_folds(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Run:
     settings = {"baselines": False, "resamples": 20, "folds": 2, "show_progress": False, **CNN, **changes}
-    return run_folds(manifest, "CNN", out, resume=True, config={"dataset": "toy"}, **settings)
+    return run_folds(manifest, "CNN", out=out, resume=True, config={"dataset": "toy"}, **settings)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -74,8 +74,8 @@ def run(manifest, tmp_path_factory) -> Run:
     """A quick one, with its dumb baselines; most images of a class share a group with their neighbour."""
     out = tmp_path_factory.mktemp("runs") / "folds"
     return run_folds(
-        manifest, "PCA", out, FOLDS, seed=3, image_size=24, augmentation={}, resamples=50, show_progress=False,
-        config={"dataset": "toy"},
+        manifest, "PCA", out=out, folds=FOLDS, seed=3, image_size=24, augmentation={}, resamples=50,
+        show_progress=False, config={"dataset": "toy"},
     )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def test_the_baselines_are_fitted_in_each_fold_and_pooled(run):
 def test_the_order_of_the_manifest_changes_no_fold(run, manifest, tmp_path):
     shuffled = manifest.sample(frac=1, random_state=1)
     other = run_folds(
-        shuffled, "PCA", tmp_path / "run", FOLDS, seed=3, image_size=24, augmentation={}, baselines=False,
+        shuffled, "PCA", out=tmp_path / "run", folds=FOLDS, seed=3, image_size=24, augmentation={}, baselines=False,
         show_progress=False, resamples=0,
     )  # fmt: skip
     both = (one.predictions.set_index("path")["fold"].sort_index() for one in (run, other))
@@ -138,7 +138,7 @@ def test_folds_that_do_not_cover_the_images_are_refused(run, manifest):
     with pytest.raises(EvaluationError, match="tested 2 times"):
         pool([*tables, tables[0]], manifest)
     with pytest.raises(SplitError, match="use fewer folds"):
-        run_folds(manifest, "PCA", run.path.parent / "many", folds=100)
+        run_folds(manifest, "PCA", out=run.path.parent / "many", folds=100)
     assert not (run.path.parent / "many").exists()
 
 
@@ -235,6 +235,6 @@ def test_a_finished_run_is_returned_and_other_settings_are_refused(manifest, who
     with pytest.raises(RunError, match="resume the whole"):
         resume_experiment(started)
     with pytest.raises(RunError, match="finished"):
-        run_folds(manifest, "CNN", whole.path, **CNN)
+        run_folds(manifest, "CNN", out=whole.path, **CNN)
     assert read_manifest(whole.path / "manifest.csv")["path"].tolist() == manifest["path"].tolist()
     assert json.loads((whole.path / "ensemble.json").read_text())["members"][1]["run"] == "fold_1"

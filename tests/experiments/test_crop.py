@@ -25,7 +25,7 @@ from braintumor_tf.report import write_model_card
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import training_batches, validation_batches
 from tests.calling import call
-from tests.evaluation.quick import hashed
+from tests.experiments.quick import hashed
 from tests.training.toy import toy_manifest
 
 SIDE = 32
@@ -52,7 +52,7 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
 @pytest.fixture(scope="module", params=sorted(QUICK))
 def run(request, manifest, tmp_path_factory) -> Run:
     return run_experiment(
-        manifest, request.param, tmp_path_factory.mktemp("runs") / request.param, crop="head", baselines=False,
+        manifest, request.param, out=tmp_path_factory.mktemp("runs") / request.param, crop="head", baselines=False,
         resamples=20, show_progress=False, **QUICK[request.param],
     )  # fmt: skip
 

@@ -39,8 +39,8 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
 def run(request, manifest, tmp_path_factory) -> Run:
     out = tmp_path_factory.mktemp("runs") / request.param
     return run_experiment(
-        manifest, request.param, out, baselines=False, resamples=100, show_progress=False, config={"dataset": "toy"},
-        **SETTINGS[request.param],
+        manifest, request.param, out=out, baselines=False, resamples=100, show_progress=False,
+        config={"dataset": "toy"}, **SETTINGS[request.param],
     )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_batches_and_threads_do_not_change_a_prediction(run, manifest):
 
 def test_a_finished_run_is_not_overwritten(run, manifest):
     with pytest.raises(RunError, match="finished"):
-        run_experiment(manifest, "PCA", run.path, baselines=False)
+        run_experiment(manifest, "PCA", out=run.path, baselines=False)
 
 
 def test_what_cannot_be_predicted_is_named(run, manifest, tmp_path):
@@ -88,15 +88,15 @@ def test_what_cannot_be_predicted_is_named(run, manifest, tmp_path):
     with pytest.raises(RunError, match="run it again"):
         predict_manifest(empty, manifest)
     with pytest.raises(BrainTumorError, match="choose one of"):
-        run_experiment(manifest, "Transformer", tmp_path / "none")
+        run_experiment(manifest, "Transformer", out=tmp_path / "none")
 
 
 def test_a_run_from_a_weights_file_says_which(manifest, tmp_path):
     file = tmp_path / "made weights.h5"
     keras.applications.MobileNetV2(alpha=0.35, include_top=False, weights=None, input_shape=(32, 32, 3)).save(file)
     run = run_experiment(
-        manifest, "MobileNetV2-0.35", tmp_path / "run", image_size=32, weights=file, preset="transfer", epochs=[1, 1],
-        trains=["head", 1], baselines=False, resamples=20, show_progress=False,
+        manifest, "MobileNetV2-0.35", out=tmp_path / "run", image_size=32, weights=file, preset="transfer",
+        epochs=[1, 1], trains=["head", 1], baselines=False, resamples=20, show_progress=False,
     )  # fmt: skip
     content = file.read_bytes()
     assert run.finished and list(run.history["stage"]) == ["head", "fine_tuning"]
@@ -117,7 +117,7 @@ def test_the_road_on_the_jax_backend(tmp_path):
         from tests.training.toy import toy_manifest
         assert keras.backend.backend() == "jax"
         manifest = toy_manifest(Path({str(tmp_path)!r}) / "images")
-        run = run_experiment(manifest, "CNN", {str(tmp_path / "run")!r}, baselines=False, resamples=20,
+        run = run_experiment(manifest, "CNN", out={str(tmp_path / "run")!r}, baselines=False, resamples=20,
                              show_progress=False, **{SETTINGS["CNN"]!r})
         assert run.metrics["accuracy"]["value"] > 0.4, run.metrics["accuracy"]
         assert len(run.history) == 6
