@@ -100,7 +100,7 @@ def collect(cells: list[Cell], manifests: Manifests, setting: Setting, results: 
     write_csv(setting.out / "study.csv", long_table(found))
     goals, place = check_goals(records), main_place(records)
     chart = robustness_curves(curves(found, place), title="Does training with noise help?")
-    save_figure(chart, figure, FIGURE_BYTES)
+    save_figure(chart, figure, limit=FIGURE_BYTES)
     run = Run.of(setting.path_of(cells[0]))
     write_json(
         results,

@@ -35,7 +35,7 @@ def compare(
     from braintumor_tf.evaluation import compare as compare_runs
     from braintumor_tf.files import to_json
     from braintumor_tf.report.pages.comparison import write_comparison
-    from braintumor_tf.report.wording.comparison_sentences import comparison_verdict
+    from braintumor_tf.report.sections.comparison import comparison_verdict
 
     found = compare_runs(runs, common, measure_time, resamples, seed)
     page = write_comparison(found, out)
@@ -56,14 +56,13 @@ def compare(
 
 def _lines(table: Any) -> list[str]:
     """The leaderboard in columns: scores with their intervals, then costs."""
-    from braintumor_tf.report.pages.comparison import TITLES, cost_texts, row_title, score_columns
-    from braintumor_tf.report.wording.comparison_sentences import with_interval
+    from braintumor_tf.report.wording.leaderboard import TITLES, cost_texts, row_score_text, row_title, score_columns
 
     columns = [name for name in score_columns(table) if name in SHOWN]
     cells = [["", *(TITLES[name] for name in columns), *cost_texts(table.iloc[0])]]
     for _, row in table.iterrows():
         rank = "   " if row["rank"] != row["rank"] else f"{row['rank']:.0f}. "
-        texts = [with_interval(row, name, 2) for name in columns]
+        texts = [row_score_text(row, name, 2) for name in columns]
         cells.append([f"{rank}{row_title(row)}", *texts, *cost_texts(row).values()])
     widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in cells]

@@ -48,11 +48,11 @@ def explain(
         _check(run, as_json)
         return
     from braintumor_tf.files import to_json
-    from braintumor_tf.report.pages.explanation import explain_files
+    from braintumor_tf.report.explained_images import explain_files
 
-    found, errors = explain_files(run, images, Path(out), method, target, layer)
+    found, errors = explain_files(run, images, Path(out), method=method, target=target, layer=layer)
     if as_json:
-        rows = [vars(one) for one in found]
+        rows = [one.to_dict() for one in found]
         click.echo(to_json([*rows, *({"path": error.path, "error": error.reason} for error in errors)]))
     else:
         for one in found:
@@ -67,7 +67,7 @@ def _check(run: str, as_json: bool) -> None:
     from braintumor_tf.explanation import check_explanations
     from braintumor_tf.files import to_json
     from braintumor_tf.report import write_report
-    from braintumor_tf.report.sections.trust_sentences import trust_sentences
+    from braintumor_tf.report.sections.trust import trust_sentences
     from braintumor_tf.runs import Run
 
     opened = Run.of(run)

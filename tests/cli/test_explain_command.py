@@ -20,7 +20,7 @@ from braintumor_tf.errors import ImageReadError
 from braintumor_tf.experiments import predict_files
 from braintumor_tf.explanation import explain
 from braintumor_tf.files import write_csv, write_json
-from braintumor_tf.report.pages.explanation import explain_files, read_map, write_map
+from braintumor_tf.report.explained_images import explain_files, read_map, write_map
 from braintumor_tf.training.callbacks import save_network
 from tests.calling import call
 from tests.training.toy import small_cnn, toy_image
@@ -78,7 +78,9 @@ def test_every_size_and_mode_gets_a_picture_and_a_map_of_its_size(run, images, t
 
 def test_class_and_probability_are_those_of_predict_and_the_map_that_of_explain(run, images, tmp_path):
     paths = [images["grey.png"], images["wide.jpg"], images["deep.png"]]
-    found, errors = explain_files(run, paths, tmp_path, "grad_cam_plus_plus", target="glioma", show_progress=False)
+    found, errors = explain_files(
+        run, paths, tmp_path, method="grad_cam_plus_plus", target="glioma", show_progress=False
+    )
     table, _ = predict_files(run, paths, show_progress=False)
     assert not errors and [one.predicted for one in found] == list(table["predicted"])
     for one, row, path in zip(found, table.to_dict("records"), paths, strict=True):
@@ -118,10 +120,10 @@ def test_one_name_in_two_folders_is_kept_apart(run, images, tmp_path):
 
 def test_few_images_are_in_memory_at_once_and_no_figure_stays(run, images, tmp_path, monkeypatch):
     import braintumor_tf.explanation as stage
-    from braintumor_tf.report.pages import explanation as explanation_files
+    from braintumor_tf.report import explained_images as explanation_files
 
     batches, figures = [], weakref.WeakSet()
-    compute, draw = stage.explain, explanation_files.plot_explanations
+    compute, draw = stage.explain, explanation_files.explained_images
 
     def counted(model, given, *words, **settings):
         batches.append(len(given))
@@ -135,14 +137,14 @@ def test_few_images_are_in_memory_at_once_and_no_figure_stays(run, images, tmp_p
         return figure
 
     monkeypatch.setattr(stage, "explain", counted)
-    monkeypatch.setattr(explanation_files, "plot_explanations", followed)
+    monkeypatch.setattr(explanation_files, "explained_images", followed)
     explain_files(run, [images["grey.png"]] * 4, tmp_path, batch_size=3, show_progress=False)
     gc.collect()
     assert batches == [3, 1] and not figures and len(list(tmp_path.iterdir())) == 8
 
 
 def test_many_images_of_different_sizes_leave_nothing_behind(run, tmp_path, monkeypatch):
-    from braintumor_tf.report.pages import explanation as explanation_files
+    from braintumor_tf.report import explained_images as explanation_files
 
     def remember():
         gc.collect()
@@ -169,9 +171,9 @@ def test_many_images_of_different_sizes_leave_nothing_behind(run, tmp_path, monk
 
 
 def test_what_was_finished_before_ctrl_c_is_kept(run, images, tmp_path, monkeypatch):
-    from braintumor_tf.report.pages import explanation as explanation_files
+    from braintumor_tf.report import explained_images as explanation_files
 
-    drawn, draw = [], explanation_files.plot_explanations
+    drawn, draw = [], explanation_files.explained_images
 
     def interrupted(*words, **settings):
         drawn.append(len(drawn))
@@ -179,7 +181,7 @@ def test_what_was_finished_before_ctrl_c_is_kept(run, images, tmp_path, monkeypa
             raise KeyboardInterrupt
         return draw(*words, **settings)
 
-    monkeypatch.setattr(explanation_files, "plot_explanations", interrupted)
+    monkeypatch.setattr(explanation_files, "explained_images", interrupted)
     result = call("explain", run, *[images["grey.png"]] * 9, "--out", tmp_path / "out")
     assert result.exit_code == 1 and "Aborted" in result.stderr
     stems = ["grey_grad_cam", "grey_grad_cam_2", "grey_grad_cam_3"]

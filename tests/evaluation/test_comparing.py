@@ -19,7 +19,7 @@ from braintumor_tf.evaluation.comparison.image_matching import joint_groups
 from braintumor_tf.evaluation.comparison.leaderboard import COLUMNS, SCORES, display_names
 from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.files import to_json, write_csv
-from braintumor_tf.report.wording.comparison_sentences import comparison_verdict
+from braintumor_tf.report.sections.comparison import comparison_verdict
 from braintumor_tf.runs import Run
 from tests.evaluation.made_runs import answers, made_manifest, made_run
 from tests.experiments.quick import hashed, without_trees
@@ -244,7 +244,7 @@ def test_one_group_gives_no_interval_and_says_so(tmp_path):
     runs = [made_run(tmp_path / name, manifest, 2.0, seed) for seed, name in enumerate("ab")]
     found = compare(runs, resamples=DRAWS)
     assert found.groups == 1 and found.pairs["macro_f1_p"].isna().all()
-    assert "nothing tells whether" in comparison_verdict(found).sentences[1]
+    assert "with fewer than two groups" in comparison_verdict(found).sentences[1]
 
 
 def test_names_and_groups():

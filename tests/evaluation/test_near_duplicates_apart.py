@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.evaluation import score_predictions
-from braintumor_tf.report.wording.selection import twin_mask
+from braintumor_tf.leakage import near_duplicate_in_training
 
 CLASSES = ("glioma", "no_tumor")
 
@@ -33,7 +33,7 @@ def near(predictions: pd.DataFrame, manifest: pd.DataFrame, split: str = "test")
     found = score_predictions(predictions, manifest, CLASSES, split=split, resamples=20)
     rows = predictions[predictions["split"] == split]
     assert found["twins"]["images"] + found["clean"]["images"] == len(rows)
-    assert twin_mask(rows, manifest).sum() == found["twins"]["images"]
+    assert near_duplicate_in_training(rows, manifest).sum() == found["twins"]["images"]
     return found["twins"]["images"]
 
 

@@ -228,8 +228,8 @@ def test_images_are_drawn_from_all_groups_first():
 
 def test_maps_that_cannot_change_are_not_called_changed():
     from braintumor_tf.models import build
-    from braintumor_tf.report.plots.explanation.trust import randomisation_curve
-    from braintumor_tf.report.sections.trust_sentences import trust_sentences
+    from braintumor_tf.report.plots.explanation.checks import randomisation_curve
+    from braintumor_tf.report.sections.trust import trust_sentences
 
     images = np.random.default_rng(0).uniform(0, 255, (3, 40, 40, 1))
     network = build("CNN", image_size=32, seed=0)  # its last feature map has one cell
@@ -250,7 +250,7 @@ def test_maps_that_cannot_change_are_not_called_changed():
     ],
 )
 def test_a_map_that_only_finds_the_head_is_not_praised(beyond_head, words):
-    from braintumor_tf.report.sections.trust_sentences import map_sentences
+    from braintumor_tf.report.sections.trust import map_sentences
 
     row = {"method": "grad_cam", "reference": False, "energy": scored(0.04, 0.03, 0.05), "area_share": 0.01}
     row["energy_gain"] = scored(0.03, 0.02, 0.04)
@@ -270,7 +270,7 @@ def test_a_map_that_only_finds_the_head_is_not_praised(beyond_head, words):
     ],
 )
 def test_how_far_maps_change_is_said_with_regard_to_intervals(left, words):
-    from braintumor_tf.report.sections.trust_sentences import map_sentences
+    from braintumor_tf.report.sections.trust import map_sentences
 
     steps = [{"step": "original", "spearman": scored(1, 1, 1)}, {"step": "1", "spearman": scored(*left)}]
     steps.append({"step": "another image", "spearman": scored(0.55, 0.5, 0.6)})

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from braintumor_tf import predictions_table
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import score_predictions
 from braintumor_tf.files import write_csv, write_json
@@ -42,9 +43,7 @@ def make_predictions(manifest: pd.DataFrame, classes: tuple[str, ...] = CLASSES,
     test = manifest[manifest["split"] == "test"].reset_index(drop=True)
     logits = generator.normal(size=(len(test), len(classes)))
     logits[np.arange(len(test)), [classes.index(label) for label in test["label"]]] += strength
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    table = test[["path", "label", "split", "group"]].assign(predicted=[classes[i] for i in chances.argmax(axis=1)])
-    return table.assign(**{f"p_{label}": chances[:, place] for place, label in enumerate(classes)})
+    return predictions_table.make_predictions(test, classes, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
 def make_metrics(

@@ -8,7 +8,7 @@ from tests.report.test_html import check_page
 
 @pytest.fixture
 def audit(manifest):
-    """What an audit might find in the fixture's images, had they many twins."""
+    """What an audit might find in the fixture's images, had they many near-duplicates."""
     found = {
         "redundant_files": 7,
         "across_splits": 4,
@@ -49,7 +49,7 @@ def audit(manifest):
 def test_the_audit_page_is_selfcontained_and_says_what_was_found(audit, tmp_path):
     path = write_audit_page(audit, tmp_path / "pages" / "audit.html")
     page = check_page(path)
-    assert "5 of 20 test images (25 %) have a twin in training: 3 as the very same picture" in page.text
+    assert "5 of 20 test images (25 %) have a near-duplicate in training: 3 as the very same picture" in page.text
     assert "2 of these as the very same file" in page.text
     assert "1 picture is filed under more than one label" in page.text
     assert "4 of the 30 images of other look like an image here, 2 of them the very same picture" in page.text
@@ -65,7 +65,7 @@ def test_a_clean_folder_is_told_so(tmp_path):
     nothing = {"redundant_files": 0, "test_with_train_twin": 0}
     audit = {"root": "set", "images": 10, "test_images": 4, "md5": nothing, "pixels": nothing, "near": nothing}
     page = check_page(write_audit_page(audit, tmp_path / "audit.html"))
-    assert "0 of 4 test images have a twin in training." in page.text
+    assert "0 of 4 test images have a near-duplicate in training." in page.text
     assert "Nothing needs to be done" in page.text
     assert "reason" not in page.text
 

@@ -27,7 +27,7 @@ def test_the_section_is_there_for_calibrated_runs_only(manifest, tmp_path):
     assert 'id="calibration"' not in page and "#calibration" not in page
     run.write_calibration(_measured())
     page = write_report(run).read_text(encoding="utf-8")
-    assert 'id="calibration"' in page and 'href="#calibration"' in page and "too sure" in page
+    assert 'id="calibration"' in page and 'href="#calibration"' in page and "overconfident" in page
     for name in ("reliability", "risk_coverage", "set_sizes"):
         assert (run.figures / f"{name}.png").is_file()
     assert "<td>None" not in page and "nan" not in page.lower().split("base64")[0]
@@ -35,11 +35,11 @@ def test_the_section_is_there_for_calibrated_runs_only(manifest, tmp_path):
 
 def test_the_sentences_say_what_was_measured():
     boastful, honest = _measured(0.4, 2000), _measured(1.0, 2000)
-    assert "too sure" in calibration_sentences(boastful)[0] and "off by more than luck" in " ".join(
+    assert "overconfident" in calibration_sentences(boastful)[0] and "off by more than luck" in " ".join(
         calibration_sentences(boastful)
     )
     assert "no clear evidence" in " ".join(calibration_sentences(honest))
-    assert "not sure enough" in calibration_sentences(_measured(2.0))[0]
+    assert "underconfident" in calibration_sentences(_measured(2.0))[0]
     few = " ".join(calibration_sentences(_measured(images=40, alpha=0.01)))
     assert "Too few validation groups to promise anything for glioma" in few
     validation, test = drawn(400, 1, 1.0, "validation"), drawn(400, 2)
@@ -51,12 +51,12 @@ def test_the_sentences_say_what_was_measured():
 
 def test_the_section_holds_the_numbers_as_text(tmp_path):
     found = _measured()
-    section = calibration_section(found, tmp_path)
+    section = calibration_section(found, folder=tmp_path)
     assert [row["label"] for row in section["classes"]] == list(CLASSES) and section["stated"] == "90 %"
     coverage = found["conformal"]["classes"]["glioma"]["coverage"]["value"]
     assert section["classes"][0]["coverage"]["value"] == f"{coverage:.3f}"
     assert [row["wanted"] for row in section["risks"]] == ["1 %", "2 %", "5 %", "10 %"]
-    assert len(section["figures"]) == 3 and calibration_section(None, tmp_path) is None
+    assert len(section["figures"]) == 3 and calibration_section(None, folder=tmp_path) is None
 
 
 @pytest.mark.parametrize("classes", [CLASSES, BINARY_CLASSES, tuple(f"class {number}" for number in range(9))])

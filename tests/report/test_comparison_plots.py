@@ -72,13 +72,15 @@ def test_marks_say_what_can_be_told_from_the_best(comparisons):
         if row.kind == "run":
             behind = row.lead_low > 0
             assert (mark.get_markerfacecolor() == "white") == behind
-    assert {"behind the highest", "dumb baseline", "mean, least and largest over seeds"} <= set(
+    assert {"behind the highest", "shortcut baseline", "mean, least and largest over seeds"} <= set(
         drawn_texts(chart.figure)
     )
 
 
 def test_a_score_that_no_run_has_is_said(comparisons):
-    assert "no run has this score" in "\n".join(drawn_texts(leaderboard(comparisons[2].leaderboard, "twins_accuracy")))
+    assert "no run has this score" in "\n".join(
+        drawn_texts(leaderboard(comparisons[2].leaderboard, score="twins_accuracy"))
+    )
 
 
 @pytest.mark.parametrize("runs", [2, 16])

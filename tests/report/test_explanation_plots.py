@@ -73,8 +73,13 @@ def test_tiles_of_an_image_and_its_map_fit_each_other(shape, kind):
 
 def test_images_of_all_sizes_are_drawn_beside_their_maps():
     kept = [image.copy() for image in IMAGES], [heat.copy() for heat in MAPS]
-    figure = plots.plot_explanations(
-        IMAGES, MAPS, ["glioma"] * 3, [0.5, 0.75, 0.999999], ["glioma", "no_tumor", "glioma"], title="Grad-CAM"
+    figure = plots.explained_images(
+        IMAGES,
+        MAPS,
+        predicted=["glioma"] * 3,
+        probability=[0.5, 0.75, 0.999999],
+        true=["glioma", "no_tumor", "glioma"],
+        title="Grad-CAM",
     )
     shown = texts(figure).split("\n")
     assert {"Grad-CAM", "glioma 0.50", "glioma 0.75, truly no_tumor", "glioma 0.99"} <= set(shown)
@@ -91,7 +96,9 @@ def test_images_of_all_sizes_are_drawn_beside_their_maps():
 @pytest.mark.parametrize("shape", [(40, 50), (400, 30), (30, 400), (1, 1)])
 def test_one_image_is_drawn_large_in_its_own_proportions(shape):
     image = GENERATOR.integers(0, 256, shape, dtype=np.uint8)
-    figure = plots.plot_explanations([image], [np.zeros(shape)], ["glioma"], [0.5], titles=["slice 1"])
+    figure = plots.explained_images(
+        [image], [np.zeros(shape)], predicted=["glioma"], probability=[0.5], titles=["slice 1"]
+    )
     plain, over = drawn(figure)
     assert (plain == over).all() and max(plain.shape) == 480
     assert plain.shape[0] / plain.shape[1] == pytest.approx(shape[0] / shape[1], rel=0.02)
@@ -101,7 +108,7 @@ def test_one_image_is_drawn_large_in_its_own_proportions(shape):
 def test_files_are_read_and_those_that_cannot_be_are_grey(tmp_path):
     Image.fromarray(IMAGES[0]).save(tmp_path / "one.png")
     paths = [tmp_path / "one.png", tmp_path / "no.png"]
-    figure = plots.plot_explanations(paths, [MAPS[0], MAPS[0]])
+    figure = plots.explained_images(paths, [MAPS[0], MAPS[0]])
     assert len(np.unique(drawn(figure)[1])) <= 2 and len(np.unique(drawn(figure)[0])) > 50
 
 
@@ -122,10 +129,10 @@ def test_pages_hold_all_images_and_no_figure_outlives_its_turn():
 
 def test_what_does_not_fit_together_is_refused():
     with pytest.raises(ExplanationError, match=r"\[3, 2\]"):
-        plots.plot_explanations(IMAGES, MAPS[:2])
+        plots.explained_images(IMAGES, MAPS[:2])
     with pytest.raises(ExplanationError, match="does not belong"):
-        plots.plot_explanations(IMAGES[:1], [MAPS[1]])
-    assert "no images" in texts(plots.plot_explanations([], []))
+        plots.explained_images(IMAGES[:1], [MAPS[1]])
+    assert "no images" in texts(plots.explained_images([], []))
 
 
 # === Right and wrong ===
@@ -133,28 +140,28 @@ def test_what_does_not_fit_together_is_refused():
 
 def test_right_and_wrong_stand_side_by_side(manifest):
     predictions = make_predictions(manifest, strength=0.5)
-    rows = plots.right_and_wrong(predictions, 3)
+    rows = plots.right_and_wrong_rows(predictions, count=3)
     assert list(rows["correct"]) == [True] * 3 + [False] * 3
     wrong = rows[~rows["correct"]]
     assert wrong["confidence"].is_monotonic_decreasing
     errors = predictions[predictions["label"] != predictions["predicted"]]
     assert set(wrong["path"]) <= set(errors["path"])
     sizes = [Image.open(path).size[::-1] for path in rows["path"]]
-    figure = plots.plot_right_and_wrong(rows, [np.ones(size) for size in sizes])
+    figure = plots.right_and_wrong_maps(rows, [np.ones(size) for size in sizes])
     shown = texts(figure)
     assert {"Right", "Wrong"} <= set(shown.split("\n")) and shown.count("truly") == 3 and spots(figure) == 6
 
 
 def test_look_alikes_and_missing_sides(predictions):
     alike = predictions.assign(group="one")
-    rows = plots.right_and_wrong(alike, 3)
+    rows = plots.right_and_wrong_rows(alike, count=3)
     assert (~rows["correct"]).sum() == 1
     right = predictions.assign(predicted=predictions["label"])
-    rows = plots.right_and_wrong(right, 3)
+    rows = plots.right_and_wrong_rows(right, count=3)
     assert rows["correct"].all() and len(rows) == 3 and rows["label"].nunique() == 3
     maps = [np.zeros(Image.open(path).size[::-1]) for path in rows["path"]]
-    assert "Wrong: none" in texts(plots.plot_right_and_wrong(rows, maps))
-    assert "nothing has been predicted" in texts(plots.plot_right_and_wrong(rows.head(0), []))
+    assert "Wrong: none" in texts(plots.right_and_wrong_maps(rows, maps))
+    assert "nothing has been predicted" in texts(plots.right_and_wrong_maps(rows.head(0), []))
 
 
 # === Maps and lesions ===
@@ -166,7 +173,7 @@ def test_maps_stand_beside_the_outlined_lesion_with_their_energy():
         mask[10:20, 10:20] = True
     even = [np.ones(mask.shape) for mask in masks]
     inside = [mask.astype(float) for mask in masks]
-    figure = plots.plot_maps_and_lesions(IMAGES[:2], masks, {"grad_cam": even, "occlusion": inside}, ["a", "b"])
+    figure = plots.maps_and_lesions(IMAGES[:2], masks, {"grad_cam": even, "occlusion": inside}, names=["a", "b"])
     shown = texts(figure).split("\n")
     assert {"slice", "Grad-CAM", "occlusion", "a", "b"} <= set(shown) and spots(figure) == 6
     assert shown.count("100 % on the lesion") == 2
@@ -182,10 +189,10 @@ def test_maps_stand_beside_the_outlined_lesion_with_their_energy():
 
 def test_maps_and_lesions_that_do_not_fit_are_refused():
     with pytest.raises(ExplanationError, match=r"\[2, 3\]"):
-        plots.plot_maps_and_lesions(IMAGES, MAPS[:2], {"grad_cam": MAPS})
+        plots.maps_and_lesions(IMAGES, MAPS[:2], {"grad_cam": MAPS})
     with pytest.raises(ExplanationError, match="mask of shape"):
-        plots.plot_maps_and_lesions(IMAGES[:1], [np.ones((3, 3))], {"grad_cam": MAPS[:1]})
-    assert "no image with a known lesion" in texts(plots.plot_maps_and_lesions([], [], {}))
+        plots.maps_and_lesions(IMAGES[:1], [np.ones((3, 3))], {"grad_cam": MAPS[:1]})
+    assert "no image with a known lesion" in texts(plots.maps_and_lesions([], [], {}))
 
 
 # === Layers ===
@@ -193,24 +200,24 @@ def test_maps_and_lesions_that_do_not_fit_are_refused():
 
 def test_filters_of_the_first_or_any_convolution():
     network = small_cnn()
-    figure = plots.plot_filters(network)
+    figure = plots.layer_filters(network)
     assert spots(figure) == 8 and "block_1_convolution_1: 3×3 filters" in texts(figure)
     np.testing.assert_array_equal(
         drawn(figure)[2], network.get_layer("block_1_convolution_1").get_weights()[0][..., 0, 2]
     )
-    limited = plots.plot_filters(network, "block_2_convolution_1", count=3)
+    limited = plots.layer_filters(network, "block_2_convolution_1", count=3)
     assert spots(limited) == 3 and "3 of 8" in texts(limited)
     with pytest.raises(ExplanationError, match="block_1_convolution_1, block_2_convolution_1"):
-        plots.plot_filters(network, "block_3_convolution_1")
+        plots.layer_filters(network, "block_3_convolution_1")
     with pytest.raises(ExplanationError, match="valid are none"):
-        plots.plot_filters(object())
+        plots.layer_filters(object())
 
 
 def test_activations_of_two_images_are_on_one_scale():
     images = [IMAGES[0], IMAGES[2]]
     found = layer_activations(small_cnn(), images)
     kept = {name: values.copy() for name, values in found.items()}
-    figure = plots.plot_activations(found, images, ["tumour", "healthy"], channels=3)
+    figure = plots.activation_maps(found, images, ["tumour", "healthy"], channels=3)
     assert spots(figure) == len(found) * 2 * 4
     assert {"tumour", "healthy", "block_1_convolution_1 (32×32×8)"} <= set(texts(figure).split("\n"))
     charts = np.array(figure.axes).reshape(-1, 4)
@@ -221,20 +228,20 @@ def test_activations_of_two_images_are_on_one_scale():
     assert charts[0, 1].images[0].get_clim() == (values.min(), values.max())
     assert all((found[name] == values).all() for name, values in kept.items())
     with pytest.raises(ExplanationError, match="3 images for the activations of 2"):
-        plots.plot_activations(found, IMAGES)
-    assert "no layer has rows" in texts(plots.plot_activations({"pooled": np.zeros((1, 8))}))
+        plots.activation_maps(found, IMAGES)
+    assert "no layer has rows" in texts(plots.activation_maps({"pooled": np.zeros((1, 8))}))
 
 
 def test_attention_heads_of_a_few_blocks():
     attention = attention_maps(build("ViT-Ti/16", image_size=64, seed=0), [IMAGES[0]])[0]
     before = attention.copy()
-    figure = plots.plot_attention_heads(IMAGES[0], attention)
+    figure = plots.attention_heads(IMAGES[0], attention)
     shown = texts(figure).split("\n")
     assert {"head 1", "head 3", "block 1", "block 12"} <= set(shown) and spots(figure) == 4 * 4
     assert (attention == before).all()
-    assert spots(plots.plot_attention_heads(IMAGES[0], attention, blocks=[12], heads=2)) == 3
+    assert spots(plots.attention_heads(IMAGES[0], attention, blocks=[12], heads=2)) == 3
     for wrong in ([13], [0], []):
         with pytest.raises(ExplanationError, match="1 to 12"):
-            plots.plot_attention_heads(IMAGES[0], attention, blocks=wrong)
+            plots.attention_heads(IMAGES[0], attention, blocks=wrong)
     with pytest.raises(ExplanationError, match="four axes"):
-        plots.plot_attention_heads(IMAGES[0], attention[None])
+        plots.attention_heads(IMAGES[0], attention[None])

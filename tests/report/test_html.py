@@ -13,8 +13,9 @@ from matplotlib import pyplot
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.errors import ImageReadError, RunError
-from braintumor_tf.report import plots
-from braintumor_tf.report.pages.report import embed_image, render, write_report
+from braintumor_tf.report import plots, write_report
+from braintumor_tf.report.rendering import render
+from braintumor_tf.report.sections.embedding import embed_image
 from braintumor_tf.runs import Run
 from tests.report.conftest import make_manifest, make_run
 
@@ -106,7 +107,7 @@ def test_the_numbers_of_the_page_are_those_of_the_run(written):
     low, high = metrics["macro_f1"]["low"], metrics["macro_f1"]["high"]
     assert f"Macro-F1 {metrics['macro_f1']['value']:.2f} (95 % interval {low:.2f}–{high:.2f})" in page.text
     assert f"on {len(tested)} test images from {tested['group'].nunique()} groups" in page.text
-    assert f"0 of {len(tested)} test images have a twin in training" in page.text
+    assert f"0 of {len(tested)} test images have a near-duplicate in training" in page.text
     assert "(nearest neighbour on thumbnails) reaches 0.37" in page.text
     assert f"Missed tumours {metrics['missed_tumours']} of" in page.text
     assert f"False alarms {metrics['false_alarms']} of" in page.text
@@ -146,7 +147,7 @@ def test_a_report_without_history_baselines_pictures_or_some_scores(tmp_path):
     for path in manifest["path"]:
         Path(path).unlink()
     page = check_page(write_report(folder))
-    assert "No dumb baseline was scored" in page.text
+    assert "No shortcut baseline was scored" in page.text
     assert "no training curves" in page.text
     assert "cannot be read" in page.text
     assert "tumour" not in page.ids
@@ -159,7 +160,9 @@ def test_baselines_a_leak_curve_and_unreadable_files_are_shown_where_they_are_kn
     del metrics["baselines"]
     (folder / "metrics.json").write_text(json.dumps(metrics))
     curve = pd.DataFrame({"threshold": [1.1, 0.99], "accuracy": [0.9, 0.7]})
-    page = check_page(write_report(folder, {"border": {"value": 0.123, "low": None, "high": None}}, curve))
+    page = check_page(
+        write_report(folder, baselines={"border": {"value": 0.123, "low": None, "high": None}}, leak_curve=curve)
+    )
     assert "Border strip alone reaches accuracy 0.12" in page.text
     assert "ever less similar training images" in page.text
     assert "1 unreadable file, left out" in page.text
@@ -181,12 +184,12 @@ def test_a_run_that_is_not_scored_is_refused(tmp_path, manifest):
 def test_pictures_are_embedded(manifest, tmp_path):
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert embed_image(grey).startswith("data:image/png;base64,")
-    assert embed_image(grey, "jpeg").startswith("data:image/jpeg;base64,")
-    assert embed_image(manifest["path"].iloc[0], "jpeg", side=8).startswith("data:image/jpeg;base64,")
+    assert embed_image(grey, kind="jpeg").startswith("data:image/jpeg;base64,")
+    assert embed_image(manifest["path"].iloc[0], kind="jpeg", side=8).startswith("data:image/jpeg;base64,")
     figure = plots.class_balance(manifest)
     assert len(embed_image(figure, side=100)) < len(embed_image(figure))
     with pytest.raises(ValueError, match="gif"):
-        embed_image(grey, "gif")
+        embed_image(grey, kind="gif")
     with pytest.raises(ImageReadError):
         embed_image(tmp_path / "absent.png")
 

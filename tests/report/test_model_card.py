@@ -25,7 +25,8 @@ from braintumor_tf.report import write_model_card, write_report
 from braintumor_tf.report.model_card import card as model_card
 from braintumor_tf.report.model_card.data import source_rows
 from braintumor_tf.report.model_card.markdown import code, escape
-from braintumor_tf.report.wording.numbers import BASELINES, CLASS_SCORES, SCORES, plain, signed_interval
+from braintumor_tf.report.wording.metrics import BASELINE_TITLES, CLASS_SCORES, SCORES
+from braintumor_tf.report.wording.numbers import signed
 from braintumor_tf.runs import Run
 from tests.calling import call
 from tests.evaluation.made_predictions import drawn
@@ -79,7 +80,7 @@ def text_of(found) -> str:
 def full_run(folder: Path, manifest: pd.DataFrame, classes=CLASSES, **settings) -> Run:
     """A run with every file that a card reads."""
     run = Run(make_run(folder, manifest, classes, model="CNN", image_size=[64, 64], **settings))
-    others = {name: make_predictions(manifest, classes, strength=0.5) for name in BASELINES}
+    others = {name: make_predictions(manifest, classes, strength=0.5) for name in BASELINE_TITLES}
     run.write_metrics(score_predictions(run.predictions, manifest, classes, others, resamples=30))
     validation, test = drawn(80, 1, 0.6, "validation", classes), drawn(80, 2, 0.6, "test", classes)
     run.write_calibration(measure_calibration(validation, test, classes, resamples=20))
@@ -122,12 +123,10 @@ def test_every_score_of_the_card_is_that_of_the_files(card, run):
     metrics = run.metrics
     for name, (title, _) in SCORES.items():
         assert card.rows[title][0][0] == text_of(metrics[name])
-    for name, title in BASELINES.items():
+    for name, title in BASELINE_TITLES.items():
         found = metrics["baselines"][name]
         lead = found["model_above"]["macro_f1"]
-        assert card.rows[title] == [
-            [text_of(found), text_of(found["macro_f1"]), f"{plain(lead['value'], '+')} ({signed_interval(lead)})"]
-        ]
+        assert card.rows[title] == [[text_of(found), text_of(found["macro_f1"]), signed(lead)]]
     counts = dict(zip(metrics["confusion_matrix"]["labels"], metrics["confusion_matrix"]["counts"]))
     for label in CLASSES:
         each, calibrated = metrics["classes"][label], run.calibration["conformal"]["classes"][label]
@@ -137,7 +136,10 @@ def test_every_score_of_the_card_is_that_of_the_files(card, run):
             [str(count) for count in counts[label]],
             [str(calibrated["groups"]), *(text_of(calibrated[key]) for key in keys)],
         ]
-    for part, title in (("twins", "with a training twin"), ("clean", "without a training twin")):
+    for part, title in (
+        ("twins", "with a near-duplicate in training"),
+        ("clean", "without a near-duplicate in training"),
+    ):
         images, accuracy = card.rows[title][0]
         assert int(images.split()[0]) == metrics[part]["images"] and accuracy == text_of(metrics[part]["accuracy"])
     healthy = metrics["false_alarms"], metrics["classes"]["no_tumor"]["support"]
@@ -203,7 +205,8 @@ def test_bare_runs_have_cards(tmp_path, manifest):
     card = Card(write_model_card(folder))
     assert "model-index" not in card.metadata and "library_name" not in card.metadata
     assert (
-        "no dumb baseline was scored" in card.sections["Metrics"] and "not recorded" in card.sections["Model details"]
+        "no shortcut baseline was scored" in card.sections["Metrics"]
+        and "not recorded" in card.sections["Model details"]
     )
     assert "call run_experiment with the same arguments" in card.sections["How to reproduce"]
 

@@ -11,7 +11,7 @@ from PIL import Image
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.report import plots
 from braintumor_tf.report.plots.style import CLASS_COLOURS, MAX_BYTES, SPLIT_COLOURS, class_colours, save_figure
-from braintumor_tf.report.wording.numbers import score_table
+from braintumor_tf.report.wording.metrics import score_table
 from tests.report.conftest import make_history, make_manifest, make_metrics, make_predictions
 
 MANY = tuple(
@@ -34,7 +34,7 @@ def draw_all(manifest: pd.DataFrame, classes: tuple[str, ...]) -> list[Figure]:
         plots.image_sizes(manifest),
         plots.group_sizes(manifest),
         plots.sample_grid(manifest, for_each_class=2),
-        plots.twin_pairs(pairs),
+        plots.near_duplicate_pairs(pairs),
         plots.training_curves(make_history()),
         plots.confusion_matrix(matrix["counts"], matrix["labels"]),
         plots.roc_curves(predictions),
@@ -73,7 +73,7 @@ def test_empty_tables_say_so_in_words(manifest):
     assert "no images" in texts(plots.image_sizes(empty))
     assert "no images" in texts(plots.sample_grid(empty))
     assert "not been grouped" in texts(plots.group_sizes(manifest.assign(group="")))
-    assert "no twins" in texts(plots.twin_pairs([]))
+    assert "no near-duplicates" in texts(plots.near_duplicate_pairs([]))
     assert "no training history" in texts(plots.training_curves(None))
     assert "no training history" in texts(
         plots.training_curves(pd.DataFrame({"epoch": [1, 2], "loss": [np.nan, np.nan]}))
@@ -99,7 +99,7 @@ def test_images_without_split_are_named_so(manifest):
 
 
 def test_group_sizes_count_groups_and_images(manifest):
-    grouped = manifest.assign(group=["twin"] * 4 + [f"g{row}" for row in range(len(manifest) - 4)])
+    grouped = manifest.assign(group=["alike"] * 4 + [f"g{row}" for row in range(len(manifest) - 4)])
     shown = texts(plots.group_sizes(grouped))
     assert f"{len(manifest) - 4}\n({len(manifest) - 4})" in shown
     assert "1\n(4)" in shown
@@ -116,16 +116,16 @@ def test_training_curves_tolerate_missing_columns(missing):
 def test_training_curves_shade_every_stage_but_the_last():
     history = make_history()
     stages = ["head"] * 2 + ["fine_tuning"] * (len(history) - 2)
-    axes = plots.training_curves(history.assign(stage=stages), ["loss"]).axes[0]
+    axes = plots.training_curves(history.assign(stage=stages), panels=["loss"]).axes[0]
     spans = {patch.get_label(): patch for patch in axes.patches}
     assert list(spans) == ["stage “head”"]
     assert (spans["stage “head”"].get_x(), spans["stage “head”"].get_width()) == (0.5, 2.0)
-    assert not plots.training_curves(history.assign(stage="training"), ["loss"]).axes[0].patches
+    assert not plots.training_curves(history.assign(stage="training"), panels=["loss"]).axes[0].patches
 
 
 def test_training_curves_mark_the_lowest_validation_loss():
     history = make_history()
-    figure = plots.training_curves(history, ["loss"])
+    figure = plots.training_curves(history, panels=["loss"])
     marker = next(line for line in figure.axes[0].lines if line.get_label() == "lowest validation loss")
     assert marker.get_xdata()[0] == history.loc[history["val_loss"].idxmin(), "epoch"]
 
@@ -139,7 +139,7 @@ def test_learning_rate_and_macro_f1_have_panels_where_they_are_recorded():
 def test_confusion_matrix_in_counts_and_rates():
     shown = texts(plots.confusion_matrix([[3, 1], [0, 0]], ["tumor", "no_tumor"]))
     assert {"3", "1", "0.75", "0.25", "–"} <= set(shown.split("\n"))
-    alone = texts(plots.confusion_matrix([[3, 1], [0, 0]], ["tumor", "no_tumor"], ["counts"]))
+    alone = texts(plots.confusion_matrix([[3, 1], [0, 0]], ["tumor", "no_tumor"], panels=["counts"]))
     assert "0.75" not in alone
 
 
@@ -160,11 +160,11 @@ def test_curve_areas_are_those_of_scikit_learn(predictions):
     assert f"glioma: AP {area:.3f}" in texts(plots.precision_recall_curves(predictions))
 
 
-def test_score_intervals_show_model_twins_and_baselines(metrics):
+def test_score_intervals_show_model_near_duplicates_and_baselines(metrics):
     metrics["twins"] = {"accuracy": {"value": 0.99, "low": 0.9, "high": 1.0}, "share": 0.2}
     shown = texts(plots.score_intervals(score_table(metrics)))
     assert "this model" in shown and "0.99" in shown and "0.41" in shown
-    assert "training twin" in shown and "nearest neighbour" in shown
+    assert "near-duplicate" in shown and "nearest neighbour" in shown
 
 
 def test_score_intervals_leave_out_what_has_no_value(metrics):

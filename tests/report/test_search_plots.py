@@ -44,7 +44,7 @@ def test_every_searched_parameter_has_a_chart(count, recwarn):
 @pytest.mark.parametrize(("monitor", "better"), [("val_macro_f1", max), ("val_loss", min)])
 def test_the_best_so_far_never_gets_worse_and_ends_at_the_best(monitor, better):
     trials = make_trials(40)
-    figure = search_trials(trials, ["epochs"], monitor)
+    figure = search_trials(trials, parameters=["epochs"], monitor=monitor)
     line = next(line for line in figure.axes[-1].lines if line.get_label() == "best so far")
     best = better(trials.loc[trials["state"] == "finished", "score"])
     assert line.get_ydata()[-1] == best

@@ -30,9 +30,9 @@ def test_grey_pictures_stay_grey_whatever_they_are_stored_as(tmp_path, name):
     assert rows[0] == 0 and rows[TILE // 2] > 200, "an oblong picture lies on black"
 
 
-def test_twins_of_either_sort_are_drawn_side_by_side(tmp_path):
+def test_near_duplicates_of_either_sort_are_drawn_side_by_side(tmp_path):
     Image.fromarray(render_patch("idc", seed=1, image_size=50)).save(tmp_path / "patch.png")
     Image.fromarray(np.zeros((40, 30), np.uint8)).save(tmp_path / "slice.png")
     paths = [str(tmp_path / name) for name in ("patch.png", "slice.png", "missing.png")]
-    figure = plots.twin_pairs([(paths[0], paths[1], "a"), (paths[1], paths[2], "b")])
+    figure = plots.near_duplicate_pairs([(paths[0], paths[1], "a"), (paths[1], paths[2], "b")])
     assert [chart.images[0].get_array().shape for chart in figure.axes] == [(TILE, 2 * TILE + 6, 3)] * 2

@@ -3,16 +3,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from braintumor_tf.report.sections.verdict import run_verdict, setting
-from braintumor_tf.report.wording.numbers import (
-    as_score,
-    interval,
-    number,
-    percent,
-    ranked_baselines,
-    score,
-    score_table,
-)
+from braintumor_tf.report.sections.verdict import run_verdict
+from braintumor_tf.report.wording.metrics import ranked_baselines, score, score_table
+from braintumor_tf.report.wording.numbers import as_score, interval, number, percent
+from braintumor_tf.report.wording.run_texts import setting
+from braintumor_tf.types import Score
 
 
 @pytest.fixture
@@ -40,13 +35,13 @@ def test_a_sound_run_is_only_small(verdict_of, metrics):
     assert verdict.warnings == [warning for warning in verdict.warnings if "too few" in warning]
 
 
-def test_twins_are_counted_and_warned_of(verdict_of, metrics, predictions, manifest):
-    twins = predictions.copy()
-    twins.loc[:2, "group"] = manifest.loc[manifest["split"] == "train", "group"].iloc[0]
+def test_near_duplicates_are_counted_and_warned_of(verdict_of, metrics, predictions, manifest):
+    leaked = predictions.copy()
+    leaked.loc[:2, "group"] = manifest.loc[manifest["split"] == "train", "group"].iloc[0]
     metrics["twins"] = {"accuracy": {"value": 0.99}, "share": 0.1}
     metrics["clean"] = {"accuracy": {"value": 0.71}}
-    verdict = verdict_of(metrics, twins)
-    assert f"3 of {len(twins)} test images have a twin in training." in verdict.sentences
+    verdict = verdict_of(metrics, leaked)
+    assert f"3 of {len(leaked)} test images have a near-duplicate in training." in verdict.sentences
     assert warned(verdict, "0.99 on these and 0.71 on the rest")
 
 
@@ -76,7 +71,7 @@ def test_synthetic_images_are_named(metrics, predictions, manifest):
 
 def test_without_baselines_the_verdict_says_so(verdict_of, metrics):
     metrics["baselines"] = {}
-    assert "No dumb baseline was scored beside it." in verdict_of(metrics).sentences
+    assert "No shortcut baseline was scored beside it." in verdict_of(metrics).sentences
 
 
 @pytest.mark.parametrize(
@@ -96,10 +91,10 @@ def test_shares_at_the_ends_are_not_rounded_away():
 
 
 def test_scores_are_read_whatever_they_look_like(metrics):
-    assert score(metrics, "classes.glioma.f1")["value"] == metrics["classes"]["glioma"]["f1"]["value"]
-    assert score(metrics, "classes.absent.f1") == {"value": None, "low": None, "high": None}
-    assert as_score(0.5) == {"value": 0.5, "low": None, "high": None}
-    assert interval({"value": 0.5, "low": None, "high": None}) == ""
+    assert score(metrics, "classes.glioma.f1").value == metrics["classes"]["glioma"]["f1"]["value"]
+    assert score(metrics, "classes.absent.f1") == Score(None)
+    assert as_score(0.5) == Score(0.5)
+    assert interval({"value": 0.5, "low": None, "high": None}) == interval(Score(0.5)) == ""
     assert ranked_baselines(metrics) == ["nearest_neighbour", "metadata"]
     assert list(score_table({}).columns) == ["name", "kind", "score", "value", "low", "high"]
 

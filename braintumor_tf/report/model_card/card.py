@@ -7,14 +7,15 @@ from typing import Any
 
 from braintumor_tf._version import __version__
 from braintumor_tf.files import write_text
+from braintumor_tf.leakage.groups import near_duplicate_in_training
 from braintumor_tf.report.model_card.data import card_data
 from braintumor_tf.report.model_card.details import card_details, citation, metadata
 from braintumor_tf.report.model_card.markdown import front_matter, render_markdown
 from braintumor_tf.report.model_card.scores import card_scores
+from braintumor_tf.report.plots.selection import scored_images
 from braintumor_tf.report.sections.members import members_section
-from braintumor_tf.report.sections.verdict import run_verdict, setting
-from braintumor_tf.report.wording.selection import scored_images, twin_mask
-from braintumor_tf.report.wording.texts import PROOF, PROTOCOLS, resamples_text, run_title
+from braintumor_tf.report.sections.verdict import run_verdict
+from braintumor_tf.report.wording.run_texts import PROOF, resamples_text, run_title, setting, split_text
 from braintumor_tf.runs import Run
 
 FILE = "MODEL_CARD.md"
@@ -24,8 +25,8 @@ def write_model_card(run: Run | str | Path) -> Path:
     """Writes ``MODEL_CARD.md`` into a finished run; `report.write_report` does so too.
 
     Headings follow Mitchell et al., "Model Cards for Model Reporting", FAT* 2019, arXiv:1810.03993; the metadata at its
-    head are those of Hugging Face's model cards. Every number comes from the files of the run. What a run has not been
-    asked yet (calibration, noise, explanations) is said to be missing, with the command that makes it.
+    head are those of Hugging Face's model cards. Every number comes from the files of the run. What was not measured
+    yet (calibration, noise, explanations) is named as missing, with the command that makes it.
 
     Args:
         run: the run, or its directory; of any kind: single, k-fold, ensemble, external, binary.
@@ -37,7 +38,7 @@ def write_model_card(run: Run | str | Path) -> Path:
         RunError: the run is missing or has not been scored.
 
     Example:
-        >>> write_model_card("models/cnn").name
+        >>> write_model_card("models/cnn").name  # doctest: +SKIP
         'MODEL_CARD.md'
     """
     run = Run.of(run)
@@ -52,15 +53,15 @@ def render_model_card(run: Run) -> str:
 def _context(run: Run) -> dict[str, Any]:
     config, metrics, manifest = run.config, run.metrics, run.manifest
     tested = scored_images(run.predictions, metrics)
-    twins = twin_mask(tested, manifest)
-    protocol, title = setting(config, "protocol"), run_title(config, run.name)
+    near_duplicates = near_duplicate_in_training(tested, manifest)
+    title = run_title(config, run.name)
     return {
         "version": __version__,
         "title": title,
         "head": front_matter(metadata(run, config, metrics, title)),
-        "verdict": run_verdict(metrics, run.predictions, manifest, config, run.explanations),
-        "protocol": str(protocol or "not recorded"),
-        "split_text": PROTOCOLS.get(str(protocol), "How the split was made was not recorded."),
+        "verdict": run_verdict(metrics, run.predictions, manifest, config, explanations=run.explanations),
+        "protocol": str(setting(config, "protocol") or "not recorded"),
+        "split_text": split_text(config),
         "proof": PROOF,
         "folds": bool(metrics.get("folds")),
         "images": len(tested),
@@ -70,5 +71,5 @@ def _context(run: Run) -> dict[str, Any]:
         "data": card_data(manifest, config),
         "citation": citation(config),
         **card_details(run, config, metrics),
-        **card_scores(run, metrics, tested, twins, config),
+        **card_scores(run, metrics, tested, near_duplicates, config),
     }

@@ -13,9 +13,9 @@ from braintumor_tf.datasets.sources.contents import HASH_DIGITS, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, FINGERPRINTS, count_duplicates, label_conflicts
 from braintumor_tf.leakage.splits import OVERLAP
-from braintumor_tf.report.sections.tables import size_summary, split_table, unreadable_rows
-from braintumor_tf.report.sections.verdict import setting
+from braintumor_tf.report.sections.data import size_summary, split_table, unreadable_rows
 from braintumor_tf.report.wording.numbers import percent
+from braintumor_tf.report.wording.run_texts import setting
 
 MAX_CONFLICTS = 5
 """How many pictures with several labels a card names."""
@@ -108,5 +108,5 @@ def _duplicate_row(manifest: pd.DataFrame, name: str, column: str) -> dict[str, 
         "redundant": f"{found.redundant_files:,}",
         "across_splits": f"{found.across_splits:,}",
         "across_classes": f"{found.across_classes:,}",
-        "twins": f"{found.test_in_training:,}" + (f" ({share})" if share else ""),
+        "test_in_training": f"{found.test_in_training:,}" + (f" ({share})" if share else ""),
     }

@@ -12,8 +12,8 @@ from braintumor_tf.datasets.labels import MODALITIES
 from braintumor_tf.evaluation.prediction.ensemble_model import has_folds
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.models.registry import MODELS, PIPELINE
-from braintumor_tf.report.sections.verdict import setting
-from braintumor_tf.report.wording.numbers import score
+from braintumor_tf.report.wording.metrics import score
+from braintumor_tf.report.wording.run_texts import setting
 from braintumor_tf.runs import Run
 
 METRICS = {"accuracy": ("accuracy", "Accuracy"), "macro_f1": ("f1", "Macro-F1"), "roc_auc": ("roc_auc", "ROC-AUC")}
@@ -163,9 +163,9 @@ def metadata(run: Run, config: Mapping[str, Any], metrics: Mapping[str, Any], ti
     spec, dataset = MODELS.get(str(config.get("model"))), str(setting(config, "dataset") or "not recorded")
     name, title = (" ".join(text.split()) for text in (re.split(r"[\\/]", dataset.rstrip("\\/"))[-1], title))
     measured = [
-        {"type": kind, "name": text, "value": score(metrics, key)["value"]}
+        {"type": kind, "name": text, "value": score(metrics, key).value}
         for key, (kind, text) in METRICS.items()
-        if score(metrics, key)["value"] is not None
+        if score(metrics, key).value is not None
     ]
     found: dict[str, Any] = {"license": "unknown"}  # the run does not say under which licence its weights go
     if spec:

@@ -11,8 +11,8 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from braintumor_tf.report.pages.embedding import TEMPLATES
-from braintumor_tf.report.sections.tables import Cell
+from braintumor_tf.report.rendering import TEMPLATES
+from braintumor_tf.report.wording.numbers import Cell
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|&(?=#?\w+;)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
@@ -40,8 +40,8 @@ def verbatim(value: Any) -> Markup:
     return Markup(value)
 
 
-def with_interval(found: Cell) -> Markup:
-    """Writes a score of `sections.cell` as ``0.912 (0.881–0.940)``."""
+def cell_text(found: Cell) -> Markup:
+    """Writes a cell of a table as ``0.912 (0.881–0.940)``."""
     return escape(found["value"] + (f" ({found['interval']})" if found["interval"] else ""))
 
 
@@ -60,7 +60,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(code=code, verbatim=verbatim, score=with_interval)
+    environment.filters.update(code=code, verbatim=verbatim, score=cell_text)
     return environment
 
 

@@ -1,4 +1,4 @@
-"""The audit of a folder of images as one HTML page, with its twins side by side."""
+"""The audit of a folder of images as one HTML page, with near-duplicates side by side."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from braintumor_tf.files import write_text
 from braintumor_tf.leakage.audit_report import AuditReport
-from braintumor_tf.report.pages.embedding import embed_thumbnail, render
 from braintumor_tf.report.plots.style import SPLITS, split_name
-from braintumor_tf.report.sections.tables import unreadable_rows
+from braintumor_tf.report.rendering import render
+from braintumor_tf.report.sections.data import unreadable_rows
+from braintumor_tf.report.sections.embedding import embed_thumbnail
 from braintumor_tf.report.wording.numbers import percent
 
 MAX_PAIRS = 24
@@ -82,7 +83,7 @@ def _sentences(audit: Mapping[str, Any]) -> list[str]:
     if tested:
         near, same, files = (_found(audit, key, "test_with_train_twin") for key in ("near", "picture", "md5"))
         share = f" ({percent(near, tested)})" if near else ""
-        sentences.append(f"{near:,} of {tested:,} test images{share} have a twin in training")
+        sentences.append(f"{near:,} of {tested:,} test images{share} have a near-duplicate in training")
         if near:
             sentences[-1] += f": {same:,} as the very same picture, {files:,} of these as the very same file"
         sentences[-1] += "."
@@ -95,9 +96,9 @@ def _sentences(audit: Mapping[str, Any]) -> list[str]:
 
 def _warnings(audit: Mapping[str, Any], conflicts: list[list[str]], overlaps: list[dict[str, Any]]) -> list[str]:
     warnings = []
-    twins = _found(audit, "near", "test_with_train_twin") or _found(audit, "pixels", "test_with_train_twin")
-    if twins:
-        warnings.append("A score on this test set rewards memory: its answers stand in the training set.")
+    leaked = _found(audit, "near", "test_with_train_twin") or _found(audit, "pixels", "test_with_train_twin")
+    if leaked:
+        warnings.append("A score on this test set rewards memory: pictures like its images are in the training set.")
     if conflicts:
         warnings.append(f"{_pictures(len(conflicts))} filed under more than one label: at least one label is wrong.")
     for row in overlaps:
@@ -120,11 +121,13 @@ def _advice(
     advice = []
     if _found(audit, "near", "test_with_train_twin"):
         advice.append(
-            "Do not trust the folder's own split. Split anew with the grouped protocol, which keeps twins on one side, "
-            "and compare the scores."
+            "Do not trust the folder's own split. Split anew with the grouped protocol, which keeps near-duplicates on "
+            "one side, and compare the scores."
         )
     elif _found(audit, "near", "redundant_files"):
-        advice.append("Split with the grouped protocol (the default), which keeps twins on one side; delete nothing.")
+        advice.append(
+            "Split with the grouped protocol (the default), which keeps near-duplicates on one side; delete nothing."
+        )
     if conflicts or any(row["conflicts"] for row in overlaps):
         advice.append("Look at each label conflict below, and correct or remove the file that is filed wrongly.")
     if unreadable or audit.get("unreadable"):
@@ -139,8 +142,8 @@ def _fingerprint(audit: Mapping[str, Any], key: str) -> dict[str, str]:
     note = FINGERPRINTS[key][1]
     if key == "near" and found.get("correlation") is not None:
         note += f"; correlation at least {found['correlation']}, hashes at most {found.get('distance', '?')} bits apart"
-    twins = _found(audit, key, "test_with_train_twin")
-    row = {"title": FINGERPRINTS[key][0], "note": note, "twins": f"{twins:,}", "share": percent(twins, tested)}
+    leaked = _found(audit, key, "test_with_train_twin")
+    row = {"title": FINGERPRINTS[key][0], "note": note, "leaked": f"{leaked:,}", "share": percent(leaked, tested)}
     for name in ("redundant_files", "across_splits", "across_classes"):
         row[name] = f"{_found(audit, key, name):,}" if name in found else "–"
     return row

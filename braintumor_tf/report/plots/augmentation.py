@@ -27,6 +27,7 @@ _TILE = 1.0  # inches
 def transform_grid(
     image: np.ndarray,
     generators: Mapping[str, ImageDataGenerator],
+    *,
     draws: int = 5,
     seed: int = 0,
     title: str = "One image, each transform alone",
@@ -53,6 +54,7 @@ def transform_grid(
 def severity_grid(
     image: np.ndarray,
     noises: Iterable[str] = tuple(NOISE_PRESETS),
+    *,
     seed: int = 0,
     title: str = "Noise at severities 0 to 5",
 ) -> Figure:
@@ -76,6 +78,7 @@ def severity_grid(
 def grey_level_histograms(
     image: np.ndarray,
     noises: Iterable[str] = tuple(NOISE_PRESETS),
+    *,
     severity: int = 3,
     seed: int = 0,
     title: str = "",
@@ -116,13 +119,13 @@ def grey_level_histograms(
 
 @themed
 def batch_grid(
-    batch: np.ndarray, labels: Sequence[str] = (), columns: int = 4, title: str = "What the network sees"
+    batch: np.ndarray, labels: Sequence[str] = (), *, columns: int = 4, title: str = "What the network sees"
 ) -> Figure:
     """The images of a batch as they reach the network, from its lowest (black) to its highest value (white).
 
     Args:
         batch: shape (images, height, width, channels), any range, channels last.
-        labels: one for each image, or none.
+        labels: one for each image; empty for no labels.
         columns: images in a row.
         title: the figure's title; the range of values is added.
     """

@@ -31,17 +31,15 @@ _LABEL_WIDTH, _LABEL_HEIGHT = 0.1, 0.06
 
 
 @themed
-def reliability_diagram(calibration: Mapping[str, Any], title: str = "Does the confidence come true?") -> Figure:
+def reliability_diagram(calibration: Mapping[str, Any], *, title: str = "Does the confidence come true?") -> Figure:
     """Accuracy against confidence in bins, before and after the temperature, with the number of images below.
 
-    Points under the dashed line: too sure. Bars are 95 % intervals over groups; a bin of one group has none.
+    Points under the dashed line: overconfident. Bars are 95 % intervals over groups; a bin of one group has none.
 
     Args:
         calibration: as in ``calibration.json``.
         title: the figure's title.
 
-    Example:
-        >>> reliability_diagram(run.calibration)
     """
     figure, axes = new_figure(6.4, 4.5, 2, 2)
     lowest = min(row["low"] for rows in calibration["reliability"].values() for row in rows if row["images"])
@@ -51,8 +49,8 @@ def reliability_diagram(calibration: Mapping[str, Any], title: str = "Does the c
         chart, counts = axes[0, column], axes[1, column]
         chart.plot([0, 1], [0, 1], color=MUTED, linewidth=1.1, linestyle="--")
         chart.plot(filled["confidence"], filled["accuracy"], color=ACCENT, marker="o", ms=4.5, linewidth=1.3)
-        sure = filled.dropna(subset=["accuracy_low"])
-        chart.vlines(sure["confidence"], sure["accuracy_low"], sure["accuracy_high"], color=ACCENT, linewidth=1.2)
+        known = filled.dropna(subset=["accuracy_low"])
+        chart.vlines(known["confidence"], known["accuracy_low"], known["accuracy_high"], color=ACCENT, linewidth=1.2)
         error = calibration["scores"][key]["expected_calibration_error"]["value"]
         chart.set_title(f"{name}: error {number(error)}", fontsize=10, fontweight="normal")
         chart.set(xlim=(lowest, 1.01), ylim=(-0.03, 1.05), ylabel="accuracy" if column == 0 else "")
@@ -72,8 +70,8 @@ def reliability_diagram(calibration: Mapping[str, Any], title: str = "Does the c
 
 
 @themed
-def risk_coverage(calibration: Mapping[str, Any], title: str = "What is gained by not answering all?") -> Figure:
-    """Error among the answered test images against the share that is answered, the surest first.
+def risk_coverage(calibration: Mapping[str, Any], *, title: str = "What is gained by not answering all?") -> Figure:
+    """Error among the answered test images against the share that is answered, the most confident first.
 
     Args:
         calibration: as in ``calibration.json``.
@@ -85,10 +83,10 @@ def risk_coverage(calibration: Mapping[str, Any], title: str = "What is gained b
     chart = axes[0, 0]
     chart.plot(
         curve["coverage"], curve["risk"], color=ACCENT, drawstyle="steps-post",
-        label=f"surest first (area {number(found['area']['value'])})",
+        label=f"most confident first (area {number(found['area']['value'])})",
     )  # fmt: skip
     total = found["risk"]["value"]
-    chart.axhline(total, color=MUTED, linewidth=1.1, linestyle="--", label="all answered, or left out by chance")
+    chart.axhline(total, color=MUTED, linewidth=1.1, linestyle="--", label="all answered, or left out at random")
     chosen = [row for row in found["at_risk"] if row["threshold"] is not None and row["risk"]["value"] is not None]
     for place, row in enumerate(chosen):
         low, high = row["risk"]["low"], row["risk"]["high"]
@@ -126,7 +124,7 @@ def _near_together(rows: list[Mapping[str, Any]], top: float) -> list[tuple[tupl
 
 
 @themed
-def set_sizes(calibration: Mapping[str, Any], title: str = "How many classes stay plausible?") -> Figure:
+def set_sizes(calibration: Mapping[str, Any], *, title: str = "How many classes stay plausible?") -> Figure:
     """Stacked bars for each true class: the share of its test images whose conformal set holds 0, 1, 2 … classes.
 
     Args:
@@ -147,7 +145,7 @@ def set_sizes(calibration: Mapping[str, Any], title: str = "How many classes sta
     places = np.arange(len(classes))
     for size in range(most + 1):
         more = size == most and len(calibration["classes"]) > most
-        name = f"{size} or more" if more else {0: "none", 1: "1: answered"}.get(size, str(size))
+        name = f"{size} or more" if more else {0: "0", 1: "1: answered"}.get(size, str(size))
         chart.barh(places, shares[:, size], left=left, color=_SIZES[size], height=0.62, label=name)
         left += shares[:, size]
     names = [f"{shorten(name, 16)} ({each['test_images']:,})" for name, each in classes.items()]

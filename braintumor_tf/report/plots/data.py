@@ -1,4 +1,4 @@
-"""Figures of the data: classes, image sizes, near-duplicate groups."""
+"""Figures of the data: classes, image sizes, near-duplicate groups, and what near-duplicates are worth."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from matplotlib.ticker import MaxNLocator
 
 from braintumor_tf.report.plots.style import (
     ACCENT,
+    FAINT,
     MUTED,
     SPLIT_COLOURS,
     SPLITS,
+    WARNING,
     class_colours,
     legend_below,
     message_figure,
@@ -26,7 +28,7 @@ _GROUP_BINS = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51,
 
 
 @themed
-def class_balance(manifest: pd.DataFrame, title: str = "Images of each class") -> Figure:
+def class_balance(manifest: pd.DataFrame, *, title: str = "Images of each class") -> Figure:
     """Bars of the number of images of each class, one colour a split.
 
     Args:
@@ -68,7 +70,7 @@ def class_balance(manifest: pd.DataFrame, title: str = "Images of each class") -
 
 
 @themed
-def image_sizes(manifest: pd.DataFrame, title: str = "Image sizes") -> Figure:
+def image_sizes(manifest: pd.DataFrame, *, title: str = "Image sizes") -> Figure:
     """Scatter of width against height, one colour a class; a larger dot stands for more images of that size.
 
     Sizes that go with a class are a shortcut that a model can learn, so they are worth a look.
@@ -107,7 +109,7 @@ def image_sizes(manifest: pd.DataFrame, title: str = "Image sizes") -> Figure:
 
 
 @themed
-def group_sizes(manifest: pd.DataFrame, title: str = "Sizes of the near-duplicate groups") -> Figure:
+def group_sizes(manifest: pd.DataFrame, *, title: str = "Sizes of the near-duplicate groups") -> Figure:
     """Histogram of the number of images in a near-duplicate group.
 
     Args:
@@ -137,4 +139,39 @@ def group_sizes(manifest: pd.DataFrame, title: str = "Sizes of the near-duplicat
     chart.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     chart.grid(axis="x", visible=False)
     chart.set(title=title, xlabel="images in a group", ylabel="groups (images)")
+    return figure
+
+
+@themed
+def leak_curve(curve: pd.DataFrame | None, *, title: str = "What near-duplicates are worth") -> Figure:
+    """Nearest neighbour's accuracy when training images more alike than a threshold are hidden from it.
+
+    A steep fall says that the score rested on near-duplicates in training.
+
+    Args:
+        curve: `threshold` (correlation of thumbnails), `accuracy`, and where known `low`, `high` and `hidden_share`
+            (of test images from which a training image is hidden, 0..1).
+        title: the figure's title.
+    """
+    if curve is None or curve.empty:
+        return message_figure("no leak curve was computed", title)
+    curve = curve.sort_values("threshold", ascending=False)
+    position = np.arange(len(curve))
+    figure, axes = new_figure(4.9, 4.0)
+    chart = axes[0, 0]
+    if {"low", "high"} <= set(curve):
+        low, high = (curve[name].astype(float) for name in ("low", "high"))
+        chart.fill_between(position, low, high, color=ACCENT, alpha=0.15, linewidth=0, label="95 % interval")
+    chart.plot(position, curve["accuracy"], "o-", color=ACCENT, ms=5, label="accuracy of the nearest neighbour")
+    if "hidden_share" in curve:
+        lose = "test images that lose a near-duplicate"
+        chart.bar(position, curve["hidden_share"], width=0.5, color=FAINT, zorder=0, label=lose)
+    first = float(curve["accuracy"].iloc[0])
+    chart.axhline(first, color=WARNING, linewidth=1, linestyle=":", zorder=1)
+    chart.set_xticks(position, [f"{value:.3g}" if value <= 1 else "none" for value in curve["threshold"]])
+    chart.set(ylim=(0, 1.02), title=title, ylabel="share", xlabel="training images are hidden above this similarity")
+    chart.grid(axis="x", visible=False)
+    if len(curve) > 9:
+        chart.tick_params(axis="x", labelrotation=60)
+    legend_below(chart, 1)
     return figure

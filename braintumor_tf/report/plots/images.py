@@ -1,4 +1,4 @@
-"""Figures made of images: samples, predictions, errors, twins."""
+"""Figures made of images: samples, predictions, errors, near-duplicates."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from braintumor_tf.datasets.reading import open_image
 from braintumor_tf.errors import ImageReadError
+from braintumor_tf.report.plots.selection import predicted_rows, sample_rows, worst_rows
 from braintumor_tf.report.plots.style import (
     INK,
     MUTED,
@@ -24,7 +25,6 @@ from braintumor_tf.report.plots.style import (
     themed,
 )
 from braintumor_tf.report.wording.numbers import number
-from braintumor_tf.report.wording.selection import predicted_rows, sample_rows, worst_rows
 
 TILE = 150
 """Side of a thumbnail in pixels."""
@@ -36,7 +36,7 @@ Tile = tuple[str, str, str]
 """Path, caption and colour of the frame."""
 
 
-def thumbnail(path: str | Path, side: int = TILE) -> Image.Image | None:
+def thumbnail(path: str | Path, *, side: int = TILE) -> Image.Image | None:
     """Reads an image as a thumbnail on a black square of `side` pixels; None where it cannot be read.
 
     Small images are enlarged. Pictures in colour stay so; grey ones that are stored as RGB become grey.
@@ -54,7 +54,9 @@ def thumbnail(path: str | Path, side: int = TILE) -> Image.Image | None:
 
 
 @themed
-def sample_grid(manifest: pd.DataFrame, for_each_class: int = 4, seed: int = 0, title: str = "Sample images") -> Figure:
+def sample_grid(
+    manifest: pd.DataFrame, *, for_each_class: int = 4, seed: int = 0, title: str = "Sample images"
+) -> Figure:
     """A row of random images for each class.
 
     Args:
@@ -68,7 +70,7 @@ def sample_grid(manifest: pd.DataFrame, for_each_class: int = 4, seed: int = 0, 
     colours = class_colours(sorted(manifest["label"].unique()))
     labels = list(colours)[:12]
     figure, axes = new_figure(1.33 * for_each_class + 0.2, 1.5 * len(labels) + 0.5, len(labels), for_each_class)
-    rows = sample_rows(manifest, for_each_class, seed)
+    rows = sample_rows(manifest, for_each_class=for_each_class, seed=seed)
     for label, line in zip(labels, axes, strict=True):
         paths = rows.loc[rows["label"] == label, "path"].tolist()
         for chart, path in zip(line, [*paths, *[None] * (for_each_class - len(paths))], strict=True):
@@ -80,7 +82,7 @@ def sample_grid(manifest: pd.DataFrame, for_each_class: int = 4, seed: int = 0, 
 
 @themed
 def predicted_grid(
-    predictions: pd.DataFrame, count: int = 12, seed: int = 0, title: str = "Predictions, drawn at random"
+    predictions: pd.DataFrame, *, count: int = 12, seed: int = 0, title: str = "Predictions, drawn at random"
 ) -> Figure:
     """Random scored images with true label, predicted label and probability; a heavy frame marks an error.
 
@@ -90,23 +92,25 @@ def predicted_grid(
         seed: of the draw.
         title: the figure's title.
     """
-    return _grid(_tiles(predicted_rows(predictions, count, seed)), title, "nothing has been predicted")
+    return _grid(_tiles(predicted_rows(predictions, count=count, seed=seed)), title, "nothing has been predicted")
 
 
 @themed
-def worst_errors(predictions: pd.DataFrame, count: int = 12, title: str = "Errors the model was surest of") -> Figure:
-    """The errors with the highest probability for the wrong class, the surest first.
+def worst_errors(
+    predictions: pd.DataFrame, *, count: int = 12, title: str = "Errors with the most confidence"
+) -> Figure:
+    """The errors with the highest probability for the wrong class, the highest first.
 
     Args:
         predictions: the table of predictions.
         count: how many at most.
         title: the figure's title.
     """
-    return _grid(_tiles(worst_rows(predictions, count)), title, f"no errors among {len(predictions):,} images")
+    return _grid(_tiles(worst_rows(predictions, count=count)), title, f"no errors among {len(predictions):,} images")
 
 
 @themed
-def twin_pairs(pairs: Iterable[tuple[str, str, str]], title: str = "Twins") -> Figure:
+def near_duplicate_pairs(pairs: Iterable[tuple[str, str, str]], *, title: str = "Near-duplicates") -> Figure:
     """Pairs of near-duplicates side by side, with a caption each.
 
     Args:
@@ -115,7 +119,7 @@ def twin_pairs(pairs: Iterable[tuple[str, str, str]], title: str = "Twins") -> F
     """
     pairs = list(pairs)
     if not pairs:
-        return message_figure("no twins were found", title)
+        return message_figure("no near-duplicates were found", title)
     columns = 2 if len(pairs) > 1 else 1
     rows = -(-len(pairs) // columns)
     figure, axes = new_figure(2.7 * columns, 1.72 * rows + 0.45, rows, columns)
@@ -139,8 +143,9 @@ def _tiles(rows: pd.DataFrame) -> list[Tile]:
     tiles = []
     for row in rows.itertuples():
         named = shorten(row.predicted, 13)
-        chance = "" if pd.isna(row.confidence) else f" {number(row.confidence, 2)}"
-        caption = f"{named}{chance}" if row.correct else f"{named}{chance}\ntruly {shorten(row.label, 13)}"
+        if not pd.isna(row.confidence):
+            named += f" {number(row.confidence, 2)}"
+        caption = named if row.correct else f"{named}\ntruly {shorten(row.label, 13)}"
         tiles.append((row.path, caption, MUTED if row.correct else WARNING))
     return tiles
 

@@ -22,13 +22,12 @@ from braintumor_tf.report.plots.style import (
     shorten,
     themed,
 )
+from braintumor_tf.report.wording.metrics import score_title
 from braintumor_tf.report.wording.numbers import number
 
 _COLOURS = (ACCENT, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _MOST = 0.5
 """A loss that has the deepest colour in the table."""
-
-_TITLES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 
 _HOW = "band: 95 % interval\ndashed: on clean images"
 
@@ -38,17 +37,16 @@ Found = Mapping[str, Any]
 
 @themed
 def robustness_curves(
-    found: Found | Mapping[str, Found], metric: str = "macro_f1", title: str = "What does noise cost?"
+    found: Found | Mapping[str, Found], *, metric: str = "macro_f1", title: str = "What does noise cost?"
 ) -> Figure:
     """One small panel a noise: a score against severity with its 95 % interval, and the score on clean images.
 
     Args:
-        found: as in ``robustness.json``; or several of these under the names of models, drawn on the same axes.
+        found: as in ``robustness.json``; or several under the names of models (``{"trained clean": …}``), drawn on the
+            same axes.
         metric: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
         title: the figure's title.
 
-    Example:
-        >>> robustness_curves({"trained clean": first.as_dict(), "trained with noise": second.as_dict()})
     """
     tables = _tables(found, metric)
     noises = _noises(tables)
@@ -61,13 +59,13 @@ def robustness_curves(
     for place, noise in enumerate(noises):
         chart = axes.flat[place]
         for (name, table), colour in zip(tables.items(), colours):
-            _draw_curve(chart, table, noise, shorten(name, 40) if len(tables) > 1 else _TITLES[metric], colour)
+            _draw_curve(chart, table, noise, shorten(name, 40) if len(tables) > 1 else score_title(metric), colour)
         chart.set_title(noise_name(noise), fontsize=10, pad=4)
         chart.set(xlim=(-0.15, severities[-1] + 0.15), ylim=(0, 1.03), yticks=np.linspace(0, 1, 6))
         chart.set_xticks(severities, ["clean", *map(str, severities[1:])])
         chart.tick_params(labelbottom=place + 2 >= len(noises), labelleft=place % 2 == 0, labelsize=9)
         if place % 2 == 0:
-            chart.set_ylabel(_TITLES[metric])
+            chart.set_ylabel(score_title(metric))
         if place // 2 == rows - 1:
             chart.set_xlabel("severity")
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -83,7 +81,7 @@ def robustness_curves(
 
 @themed
 def robustness_table(
-    found: Found | Mapping[str, Found], metric: str = "macro_f1", title: str = "Scores under noise"
+    found: Found | Mapping[str, Found], *, metric: str = "macro_f1", title: str = "Scores under noise"
 ) -> Figure:
     """All scores as numbers: a row a noise, a column a severity, a block of rows a model; the redder the more is lost.
 
@@ -112,7 +110,7 @@ def robustness_table(
             chart.set_title(shorten(name, 50), fontsize=10, pad=4)
         chart.tick_params(labelbottom=chart is axes[-1, 0])
     axes[-1, 0].set_xlabel("severity")
-    figure.suptitle(f"{title}: {_TITLES[metric]}", x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle(f"{title}: {score_title(metric)}", x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 

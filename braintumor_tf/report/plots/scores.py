@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from braintumor_tf.predictions_table import classes_in, probabilities_of
 from braintumor_tf.report.plots.style import (
     FAINT,
     class_colours,
@@ -27,15 +28,15 @@ _LEGEND_LINES = 10
 
 @themed
 def confusion_matrix(
-    counts: Sequence[Sequence[int]] | np.ndarray, labels: Sequence[str], panels: Sequence[str] = ("counts", "rates")
+    counts: Sequence[Sequence[int]] | np.ndarray, labels: Sequence[str], *, panels: Sequence[str] = ("counts", "rates")
 ) -> Figure:
     """The confusion matrix in counts and in rates, side by side.
 
     Args:
         counts: integers of shape ``(classes, classes)``, rows true, columns predicted.
         labels: the classes in that order.
-        panels: ``"counts"``, ``"rates"`` (each row divided by its sum; a class that is not in the test has
-            none), or both.
+        panels: ``"counts"``, ``"rates"`` (each row divided by its sum; a class that is not in the test set
+            has no rate), or both.
     """
     counts = np.asarray(counts, dtype=float).reshape(len(labels), len(labels))
     if not len(labels):
@@ -90,7 +91,7 @@ def _heat(chart: Axes, shades: np.ndarray, texts: np.ndarray, names: list[str]) 
 
 
 @themed
-def roc_curves(predictions: pd.DataFrame, title: str = "ROC, each class against the rest") -> Figure:
+def roc_curves(predictions: pd.DataFrame, *, title: str = "ROC, each class against the rest") -> Figure:
     """ROC curves one-vs-rest, with the area under each.
 
     Args:
@@ -101,7 +102,7 @@ def roc_curves(predictions: pd.DataFrame, title: str = "ROC, each class against 
 
 
 @themed
-def precision_recall_curves(predictions: pd.DataFrame, title: str = "Precision and recall, each class") -> Figure:
+def precision_recall_curves(predictions: pd.DataFrame, *, title: str = "Precision and recall, each class") -> Figure:
     """Precision-recall curves one-vs-rest, with the average precision of each.
 
     Args:
@@ -112,18 +113,18 @@ def precision_recall_curves(predictions: pd.DataFrame, title: str = "Precision a
 
 
 def _curves(predictions: pd.DataFrame, title: str, kind: str) -> Figure:
-    classes = [name[2:] for name in predictions.columns if name.startswith("p_")]
+    classes = classes_in(predictions)
     colours = class_colours(classes)
     rows = min(len(classes), _LEGEND_LINES)
     figure, axes = new_figure(4.7, 3.9 + 0.2 * rows)
     chart, drawn, absent = axes[0, 0], 0, []
     for label in classes:
         truth = predictions["label"].to_numpy() == label
-        chances = predictions[f"p_{label}"].to_numpy(dtype=float)
+        scores = probabilities_of(predictions, [label])[:, 0]
         if truth.all() or not truth.any():
             absent.append(label)
             continue
-        x, y, caption = _roc(truth, chances) if kind == "roc" else _precision_recall(truth, chances)
+        x, y, caption = _roc(truth, scores) if kind == "roc" else _precision_recall(truth, scores)
         name = f"{shorten(label, 22 if len(classes) <= 4 else 11)}: {caption}" if drawn < _LEGEND_LINES else None
         chart.plot(
             x, y, color=colours[label], label=name, clip_on=False, drawstyle="steps-post" if kind != "roc" else None
@@ -151,17 +152,11 @@ def _legend(chart: Axes, drawn: int, absent: list[str]) -> None:
     legend_below(chart, 1 if drawn <= 4 else 2)
 
 
-def _roc(truth: np.ndarray, chances: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    x, y, _ = roc_curve(truth, chances)
-    return x, y, f"AUC {number(roc_auc_score(truth, chances))}"
+def _roc(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+    x, y, _ = roc_curve(truth, scores)
+    return x, y, f"AUC {number(roc_auc_score(truth, scores))}"
 
 
-def _precision_recall(truth: np.ndarray, chances: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    y, x, _ = precision_recall_curve(truth, chances)
-    return x, y, f"AP {number(average_precision_score(truth, chances))}"
-
-
-def confusion_counts(predictions: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
-    """Counts predictions into an integer matrix of shape ``(classes, classes)``, rows true, columns predicted."""
-    table = pd.crosstab(predictions["label"], predictions["predicted"])
-    return table.reindex(index=list(classes), columns=list(classes), fill_value=0).to_numpy(dtype=int)
+def _precision_recall(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+    y, x, _ = precision_recall_curve(truth, scores)
+    return x, y, f"AP {number(average_precision_score(truth, scores))}"

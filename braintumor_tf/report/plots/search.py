@@ -33,6 +33,7 @@ _LOGARITHMIC = ("learning_rate", "weight_decay", "clip_norm")
 @themed
 def search_trials(
     trials: pd.DataFrame,
+    *,
     parameters: Sequence[str] | None = None,
     monitor: str = "val_macro_f1",
     title: str = "Scores of the search",

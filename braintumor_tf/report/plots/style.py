@@ -150,7 +150,7 @@ def class_colours(labels: Iterable[str]) -> dict[str, Any]:
 
 
 def split_name(split: str) -> str:
-    """The name of a split for people: the empty one is "no split"."""
+    """Returns the name of a split for people: the empty name is "no split"."""
     return split or "no split"
 
 
@@ -191,7 +191,7 @@ def small_png(image: Image.Image, limit: int = MAX_BYTES) -> bytes:
     return data
 
 
-def save_figure(figure: Figure, path: str | Path, limit: int = MAX_BYTES) -> Path:
+def save_figure(figure: Figure, path: str | Path, *, limit: int = MAX_BYTES) -> Path:
     """Writes a figure as a small PNG, atomically, and returns the path."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(to_png(figure, limit))

@@ -26,7 +26,7 @@ def history_panels(history: pd.DataFrame | None) -> list[str]:
 
 @themed
 def training_curves(
-    history: pd.DataFrame | None, panels: list[str] | None = None, title: str = "Training curves"
+    history: pd.DataFrame | None, *, panels: list[str] | None = None, title: str = "Training curves"
 ) -> Figure:
     """Curves of loss and scores over the epochs, for training and validation images.
 

@@ -1,1 +1,1 @@
-"""The sections of a report and the sentences in them."""
+"""The sections of a page: what it says of one subject, its sentences, its tables and its figures, in one file each."""

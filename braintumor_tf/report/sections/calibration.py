@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from braintumor_tf.report.pages.embedding import keep_figure
-from braintumor_tf.report.plots import calibration as calibration_plots
-from braintumor_tf.report.sections.tables import cell
-from braintumor_tf.report.wording.numbers import as_score, interval, number
+from braintumor_tf.report.plots.calibration import reliability_diagram, risk_coverage, set_sizes
+from braintumor_tf.report.sections.embedding import keep_figure
+from braintumor_tf.report.wording.numbers import as_score, cell, number, score_text
 
-SCORES = {
+_SCORES = {
     "expected_calibration_error": (
         "Expected calibration error",
         "mean gap of confidence and accuracy, equal-width bins",
@@ -23,23 +22,43 @@ SCORES = {
 """Title and note of each score."""
 
 _FIGURES = (
-    (calibration_plots.reliability_diagram, "reliability", "Accuracy against confidence, before and after",
-     "Below the dashed line the model is too sure. Bars: 95 % intervals over groups."),
-    (calibration_plots.risk_coverage, "risk_coverage", "Error among answered images against their share",
+    (reliability_diagram, "reliability", "Accuracy against confidence, before and after",
+     "Below the dashed line the model is overconfident. Bars: 95 % intervals over groups."),
+    (risk_coverage, "risk_coverage", "Error among answered images against their share",
      "Red: thresholds chosen on validation for the error written beside them."),
-    (calibration_plots.set_sizes, "set_sizes", "Sizes of conformal sets for each class", ""),
+    (set_sizes, "set_sizes", "Sizes of conformal sets for each class", ""),
 )  # fmt: skip
 
 
-def calibration_section(calibration: Mapping[str, Any] | None, folder: Path) -> dict[str, Any] | None:
+def calibration_section(calibration: Mapping[str, Any] | None, *, folder: Path) -> dict[str, Any] | None:
     """Puts together what the page shows of ``calibration.json``, and saves its figures.
 
     Args:
-        calibration: as `evaluation.calibrate_run` returns it; None for a run that was not calibrated.
+        calibration: as in ``calibration.json``; None for a run that was not calibrated.
         folder: where the figures are saved as PNG.
 
     Returns:
-        ``sentences``, ``scores``, ``classes`` and ``risks`` (rows of text), ``stated`` and ``figures``; None without.
+        What `calibration_content` returns, and ``figures``; None for such a run.
+    """
+    content = calibration_content(calibration)
+    if content is None:
+        return None
+    figures = [
+        keep_figure(plot(calibration), folder / f"{file}.png", alt=alt, caption=caption)
+        for plot, file, alt, caption in _FIGURES
+    ]
+    return {**content, "figures": figures}
+
+
+def calibration_content(calibration: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Puts together what page and model card say of ``calibration.json``.
+
+    Args:
+        calibration: as for `calibration_section`.
+
+    Returns:
+        ``sentences``, ``scores``, ``classes`` and ``risks`` (rows of text) and ``stated``; None for a run that was not
+        calibrated.
     """
     if not calibration:
         return None
@@ -48,29 +67,25 @@ def calibration_section(calibration: Mapping[str, Any] | None, folder: Path) -> 
         "stated": f"{100 * conformal['coverage_stated']:g} %",
         "sentences": calibration_sentences(calibration),
         "scores": [
-            {"title": title, "note": note, **{key: cell(as_score(scores[key][name])) for key in ("before", "after")}}
-            for name, (title, note) in SCORES.items()
+            {"title": title, "note": note, **{key: cell(scores[key][name]) for key in ("before", "after")}}
+            for name, (title, note) in _SCORES.items()
         ],
         "classes": [
             {
                 "label": name,
                 "groups": f"{each['groups']:,}",
                 "least": "always in" if each["always"] else number(each["least_probability"]),
-                **{key: cell(as_score(each[key])) for key in ("coverage", "set_size", "answered", "accuracy_answered")},
+                **{key: cell(each[key]) for key in ("coverage", "set_size", "answered", "accuracy_answered")},
             }
             for name, each in conformal["classes"].items()
         ],
         "risks": [
             {
                 "wanted": f"{100 * row['risk_wanted']:g} %",
-                "threshold": number(row["threshold"]) if row["threshold"] is not None else "none reaches it",
-                **{key: cell(as_score(row[key])) for key in ("coverage", "risk")},
+                "threshold": number(row["threshold"]) if row["threshold"] is not None else "not reached",
+                **{key: cell(row[key]) for key in ("coverage", "risk")},
             }
             for row in calibration["selective"]["at_risk"]
-        ],
-        "figures": [
-            keep_figure(plot(calibration), folder / f"{file}.png", alt, caption)
-            for plot, file, alt, caption in _FIGURES
         ],
     }
 
@@ -87,18 +102,18 @@ def calibration_sentences(calibration: Mapping[str, Any]) -> list[str]:
 def _temperature_sentences(calibration: Mapping[str, Any]) -> list[str]:
     fitted, before = calibration["temperature"], calibration["scores"]["before"]
     value, error = fitted["value"], before["expected_calibration_error"]["value"]
-    way = "too sure" if value > 1.02 else "not sure enough" if value < 0.98 else "about as sure as it should be"
+    way = "overconfident" if value > 1.02 else "underconfident" if value < 0.98 else "as confident as it should be"
     found = [f"On validation images the model is {way}: temperature {number(value, 2)}."]
     if fitted["at_bound"]:
         found.append(
-            "The temperature lies at an end of what is searched: validation does not say how far it should go, so the "
-            "probabilities after it are not to be relied on."
+            "The temperature lies at an end of what is searched: validation does not say how far it should go. Do not "
+            "rely on the probabilities after it."
         )
     floor = before["error_if_calibrated"]
-    verdict = "which is no clear evidence against them" if error <= 1.5 * floor else "so they are off by more than luck"
+    verdict = "This is no clear evidence against them" if error <= 1.5 * floor else "They are off by more than luck"
     found.append(
         f"The calibration error of the model's own probabilities is {number(error)}; perfect ones would show "
-        f"{number(floor)} on average on as many groups, {verdict}."
+        f"{number(floor)} on average on as many groups. {verdict}."
     )
     return found
 
@@ -107,11 +122,11 @@ def _conformal_sentences(calibration: Mapping[str, Any]) -> list[str]:
     conformal, stated = calibration["conformal"], calibration["conformal"]["coverage_stated"]
     found, parts = [], conformal["classes"]
     if conformal["accuracy_answered"]["value"] is None:
-        found.append(f"With sets made for {100 * stated:g} % coverage, none of the test images gets one answer.")
+        found.append(f"With sets made for {100 * stated:g} % coverage, no test image gets a single answer.")
     else:
         found.append(
             f"With sets made for {100 * stated:g} % coverage, {100 * conformal['answered']['value']:.0f} % of the test "
-            f"images get one answer, and {number(conformal['accuracy_answered']['value'], 2)} of these are right "
+            f"images get a single answer, and {number(conformal['accuracy_answered']['value'], 2)} of these are right "
             f"({number(conformal['accuracy_all']['value'], 2)} where all are answered)."
         )
     always = [f"{name} ({each['groups']})" for name, each in parts.items() if each["always"]]
@@ -121,9 +136,9 @@ def _conformal_sentences(calibration: Mapping[str, Any]) -> list[str]:
         )
     for name, each in parts.items():
         coverage = as_score(each["coverage"])
-        if coverage["high"] is not None and coverage["high"] < stated:
+        if coverage.high is not None and coverage.high < stated:
             found.append(
-                f"The sets of {name} hold it in {number(coverage['value'], 2)} ({interval(coverage, 2)}) of the test "
-                f"images, fewer than stated: they are unlike the validation images."
+                f"The sets of {name} hold it in {score_text(coverage, 2)} of the test images, fewer than stated: they "
+                "are unlike the validation images."
             )
     return found

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
-from braintumor_tf.report.sections.tables import cell
-from braintumor_tf.report.wording.numbers import as_score, number
+from braintumor_tf.report.wording.numbers import cell, number
 
 _SCORES = ("accuracy", "macro_f1")
 
 FOLDS = (
     "Each image was scored once, by the model of the fold that had not seen its group; all scores of this page are "
-    "computed from these pooled predictions. Their intervals come from resampled images, not from models trained anew: "
-    "how much a model depends on its fold is the standard deviation here."
+    "computed from these pooled predictions. Their intervals come from resampled images, not from models trained anew. "
+    "The standard deviation here says how much a model depends on its fold."
 )
 MEMBERS = (
     "The probabilities are the weighted mean of those of these runs. Their own scores are on the same test images, "
@@ -38,8 +37,8 @@ def members_section(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> di
         ``rows`` of text; None for a run of one model.
 
     Example:
-        >>> members_section(run.metrics, run.config)["title"]
-        'Folds'
+        >>> members_section({"members": [{"run": "cnn", "weight": 1.0, "accuracy": 0.9}]}, {})["title"]
+        'Members of the ensemble'
     """
     folds, members = metrics.get("folds"), metrics.get("members")
     if folds:
@@ -64,7 +63,7 @@ def _section(title: str, text: str, size: str, rows: list[dict[str, Any]]) -> di
 
 
 def _row(found: Mapping[str, Any], size: str) -> dict[str, Any]:
-    scores = {name: cell(as_score(found.get(name))) for name in _SCORES}
+    scores = {name: cell(found.get(name)) for name in _SCORES}
     return {"title": found["run"], "size": size, "total": False, **scores}
 
 

@@ -9,31 +9,52 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.augment.noise import NOISE_PRESETS, Noise, NoiseAtSize, from_description
-from braintumor_tf.report.pages.embedding import keep_figure
-from braintumor_tf.report.plots import robustness as robustness_plots
-from braintumor_tf.report.plots.robustness import noise_name
-from braintumor_tf.report.sections.tables import cell
-from braintumor_tf.report.wording.numbers import as_score, interval, number
+from braintumor_tf.report.plots.robustness import noise_name, robustness_curves, robustness_table
+from braintumor_tf.report.sections.embedding import keep_figure
+from braintumor_tf.report.wording.numbers import as_score, cell, score_text
 
 _FIGURES = (
-    (robustness_plots.robustness_curves, "robustness_curves", "Macro-F1 against the severity of each noise", ""),
-    (robustness_plots.robustness_table, "robustness_table", "Macro-F1 under each noise and severity",
+    (robustness_curves, "robustness_curves", "Macro-F1 against the severity of each noise", ""),
+    (robustness_table, "robustness_table", "Macro-F1 under each noise and severity",
      "The redder, the more is lost against clean images."),
 )  # fmt: skip
 
 
 def robustness_section(
-    robustness: Mapping[str, Any] | None, folder: Path, config: Mapping[str, Any] | None = None
+    robustness: Mapping[str, Any] | None, config: Mapping[str, Any] | None = None, *, folder: Path
 ) -> dict[str, Any] | None:
     """Puts together what the page shows of ``robustness.json``, and saves its figures.
 
     Args:
-        robustness: as `evaluation.Robustness.as_dict` returns it; None for a run that was not scored under noise.
-        folder: where the figures are saved as PNG.
+        robustness: as in ``robustness.json``; None for a run that was not scored under noise.
         config: the run's configuration, which says what it was trained with.
+        folder: where the figures are saved as PNG.
 
     Returns:
-        ``sentences``, ``severities``, ``rows`` (one a noise, of text) and ``figures``; None without.
+        What `robustness_content` returns, and ``figures``; None for such a run.
+    """
+    content = robustness_content(robustness, config)
+    if content is None:
+        return None
+    figures = [
+        keep_figure(plot(robustness), folder / f"{file}.png", alt=alt, caption=caption)
+        for plot, file, alt, caption in _FIGURES
+    ]
+    return {**content, "figures": figures}
+
+
+def robustness_content(
+    robustness: Mapping[str, Any] | None, config: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Puts together what page and model card say of ``robustness.json``.
+
+    Args:
+        robustness: as for `robustness_section`.
+        config: as for `robustness_section`.
+
+    Returns:
+        ``sentences``, ``severities`` and ``rows`` (one a noise, of text); None for a run that was not scored under
+        noise.
     """
     if not robustness:
         return None
@@ -47,14 +68,11 @@ def robustness_section(
         "rows": [
             {
                 "title": noise_name(name),
-                "scores": [cell(as_score(by_place.get((name, each)))) for each in severities],
-                "loss": cell(as_score(lost)),
-                "error": cell(as_score(error["noises"][name]["error"])),
+                "scores": [cell(by_place.get((name, each))) for each in severities],
+                "loss": cell(lost),
+                "error": cell(error["noises"][name]["error"]),
             }
             for name, lost in robustness["mean_losses"].items()
-        ],
-        "figures": [
-            keep_figure(plot(robustness), folder / f"{file}.png", alt, caption) for plot, file, alt, caption in _FIGURES
         ],
     }
 
@@ -66,29 +84,27 @@ def robustness_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any
         robustness: as in ``robustness.json``.
         config: the run's configuration, if there is one.
     """
-    lost, table = robustness["mean_loss"], pd.DataFrame(robustness["table"])
+    lost, table = as_score(robustness["mean_loss"]), pd.DataFrame(robustness["table"])
     found = table[table["metric"] == "macro_f1"].set_index(["noise", "severity"])
-    clean = as_score(found.loc[("clean", 0)].to_dict())
+    clean = found.loc[("clean", 0)].to_dict()
     each, names = robustness["mean_losses"], len(robustness["mean_losses"])
     severities = sorted({noise["severity"] for noise in robustness["settings"]["noises"]})
     over = f"{names} noises" if names > 1 else f"{noise_name(next(iter(each)))} noise"
     over += f" and severities {severities[0]} to {severities[-1]}" if len(severities) > 1 else ""
-    said = [
-        f"Macro-F1 is {_with_interval(clean)} on clean images and loses {_with_interval(lost)} on average over {over}."
-    ]
-    if lost["low"] is not None and lost["low"] <= 0:
-        said.append("That interval holds zero: on these images the loss could be chance.")
+    said = [f"Macro-F1 is {score_text(clean)} on clean images and loses {score_text(lost)} on average over {over}."]
+    if lost.low is not None and lost.low <= 0:
+        said.append("That interval holds zero: on these images the loss may be luck.")
     least, most = (pick(each, key=lambda name: each[name]["value"]) for pick in (min, max))
     if each[least]["value"] < each[most]["value"]:
         title = noise_name(least)
         said.append(
-            f"{title[0].upper()}{title[1:]} costs least, {_with_interval(each[least])} on average over its severities; "
-            f"{noise_name(most)} costs most, {_with_interval(each[most])}."
+            f"{title[0].upper()}{title[1:]} costs least, {score_text(each[least])} on average over its severities; "
+            f"{noise_name(most)} costs most, {score_text(each[most])}."
         )
     error = robustness["mean_corruption_error"]
     said.append(
-        f"The balanced error under noise is {_with_interval(error['mean_corruption_error'])} on average, "
-        f"{_with_interval(error['relative_mean_corruption_error'])} more than on clean images."
+        f"The balanced error under noise is {score_text(error['mean_corruption_error'])} on average, "
+        f"{score_text(error['relative_mean_corruption_error'])} more than on clean images."
     )
     return [*said, *_size_sentences(robustness, config or {})]
 
@@ -105,7 +121,7 @@ def _size_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any]) ->
         said[0] += f" They were then resized to the {size[0]} × {size[1]} that this model takes."
     met = noise.size if isinstance(noise, NoiseAtSize) else size
     if noise is not None and met and list(met) != [height, width]:
-        said[0] += f" Its training met noise at {met[0]} × {met[1]}, where the same severity is not the same thing."
+        said[0] += f" Its training met noise at {met[0]} × {met[1]}, where the same severity is another noise."
     if "noise" in config:
         trained = _trained_with(noise)
         said.append(f"The model was trained {f'with noise ({trained})' if trained else 'without noise'}.")
@@ -113,12 +129,7 @@ def _size_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any]) ->
 
 
 def _trained_with(noise: Noise | None) -> str:
-    """Names the kinds of noise of a training; empty for none."""
+    """Names the kinds of noise of a training; empty for training without noise."""
     kinds = dict.fromkeys(type(part) for part in noise.parts) if noise else {}
     known = {preset.noise: noise_name(preset.name) for preset in NOISE_PRESETS.values()}
     return ", ".join(known.get(kind, kind.__name__) for kind in kinds)
-
-
-def _with_interval(found: Mapping[str, float | None]) -> str:
-    within = interval(as_score(found))
-    return number(found["value"]) + (f" ({within})" if within else "")

@@ -1,4 +1,4 @@
-"""The report's shortcut audit: dumb baselines, twins, and parts of the picture covered, in one place."""
+"""The report's shortcut audit: shortcut baselines, near-duplicates in training, and parts of the picture covered."""
 
 from __future__ import annotations
 
@@ -8,51 +8,235 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.datasets.labels import MODALITIES
 from braintumor_tf.explanation.checks.trust import as_table
-from braintumor_tf.report.pages.embedding import keep_figure
-from braintumor_tf.report.plots.explanation import trust as trust_plots
-from braintumor_tf.report.sections.shortcut_sentences import shortcut_sentences
-from braintumor_tf.report.sections.tables import baseline_rows, cell, difference_cell, twin_rows
-from braintumor_tf.report.wording.numbers import as_score
+from braintumor_tf.report.plots.explanation.checks import outside_scores
+from braintumor_tf.report.sections.covered_parts import covered_rows, covered_sentences
+from braintumor_tf.report.sections.embedding import keep_figure
+from braintumor_tf.report.wording.metrics import (
+    BASELINE_NOTES,
+    NEAR_DUPLICATES,
+    baseline_score,
+    baseline_title,
+    headline,
+    model_above,
+    ranked_baselines,
+    score,
+    score_title,
+)
+from braintumor_tf.report.wording.numbers import cell, counted, difference_cell, distance, number, percent
+from braintumor_tf.types import Score
+
+_NOTHING_OF_TUMOURS = "The model has not been shown to have learned anything about tumours."
+_NOTHING_OF_PICTURES = (
+    "To tell these two kinds of picture apart takes no knowledge of what they show. The score says that the task is "
+    "easy, and nothing about tumours."
+)
 
 
 def shortcut_section(
-    metrics: Mapping[str, Any], twins: pd.Series, explanations: Mapping[str, Any] | None, folder: Path
+    metrics: Mapping[str, Any], near_duplicates: pd.Series, explanations: Mapping[str, Any] | None, *, folder: Path
 ) -> dict[str, Any]:
     """Puts together what the page shows of every shortcut that was tried, and saves its figure.
 
     Args:
         metrics: as in ``metrics.json``.
-        twins: whether each test image has a training twin (`selection.twin_mask`).
-        explanations: as `explain.check_explanations` returns them; None for a run that was not checked.
+        near_duplicates: whether each test image has one in training (`leakage.near_duplicate_in_training`).
+        explanations: as in ``explanations.json``; None for a run that was not checked.
         folder: where the figure is saved as PNG.
 
     Returns:
-        ``sentences``; ``baselines``, ``twins`` and ``covered``, rows of text; and ``figure`` of the last, or None.
+        ``sentences``; ``baselines``, ``near_duplicates`` and ``covered``, rows of text; and ``figure`` of the last, or
+        None.
     """
     covered, figure = (explanations or {}).get("outside") or [], None
     if covered:
-        drawn = trust_plots.outside_scores(as_table(covered))
-        figure = keep_figure(drawn, folder / "outside_head.png", "Balanced accuracy with parts covered")
+        drawn = outside_scores(as_table(covered))
+        figure = keep_figure(drawn, folder / "outside_head.png", alt="Balanced accuracy with parts covered")
     return {
-        "sentences": shortcut_sentences(metrics, int(twins.sum()), len(twins), explanations),
+        "sentences": shortcut_sentences(metrics, near_duplicates, explanations),
         "baselines": baseline_rows(metrics),
-        "twins": twin_rows(metrics, twins),
+        "near_duplicates": near_duplicate_rows(metrics, near_duplicates),
         "covered": covered_rows(explanations),
         "figure": figure,
     }
 
 
-def covered_rows(explanations: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """One row for each way in which the test images were covered, with the scores that were left."""
-    shown = (explanations or {}).get("shown") or {}
+# === Tables ===
+
+
+def baseline_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the model first, then the shortcut baselines, best first, with the model's lead in macro-F1."""
+    model = {
+        "title": "This model",
+        "note": "",
+        "model": True,
+        "accuracy": cell(score(metrics, "accuracy")),
+        "macro_f1": cell(score(metrics, "macro_f1")),
+        "above": {"value": "", "interval": ""},
+    }
+    baselines = [
+        {
+            "title": baseline_title(key),
+            "note": BASELINE_NOTES.get(key, ""),
+            "model": False,
+            "accuracy": cell(baseline_score(metrics, key, "accuracy")),
+            "macro_f1": cell(baseline_score(metrics, key, "macro_f1")),
+            "above": difference_cell(model_above(metrics, key, "macro_f1")),
+        }
+        for key in ranked_baselines(metrics)
+    ]
+    return [model, *baselines] if baselines else []
+
+
+def near_duplicate_rows(metrics: Mapping[str, Any], near_duplicates: pd.Series) -> list[dict[str, Any]]:
+    """Returns the accuracy on test images without and with a near-duplicate in training, their number and share."""
+    images = len(near_duplicates)
+    counts = {"clean": int((~near_duplicates).sum()), "twins": int(near_duplicates.sum())}
     return [
         {
-            "title": row["shown"],
-            "note": shown.get(row["shown"], ""),
-            "accuracy": cell(as_score(row["accuracy"])),
-            "balanced_accuracy": cell(as_score(row["balanced_accuracy"])),
-            "change": difference_cell(as_score(row["change"])),
+            "title": title,
+            "images": f"{counts[key]:,}",
+            "share": percent(counts[key], images),
+            **cell(score(metrics, f"{key}.accuracy")),
         }
-        for row in (explanations or {}).get("outside") or []
+        for key, title in NEAR_DUPLICATES.items()
     ]
+
+
+# === Sentences ===
+
+
+def shortcut_sentences(
+    metrics: Mapping[str, Any], near_duplicates: pd.Series, explanations: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Says of each shortcut how far it goes and what is left of the score beyond it.
+
+    Args:
+        metrics: as in ``metrics.json``.
+        near_duplicates: whether each test image has one in training.
+        explanations: as in ``explanations.json``, for a run that was checked.
+
+    Returns:
+        A sentence for each shortcut baseline, best first, one on near-duplicates, and those of `covered_sentences`.
+
+    Example:
+        >>> metrics = {"accuracy": {"value": 0.9}, "baselines": {"border": {"value": 0.4}}}
+        >>> shortcut_sentences(metrics, pd.Series([False, False]))[0]
+        'Border strip alone reaches accuracy 0.40; the model’s 0.90 is 0.50 above it, and the interval was not kept.'
+    """
+    found = [baseline_sentence(metrics, key) for key in ranked_baselines(metrics)]
+    leaked = near_duplicate_sentence(metrics, int(near_duplicates.sum()), len(near_duplicates))
+    return [text for text in (*found, leaked, *covered_sentences(explanations)) if text]
+
+
+def baseline_sentence(metrics: Mapping[str, Any], key: str) -> str:
+    """Says how far one baseline goes, and how far above it the model is; empty where it was not scored."""
+    name = headline(metrics, key)
+    reached, own = baseline_score(metrics, key, name).value, score(metrics, name).value
+    if reached is None or own is None:
+        return ""
+    title, lead = baseline_title(key), model_above(metrics, key, name)
+    return (
+        f"{title[0].upper()}{title[1:]} reaches {score_title(name)} {number(reached, 2)}; the model’s "
+        f"{number(own, 2)} is {distance(lead)} it{_meaning_of_lead(lead)}."
+    )
+
+
+def near_duplicate_sentence(metrics: Mapping[str, Any], near_duplicates: int, images: int) -> str:
+    """Says what near-duplicates in training do to the accuracy.
+
+    Args:
+        metrics: as in ``metrics.json``.
+        near_duplicates: test images that have a near-duplicate in training.
+        images: test images.
+    """
+    if not near_duplicates:
+        return f"0 of the {images:,} test images have a near-duplicate in training: no answer can come from memory."
+    with_one, rest = (score(metrics, f"{part}.accuracy").value for part in ("twins", "clean"))
+    if with_one is None or rest is None:
+        return (
+            f"{near_duplicates:,} of {images:,} test images have a near-duplicate in training, and there is no score "
+            "on others."
+        )
+    lead = score(metrics, "twins.above_clean")
+    lead = lead if lead.value is not None else Score(with_one - rest)
+    meaning = ", which may be luck"
+    if lead.low is None:
+        meaning = ""
+    elif lead.low > 0:
+        meaning = ": memory carries a part of the score"
+    elif lead.high < 0:
+        meaning = ": they are no easier"
+    return (
+        f"On the {near_duplicates:,} test images with a near-duplicate in training accuracy is {number(with_one, 2)}, "
+        f"{distance(lead)} the {number(rest, 2)} on the {images - near_duplicates:,} without{meaning}."
+    )
+
+
+def best_baseline_sentence(metrics: Mapping[str, Any]) -> str:
+    """Says what the best shortcut baseline reaches."""
+    ranked = ranked_baselines(metrics)
+    if not ranked:
+        return "No shortcut baseline was scored beside it."
+    name = headline(metrics, ranked[0])
+    title = "" if name == "macro_f1" else " accuracy"
+    value = number(baseline_score(metrics, ranked[0], name).value, 2)
+    return f"The best shortcut baseline ({baseline_title(ranked[0])}) reaches{title} {value}."
+
+
+# === Warnings ===
+
+
+def baseline_warning(metrics: Mapping[str, Any]) -> str:
+    """Returns the reason to doubt a run that a shortcut baseline comes up to; empty without one."""
+    for name in ("macro_f1", "accuracy"):
+        for key in ranked_baselines(metrics, name):
+            value = baseline_score(metrics, key, name).value
+            how = "" if value is None else _reach(metrics, key, name)
+            if how:
+                modality = set(metrics.get("classes_order") or ()) == set(MODALITIES)
+                return (
+                    f"A shortcut baseline does as well: {baseline_title(key)} reaches {score_title(name)} "
+                    f"{number(value, 2)}, {how}. {_NOTHING_OF_PICTURES if modality else _NOTHING_OF_TUMOURS}"
+                )
+    return ""
+
+
+def near_duplicate_warning(metrics: Mapping[str, Any], near_duplicates: int, images: int) -> str:
+    """Returns the reason to doubt a run whose test images have near-duplicates in training; empty without one."""
+    if not near_duplicates:
+        return ""
+    have = "has" if near_duplicates == 1 else "have"
+    text = (
+        f"{near_duplicates:,} of {counted(images, 'test image')} ({percent(near_duplicates, images)}) {have} a "
+        "near-duplicate in training"
+    )
+    with_one, clean = score(metrics, "twins.accuracy").value, score(metrics, "clean.accuracy").value
+    if with_one is None:
+        return f"{text}. The scores reward memory; split by groups instead."
+    if clean is None:
+        return f"{text}. Every test image has one, so nothing here tells what the model does with a new picture."
+    return (
+        f"{text}: accuracy is {number(with_one, 2)} on these and {number(clean, 2)} on the rest. Only the rest "
+        "tells what the model does with a new picture."
+    )
+
+
+def _meaning_of_lead(lead: Score) -> str:
+    if lead.low is None:
+        return ", and the interval was not kept"
+    if lead.low > 0:
+        return ": it knows more than that"
+    return ": the shortcut does better" if lead.high < 0 else ", which may be luck"
+
+
+def _reach(metrics: Mapping[str, Any], key: str, name: str) -> str:
+    """Says how a baseline stands to the model where the model is not clearly above it; empty where it is."""
+    lead, own = model_above(metrics, key, name), score(metrics, name)
+    if lead.low is not None:
+        return "" if lead.low > 0 else f"and the model's {number(own.value, 2)} is {distance(lead)} it"
+    value = baseline_score(metrics, key, name).value
+    if own.low is None or value < own.low:
+        return ""
+    return f"{'above' if own.high is not None and value > own.high else 'inside'} the model's interval"

@@ -1,1 +1,1 @@
-"""Numbers as text, and the sentences that several pages share."""
+"""Words and numbers that several figures, pages and cards share."""

@@ -14,7 +14,6 @@ from braintumor_tf.errors import ExplanationError
 from braintumor_tf.report.plots.explanation.overlays import colour_bar, heat_tile, overlay, tile
 from braintumor_tf.report.plots.style import INK, WARNING, message_figure, new_figure, shorten, themed
 from braintumor_tf.report.wording.numbers import number
-from braintumor_tf.report.wording.selection import sample_rows, with_confidence, worst_rows
 
 TILE = 210
 """Side of an image of a grid in pixels."""
@@ -27,9 +26,10 @@ PAGE = 12
 
 
 @themed
-def plot_explanations(
+def explained_images(
     images: Sequence[Any],
     maps: Sequence[np.ndarray],
+    *,
     predicted: Sequence[str] | None = None,
     probability: Sequence[float] | None = None,
     true: Sequence[str] | None = None,
@@ -57,7 +57,7 @@ def plot_explanations(
         ExplanationError: there are not as many of the one as of the other, or a map has another shape than its image.
 
     Example:
-        >>> plot_explanations(paths, explain(run, paths), title="Grad-CAM")
+        >>> figure = explained_images([np.zeros((8, 8), np.uint8)], [np.ones((8, 8))], title="Grad-CAM")
     """
     count = _same_length(images, maps, predicted, probability, true, titles)
     if not count:
@@ -80,22 +80,24 @@ def plot_explanations(
 def explanation_pages(
     images: Sequence[Any],
     maps: Sequence[np.ndarray],
+    *,
     per_page: int = PAGE,
     title: str = "Where it looks",
     **columns: Any,
 ) -> Iterator[Figure]:
-    """Draws many images page by page, each page when it is asked for, so that memory does not grow with their number.
+    """Draws many images page by page, each when it is asked for, so that memory does not grow.
 
     Args:
-        images: as in `plot_explanations`.
-        maps: as in `plot_explanations`.
+        images: as in `explained_images`.
+        maps: as in `explained_images`.
         per_page: images on a page.
         title: of each page; its number is added.
-        **columns: further arguments of `plot_explanations`, each cut into pages if it is one for each image.
+        **columns: further arguments of `explained_images`, each cut into pages if it is one for each image.
 
     Example:
-        >>> for place, page in enumerate(explanation_pages(paths, maps)):
-        ...     save_figure(page, f"page_{place}.png")
+        >>> images, maps = np.zeros((5, 8, 8), np.uint8), np.ones((5, 8, 8))
+        >>> len(list(explanation_pages(images, maps, per_page=2)))
+        3
     """
     starts = range(0, len(images), per_page)
     for page, start in enumerate(starts, start=1):
@@ -104,45 +106,15 @@ def explanation_pages(
             name: value[part] if np.ndim(value) or isinstance(value, list) else value for name, value in columns.items()
         }
         numbered = f"{title} ({page} of {len(starts)})" if len(starts) > 1 else title
-        yield plot_explanations(images[part], maps[part], title=numbered, **cut)
-
-
-def right_and_wrong(predictions: pd.DataFrame, count: int = 4, seed: int = 0) -> pd.DataFrame:
-    """Chooses images for `plot_right_and_wrong`: the errors that it was surest of, and as many right answers.
-
-    Args:
-        predictions: the table of predictions.
-        count: how many of either; of look-alikes (one group) only one error is shown.
-        seed: of the draw of right answers, of the same true classes as the errors where there are some.
-
-    Returns:
-        Their rows with `confidence` and `correct`, the right ones first, in pairs of one true class where possible.
-
-    Example:
-        >>> rows = right_and_wrong(run.predictions)
-        >>> plot_right_and_wrong(rows, explain(run, list(rows["path"])))
-    """
-    wrong = worst_rows(predictions, len(predictions))
-    if "group" in wrong:
-        wrong = wrong[(wrong["group"].astype(str) == "") | ~wrong.duplicated("group")]
-    wrong = wrong.head(count)
-    right = with_confidence(predictions)
-    right = sample_rows(right[right["correct"]], count, seed)
-    by_class = {label: list(rows.index) for label, rows in right.groupby("label")}
-    wanted = list(wrong["label"]) or list(by_class)
-    chosen: list[Any] = []
-    for place in range(min(count, len(right))):
-        own = by_class.get(wanted[place % len(wanted)]) or max(by_class.values(), key=len)
-        chosen.append(own.pop(0))
-    return pd.concat([right.loc[chosen], wrong])
+        yield explained_images(images[part], maps[part], title=numbered, **cut)
 
 
 @themed
-def plot_right_and_wrong(rows: pd.DataFrame, maps: Sequence[np.ndarray], title: str = "Right and wrong") -> Figure:
+def right_and_wrong_maps(rows: pd.DataFrame, maps: Sequence[np.ndarray], *, title: str = "Right and wrong") -> Figure:
     """Right predictions on the left, wrong ones on the right, each with its probability, true class and heat map.
 
     Args:
-        rows: predictions with `confidence` and `correct`, as `right_and_wrong` chooses them.
+        rows: predictions with `confidence` and `correct`, as `right_and_wrong_rows` chooses them.
         maps: a map for each row, in order.
         title: the figure's title.
     """

@@ -21,7 +21,7 @@ _CELL = 1.05  # inches
 
 
 @themed
-def plot_filters(model: Any, layer: str | None = None, count: int = 64, title: str | None = None) -> Figure:
+def layer_filters(model: Any, layer: str | None = None, *, count: int = 64, title: str | None = None) -> Figure:
     """The kernels of a convolution, by default of the first.
 
     Kernels of three channels are drawn in colour, each from its lowest weight (black) to its highest; others are
@@ -37,7 +37,8 @@ def plot_filters(model: Any, layer: str | None = None, count: int = 64, title: s
         ExplanationError: there is no such convolution; the text lists those that there are.
 
     Example:
-        >>> plot_filters(build("CNN"))
+        >>> from braintumor_tf.models import build
+        >>> figure = layer_filters(build("CNN", image_size=32))
     """
     kernels, name = _kernels(model, layer)
     rows, columns, channels, filters = kernels.shape
@@ -70,10 +71,11 @@ def plot_filters(model: Any, layer: str | None = None, count: int = 64, title: s
 
 
 @themed
-def plot_activations(
+def activation_maps(
     activations: Mapping[str, np.ndarray],
     images: Sequence[Any] = (),
     names: Sequence[str] = (),
+    *,
     channels: int = 6,
     title: str = "What layers make of an image",
 ) -> Figure:
@@ -85,8 +87,8 @@ def plot_activations(
     Args:
         activations: as `layer_activations` returns them, shape ``(images, rows, columns, channels)`` a layer; layers
             without rows and columns are left out.
-        images: the images, paths or pixels from 0 to 255, or none.
-        names: what each image is called, or none.
+        images: the images, paths or pixels from 0 to 255; empty to leave them out.
+        names: what each image is called; empty for no names.
         channels: channels of each layer.
         title: the figure's title.
 
@@ -94,7 +96,7 @@ def plot_activations(
         ExplanationError: there are not as many images or names as activations.
 
     Example:
-        >>> plot_activations(layer_activations(run, paths), paths, ["glioma", "no_tumor"])
+        >>> figure = activation_maps({"first": np.zeros((1, 8, 8, 6))}, [np.zeros((16, 16), np.uint8)])
     """
     layers = {name: np.asarray(found, np.float32) for name, found in activations.items() if np.ndim(found) == 4}
     if not layers:
@@ -122,9 +124,10 @@ def plot_activations(
 
 
 @themed
-def plot_attention_heads(
+def attention_heads(
     image: Any,
     attention: np.ndarray,
+    *,
     blocks: Sequence[int] | None = None,
     heads: int = 6,
     title: str = "What the class token attends to",
@@ -144,7 +147,7 @@ def plot_attention_heads(
         ExplanationError: the attention has another shape, or a block is not there.
 
     Example:
-        >>> plot_attention_heads(path, attention_maps(run, [path])[0])
+        >>> figure = attention_heads(np.zeros((16, 16), np.uint8), np.random.default_rng(0).random((12, 3, 4, 4)))
     """
     attention = np.asarray(attention)
     if attention.ndim != 4:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.explanation.checks.localisation import area_share, energy_inside
 from braintumor_tf.explanation.checks.masks import read_mask
+from braintumor_tf.report.plots.explanation.checks import method_name
 from braintumor_tf.report.plots.explanation.overlays import colour_bar, heat_tile, overlay, tile
-from braintumor_tf.report.plots.explanation.trust import method_name
 from braintumor_tf.report.plots.style import message_figure, new_figure, shorten, themed
 
 TILE = 220
@@ -24,10 +24,11 @@ OUTLINE = "#38e1ff"
 
 
 @themed
-def plot_maps_and_lesions(
+def maps_and_lesions(
     images: Sequence[Any],
     masks: Sequence[Any],
     maps: Mapping[str, Sequence[np.ndarray]],
+    *,
     names: Sequence[str] = (),
     title: str = "Where each method looks, and where the lesion is",
 ) -> Figure:
@@ -40,7 +41,7 @@ def plot_maps_and_lesions(
         images: paths or pixels from 0 to 255, shape ``(height, width)`` or ``(height, width, 1 | 3)`` each.
         masks: the mask of each image's lesion, a file or an array ``(height, width)``.
         maps: by the name of the method, a map from 0 to 1 for each image, ``(height, width)``.
-        names: what each image is called, or none.
+        names: what each image is called; empty for no names.
         title: the figure's title.
 
     Raises:
@@ -48,7 +49,8 @@ def plot_maps_and_lesions(
         ImageReadError: a mask's file cannot be read.
 
     Example:
-        >>> plot_maps_and_lesions(paths, masks, {"grad_cam": explain(run, paths), "occlusion": …})
+        >>> slice_, lesion = np.zeros((16, 16), np.uint8), np.eye(16, dtype=bool)
+        >>> figure = maps_and_lesions([slice_], [lesion], {"grad_cam": [np.ones((16, 16))]})
     """
     counts = {len(images), len(masks), *(len(found) for found in maps.values()), *([len(names)] if len(names) else [])}
     if len(counts) > 1:
@@ -63,7 +65,7 @@ def plot_maps_and_lesions(
         if pixels is None:
             raise ExplanationError(f"{image} cannot be read; leave it out")
         lesion = read_mask(mask, next(iter(maps.values()))[row].shape)
-        outline = _mask_tile(lesion)
+        outline = heat_tile(lesion, TILE)  # from 0 to 1: the outline is where it is 0.5
         _draw(line[0], pixels, outline, f"lesion: {_percent(float(area_share([lesion])[0]))} of it")
         line[0].set_ylabel(shorten(names[row], 20) if len(names) else "", fontsize=9.5)
         for chart, (method, found) in zip(line[1:], maps.items(), strict=True):
@@ -75,11 +77,6 @@ def plot_maps_and_lesions(
     colour_bar(axes)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
-
-
-def _mask_tile(mask: np.ndarray) -> np.ndarray:
-    """Returns a mask as `tile` returns its image, from 0 to 1, so that its outline is where it is 0.5."""
-    return heat_tile(mask, TILE)
 
 
 def _draw(chart: Axes, pixels: np.ndarray, outline: np.ndarray, below: str) -> None:

@@ -1,52 +1,34 @@
-"""From templates and pictures to one self-contained HTML page."""
+"""Pictures inside a page: figures and thumbnails as ``data:`` addresses, so that a page needs no other file."""
 
 from __future__ import annotations
 
 import base64
-import functools
 import io
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
 from braintumor_tf.datasets.reading import open_image
 from braintumor_tf.report.plots.images import thumbnail
+from braintumor_tf.report.plots.selection import sample_rows
 from braintumor_tf.report.plots.style import save_figure, small_png, to_png
+from braintumor_tf.report.wording.numbers import number
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
 JPEG_QUALITY = 80
 
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,  # labels, paths and settings are the user's data
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def render(template_name: str, **context: Any) -> str:
-    """Renders a template of this package as HTML; every value is escaped.
-
-    Args:
-        template_name: a file of ``report/templates``, such as ``"report.html"``.
-        **context: what the template uses; a name that it uses and that is missing raises `jinja2.UndefinedError`.
-    """
-    return _environment().get_template(template_name).render(**context)
+MAX_TILES = 48
+"""Images in one grid of a page at most, so that a page with many classes stays small."""
 
 
 def embed_image(
-    picture: Figure | str | Path | np.ndarray | Image.Image, kind: str = "png", side: int | None = None
+    picture: Figure | str | Path | np.ndarray | Image.Image, *, kind: str = "png", side: int | None = None
 ) -> str:
-    """Turns a picture into a ``data:`` address, so that a page needs no other file.
+    """Turns a picture into a ``data:`` address.
 
     Args:
         picture: a figure, an image file, a uint8 array of shape ``(height, width)`` or
@@ -89,15 +71,38 @@ def embed_file(path: str | Path) -> str:
     return _address(Path(path).read_bytes(), "png")
 
 
-def keep_figure(figure: Figure, path: str | Path, alt: str, caption: str = "") -> dict[str, str]:
+def keep_figure(figure: Figure, path: str | Path, *, alt: str, caption: str = "") -> dict[str, str]:
     """Saves a figure as PNG; returns what a template shows: ``source`` (a ``data:`` address), ``alt``, ``caption``."""
     return {"source": embed_file(save_figure(figure, path)), "alt": alt, "caption": caption}
 
 
-def embed_thumbnail(path: str | Path, side: int = 160) -> str | None:
+def embed_thumbnail(path: str | Path, *, side: int = 160) -> str | None:
     """Returns a square thumbnail of an image file as a ``data:`` address; None where it cannot be read."""
-    image = thumbnail(path, side)
-    return None if image is None else embed_image(image, "jpeg")
+    image = thumbnail(path, side=side)
+    return None if image is None else embed_image(image, kind="jpeg")
+
+
+def sample_tiles(manifest: pd.DataFrame) -> list[dict[str, Any]]:
+    """Returns thumbnails of some images of each class."""
+    rows = sample_rows(manifest, for_each_class=3).head(MAX_TILES)
+    return [
+        {"source": embed_thumbnail(row.path), "title": row.label, "note": "", "path": row.path, "wrong": False}
+        for row in rows.itertuples()
+    ]
+
+
+def prediction_tiles(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Returns thumbnails of predictions that have their `confidence` (`plots.selection.with_confidence`)."""
+    return [
+        {
+            "source": embed_thumbnail(row.path),
+            "title": f"{row.predicted} {number(row.confidence, 2)}",
+            "note": "right" if row.correct else f"truly {row.label}",
+            "path": row.path,
+            "wrong": not row.correct,
+        }
+        for row in rows.head(MAX_TILES).itertuples()
+    ]
 
 
 def _address(data: bytes, kind: str) -> str:

@@ -17,7 +17,7 @@ from braintumor_tf.explanation.methods import choose_method, target_indices
 from braintumor_tf.files import atomic_path
 from braintumor_tf.models.image_fitting import check_images, fit_picture
 from braintumor_tf.progress import progress_bar
-from braintumor_tf.report.plots.explanation.heat_maps import plot_explanations
+from braintumor_tf.report.plots.explanation.heat_maps import explained_images
 from braintumor_tf.report.plots.style import save_figure
 from braintumor_tf.runs import Run
 
@@ -35,7 +35,8 @@ class ExplainedImage:
         probabilities: probability of each class, in class order, as `predict_files` gives them.
         method: the method of the map.
         layer: the layer that was asked for, or None for the method's own.
-        target: the class asked about; the predicted one if none was asked for, None if the method asks about none.
+        target: the class asked about, the predicted one if no class was asked for; None if the method does not ask
+            about a class.
         picture: PNG of the image beside itself with the map.
         map: 16-bit grey PNG of the image's size; 65535 is 1.
     """
@@ -49,11 +50,16 @@ class ExplainedImage:
     picture: Path
     map: Path
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields by name."""
+        return dict(vars(self))
+
 
 def explain_files(
     run: Run | str | Path,
     paths: Iterable[str | Path],
     out: str | Path,
+    *,
     method: str | None = None,
     target: str | None = None,
     layer: str | None = None,
@@ -87,8 +93,8 @@ def explain_files(
         RunError: there is no such run, or it has no model.
 
     Example:
-        >>> found, errors = explain_files("models/cnn", ["slice_1.png"], "plots")
-        >>> found[0].picture.name
+        >>> found, errors = explain_files("models/cnn", ["slice_1.png"], "plots")  # doctest: +SKIP
+        >>> found[0].picture.name  # doctest: +SKIP
         'slice_1_grad_cam.png'
     """
     from braintumor_tf.explanation import explain
@@ -117,7 +123,9 @@ def explain_files(
             continue
         places, images, sized = zip(*readable)
         probabilities = subject.predictor.predict_images(np.stack(sized), batch_size=batch_size)
-        maps = explain(model, list(images), chosen.name, target, layer, batch_size, **options)
+        maps = explain(
+            model, list(images), method=chosen.name, target=target, layer=layer, batch_size=batch_size, **options
+        )
         for place, image, heat, row in zip(places, images, maps, probabilities, strict=True):
             says = dict(zip(subject.classes, map(float, row), strict=True))
             asked = (target or max(says, key=says.get)) if chosen.uses_target else None
@@ -167,7 +175,7 @@ def _write(
     title = method.replace("_", " ") + (f" at {layer}" if layer else "")
     if asked is not None and asked != predicted:
         title += f", what speaks for {asked} ({says[asked]:.2f})"
-    figure = plot_explanations([image], [heat], [predicted], [says[predicted]], title=title)
+    figure = explained_images([image], [heat], predicted=[predicted], probability=[says[predicted]], title=title)
     written = save_figure(figure, out / f"{name}.png", limit=400_000), write_map(out / f"{name}_map.png", heat)
     figure.clear()  # a figure is full of circles, which would wait for the garbage collector
     return written

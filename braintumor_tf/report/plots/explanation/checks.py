@@ -20,15 +20,16 @@ from braintumor_tf.report.plots.style import (
     new_figure,
     themed,
 )
+from braintumor_tf.report.wording.numbers import plain
 
 _ROW = 0.36  # inches
 
 
 @themed
-def localisation_scores(table: pd.DataFrame, title: str = "Do the maps point at the lesion?") -> Figure:
+def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point at the lesion?") -> Figure:
     """Dots with 95 % bars for each method: hits of the pointing game, and energy on the lesion, on scales of their own.
 
-    References, which know nothing of the model, are grey. The dotted line is what chance gives.
+    References, which do not depend on the model, are grey. The dotted line is what guessing gives.
 
     Args:
         table: of `explain.localisation_table`.
@@ -39,11 +40,11 @@ def localisation_scores(table: pd.DataFrame, title: str = "Do the maps point at 
     figure, axes = new_figure(5.4, 1.5 + _ROW * len(table), 1, 2)
     colours = [MUTED if reference else ACCENT for reference in table["reference"]]
     names = [method_name(name) for name in table["method"]]
-    for chart, key, chance, label in (
+    for chart, key, guess, label in (
         (axes[0, 0], "pointing", "pointing_by_chance", "peaks on the lesion"),
         (axes[0, 1], "energy", "area_share", "energy on the lesion"),
     ):
-        chart.axvline(table[chance].mean(), color=WARNING, linewidth=1.2, linestyle=":", label="by chance")
+        chart.axvline(table[guess].mean(), color=WARNING, linewidth=1.2, linestyle=":", label="by guessing")
         _dots(chart, table, key, names if key == "pointing" else [""] * len(names), colours)
         highest = float(table[[key, f"{key}_high"]].max().max())
         chart.set(xlim=(0, 1.0 if key == "pointing" else max(1.15 * highest, 1e-3)), xlabel=f"{label},\nshare")
@@ -53,7 +54,7 @@ def localisation_scores(table: pd.DataFrame, title: str = "Do the maps point at 
 
 
 @themed
-def randomisation_curve(table: pd.DataFrame, title: str = "Does the map depend on what was learned?") -> Figure:
+def randomisation_curve(table: pd.DataFrame, *, title: str = "Does the map depend on what was learned?") -> Figure:
     """Similarity of maps with those of the trained network while its layers are randomised from the top down.
 
     The dashed lines show how alike the maps of two different images are: what has nothing to do with each other.
@@ -91,7 +92,7 @@ def randomisation_curve(table: pd.DataFrame, title: str = "Does the map depend o
 
 
 @themed
-def masking_drops(table: pd.DataFrame, title: str = "What covering a part costs the true class") -> Figure:
+def masking_drops(table: pd.DataFrame, *, title: str = "What covering a part costs the true class") -> Figure:
     """Dots with 95 % bars: the drop of the true class's probability where lesion, control or border is covered.
 
     Args:
@@ -115,7 +116,7 @@ def masking_drops(table: pd.DataFrame, title: str = "What covering a part costs 
 
 
 @themed
-def outside_scores(table: pd.DataFrame, title: str = "Does the score come from the head?") -> Figure:
+def outside_scores(table: pd.DataFrame, *, title: str = "Does the score come from the head?") -> Figure:
     """Dots with 95 % bars: balanced accuracy with parts of the image covered, and that of a constant answer.
 
     Args:
@@ -139,6 +140,7 @@ def outside_scores(table: pd.DataFrame, title: str = "Does the score come from t
 @themed
 def image_versions(
     versions: Mapping[str, np.ndarray],
+    *,
     notes: Mapping[str, str] | Sequence[str] = (),
     title: str = "What the model was shown",
 ) -> Figure:
@@ -170,7 +172,7 @@ def _dots(chart: Axes, table: pd.DataFrame, key: str, names: Sequence[str], colo
         if pd.notna(low) and pd.notna(high):
             chart.plot([low, high], [height, height], color=colour, linewidth=2.2, alpha=0.75, solid_capstyle="round")
         chart.plot([value], [height], "o", color=colour, ms=7, clip_on=False)
-        text = f"{value:.{2 if abs(value) >= 0.1 else 3}f}".replace("-", "−")
+        text = plain(value, digits=2 if abs(value) >= 0.1 else 3)
         beside = {"xycoords": chart.get_yaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
         chart.annotate(text, (1.0, height), xytext=(7, 0), va="center", fontsize=9.5, color=colour, **beside)
     chart.set_yticks(range(len(names)), names)

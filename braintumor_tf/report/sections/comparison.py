@@ -7,7 +7,8 @@ import pandas as pd
 from braintumor_tf.evaluation.comparison.compare_runs import Comparison
 from braintumor_tf.evaluation.comparison.leaderboard import BASELINE, RUN
 from braintumor_tf.report.sections.verdict import FEW_GROUPS, Verdict
-from braintumor_tf.report.wording.numbers import baseline_title, number, plain
+from braintumor_tf.report.wording.leaderboard import difference, not_told_apart, row_score_text, row_title
+from braintumor_tf.report.wording.numbers import counted, number
 
 LUCK = 0.05
 """Below this a p-value that was corrected for the number of pairs counts as told apart."""
@@ -17,60 +18,33 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
     """Says who leads, whether the lead may be luck, and every reason found to doubt the ranking."""
     table = comparison.leaderboard
     runs, baselines = (table[table["kind"] == kind] for kind in (RUN, BASELINE))
-    sentences = [_what(comparison, runs), _leader(comparison, runs), _baseline(baselines)]
+    sentences = [_images_sentence(comparison, runs), _leader_sentence(comparison, runs), _baseline_sentence(baselines)]
     warnings = [
-        _warn_baseline(runs, baselines),
-        _warn_twins(comparison, runs),
-        _warn_training(comparison),
-        _warn_size(comparison),
+        _baseline_warning(runs, baselines),
+        _near_duplicate_warning(comparison, runs),
+        _training_warning(comparison),
+        _size_warning(comparison),
     ]
     return Verdict(sentences, [text for text in warnings if text])
 
 
-def not_told_apart(runs: pd.DataFrame) -> pd.Series:
-    """Returns for each run of a leaderboard whether it leads or its difference to the leader may be luck.
-
-    It may be luck where the paired interval reaches 0, or where there is none.
-    """
-    leads = pd.Series(range(len(runs)), index=runs.index) == 0
-    return leads | ~(runs["lead_low"] > 0)
-
-
-def difference(row: pd.Series) -> str:
-    """Writes what the leader has more than a run or a baseline, with its paired interval where there is one."""
-    if pd.isna(row["lead"]):
-        return "–"
-    text = plain(row["lead"], "+")
-    if pd.isna(row["lead_low"]):
-        return text
-    return f"{text} ({plain(row['lead_low'], '+')} to {plain(row['lead_high'], '+')})"
-
-
-def with_interval(row: pd.Series, name: str, digits: int = 3) -> str:
-    """Writes a score of a leaderboard's row with its interval, such as ``0.912 (0.871–0.940)``."""
-    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    within = "" if pd.isna(low) or pd.isna(high) else f" ({number(low, digits)}–{number(high, digits)})"
-    return f"{number(value, digits)}{within}"
-
-
-def _what(comparison: Comparison, runs: pd.DataFrame) -> str:
-    images = f"{comparison.images:,} test image{'' if comparison.images == 1 else 's'}"
-    groups = f"{comparison.groups:,} group{'' if comparison.groups == 1 else 's'}"
+def _images_sentence(comparison: Comparison, runs: pd.DataFrame) -> str:
+    images, groups = counted(comparison.images, "test image"), counted(comparison.groups, "group")
     if not comparison.common:
         return f"{len(runs)} runs on the same {images} from {groups}, ranked by macro-F1."
     left = ", ".join(f"{count:,} of {name}" for name, count in comparison.left_out.items() if count)
     return (
-        f"{len(runs)} runs ranked by macro-F1 on {images} from {groups}, those that all share and none has seen"
-        f"{f' (left out: {left})' if left else ''}."
+        f"{len(runs)} runs ranked by macro-F1 on {images} from {groups}: those that all runs share and no run was "
+        f"trained on{f' (left out: {left})' if left else ''}."
     )
 
 
-def _leader(comparison: Comparison, runs: pd.DataFrame) -> str:
+def _leader_sentence(comparison: Comparison, runs: pd.DataFrame) -> str:
     leader, following = runs.iloc[0], runs.iloc[1]
     others = runs[not_told_apart(runs)].iloc[1:]
-    text = f"{leader['name']} has the highest macro-F1, {with_interval(leader, 'macro_f1')}"
+    text = f"{leader['name']} has the highest macro-F1, {row_score_text(leader, 'macro_f1')}"
     if following[["lead_low", "lead_high"]].isna().any():
-        return f"{text}; with fewer than two groups nothing tells whether its lead over {following['name']} is luck."
+        return f"{text}; with fewer than two groups, its lead over {following['name']} may be luck."
     if len(others):
         names = _listed(others["name"].tolist())
         what = "paired difference" if len(others) == 1 else f"paired difference to {others['name'].iloc[0]}"
@@ -89,14 +63,14 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _baseline(baselines: pd.DataFrame) -> str:
+def _baseline_sentence(baselines: pd.DataFrame) -> str:
     if baselines.empty:
-        return "No dumb baseline stands beside them."
+        return "No shortcut baseline stands beside them."
     best = baselines.iloc[0]
-    return f"The best dumb baseline ({baseline_title(best['name'])}) reaches macro-F1 {number(best['macro_f1'])}."
+    return f"The best shortcut baseline ({row_title(best)}) reaches macro-F1 {number(best['macro_f1'])}."
 
 
-def _warn_baseline(runs: pd.DataFrame, baselines: pd.DataFrame) -> str:
+def _baseline_warning(runs: pd.DataFrame, baselines: pd.DataFrame) -> str:
     leader = runs.iloc[0]
     close = baselines[(baselines["lead_low"] <= 0) | (baselines["macro_f1"] >= leader["macro_f1"])]
     if close.empty:
@@ -104,32 +78,34 @@ def _warn_baseline(runs: pd.DataFrame, baselines: pd.DataFrame) -> str:
     best = close.iloc[0]
     more = "" if pd.isna(best["lead"]) else f": {leader['name']} has {difference(best)} more"
     return (
-        f"A dumb baseline does as well as the highest run ({baseline_title(best['name'])}, macro-F1 "
+        f"A shortcut baseline does as well as the highest run ({row_title(best)}, macro-F1 "
         f"{number(best['macro_f1'])}{more}). Nothing shows that these models have learned anything about tumours."
     )
 
 
-def _warn_twins(comparison: Comparison, runs: pd.DataFrame) -> str:
+def _near_duplicate_warning(comparison: Comparison, runs: pd.DataFrame) -> str:
     counts = sorted({int(count) for count in runs["twins_images"]})
     if not counts[-1]:
         return ""
     many = f"{counts[0]:,} to {counts[-1]:,}" if len(counts) > 1 else f"{counts[0]:,}"
     return (
-        f"{many} of the {comparison.images:,} test images have a near-duplicate in training: the ranking rewards "
+        f"{many} of the {comparison.images:,} test images have a near-duplicate in training, so the ranking rewards "
         "memory. Compare the accuracy on the rest, too."
     )
 
 
-def _warn_training(comparison: Comparison) -> str:
+def _training_warning(comparison: Comparison) -> str:
     if comparison.same_training:
         return ""
-    return "The runs did not learn from the same images, so a difference may come from these and not from the model."
+    return (
+        "The runs did not learn from the same images, so a difference may come from the images and not from the model."
+    )
 
 
-def _warn_size(comparison: Comparison) -> str:
+def _size_warning(comparison: Comparison) -> str:
     if comparison.groups >= FEW_GROUPS:
         return ""
     return (
-        f"The test images are of only {comparison.groups:,} group{'' if comparison.groups == 1 else 's'}: too few to "
+        f"The test images are of only {counted(comparison.groups, 'group')}: too few to "
         "tell good models from lucky ones."
     )

@@ -1,0 +1,88 @@
+"""What the report and the model card of a run say in the same words: its title, its settings, what its split proves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+PROTOCOLS = {
+    "grouped": "The split keeps groups whole: no group has images both in training and in the test set.",
+    "kfold": "Each fold keeps groups whole: no group has images both in training and in the part that is scored.",
+    "external": "The test images come from another data set than the training images. Images that are also in training "
+    "were left out; they are listed as “overlap”.",
+    "random": "The split was drawn image by image and ignores groups: near-duplicates can stand on both sides. "
+    "It is here to be compared with the grouped split, not to be believed.",
+    "official": "The split is the one that the data set came with. Nothing was moved: what it repeats between training "
+    "and test is still there.",
+}
+"""What each protocol does, in words."""
+
+PROOF = (
+    "Where a source names its patients, the patients are the groups. Elsewhere a group is a cluster of look-alikes: "
+    "byte copies, re-encoded copies and near-identical slices. Keeping clusters on one side shows that the test is not "
+    "answered by remembering a picture. It does not show that the patients are different: two slices of one patient "
+    "that look different can stand on both sides, and no file says so. Nor does it show that the model works on "
+    "another hospital’s scanner; only a data set from elsewhere can."
+)
+"""What keeping groups whole shows, and what it does not."""
+
+
+def setting(config: Mapping[str, Any], name: str, default: Any = None) -> Any:
+    """Returns a setting by name, from the top of a configuration or from the first section that holds it.
+
+    Example:
+        >>> setting({"split": {"protocol": "random"}}, "protocol")
+        'random'
+    """
+    if name in config and not isinstance(config[name], Mapping):
+        return config[name]
+    for value in config.values():
+        if isinstance(value, Mapping) and name in value and not isinstance(value[name], Mapping):
+            return value[name]
+    return default
+
+
+def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Returns a configuration as pairs of dotted name and value; unreadable files have their own table.
+
+    Example:
+        >>> flat_settings({"model": "CNN", "training": {"epochs": 3}})
+        [('model', 'CNN'), ('training.epochs', '3')]
+    """
+    rows: list[tuple[str, str]] = []
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if name == "unreadable":
+            continue
+        if isinstance(value, Mapping) and value:
+            rows += flat_settings(value, f"{name}.")
+        else:
+            rows.append((name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)))
+    return rows
+
+
+def split_text(config: Mapping[str, Any]) -> str:
+    """Says what the protocol of a run does."""
+    return PROTOCOLS.get(str(setting(config, "protocol")), "How the split was made was not recorded.")
+
+
+def resamples_text(metrics: Mapping[str, Any]) -> str:
+    """Says how many resamples the intervals are made of, such as `` of 1,000 resamples``; empty where unknown."""
+    found = metrics.get("interval")
+    return f" of {found['resamples']:,} resamples" if isinstance(found, Mapping) and found.get("resamples") else ""
+
+
+def run_title(config: Mapping[str, Any], name: str) -> str:
+    """Names a run by its model and data set; by `name` where the configuration has no model.
+
+    Example:
+        >>> run_title({"model": "CNN", "dataset": "/data/sartaj"}, "run 1")
+        'CNN on sartaj'
+    """
+    model, dataset = setting(config, "model"), setting(config, "dataset")
+    if not model:
+        return name
+    dataset = re.split(r"[\\/]", str(dataset).rstrip("\\/"))[-1] if dataset else ""
+    return f"{str(model).replace('_', ' ')} on {dataset}" if dataset else str(model).replace("_", " ")
