@@ -34,6 +34,7 @@ SHARED = ("dataset", "protocol", "external", "split_seed", "unreadable")
 def run_ensemble(
     runs: Sequence[Run | str | Path],
     out: str | Path,
+    *,
     weights: str | Sequence[float] = VALIDATION,
     baselines: bool = True,
     seed: int = 0,
@@ -46,14 +47,14 @@ def run_ensemble(
     The result is a run without a model of its own: ``ensemble.json`` names its members, and it predicts with them. Its
     predictions are the mean of those that the members have kept; only with more views than one are the images predicted
     anew, and then everything that the ensemble is asked later is answered with as many. Where all members have the
-    same split, the validation images are predicted too, on which the ensemble is then calibrated (`calibrate_run`), so
+    same split, the validation images are predicted too. The ensemble is then calibrated on them (`calibrate_run`), so
     that it can abstain; members with other validation images have none that all left alone.
 
     Args:
         runs: finished runs, or their directories, on the same split; one alone is worth keeping with views.
         out: the run directory of the ensemble.
         weights: ``"validation"`` for `validation_weights`, ``"equal"``, or one number for each run.
-        baselines: whether to score the dumb baselines on the same images.
+        baselines: whether to score the shortcut baselines on the same images.
         seed: of the baselines and the resamples.
         resamples: of the intervals.
         views: how many views of each image every member is shown (`braintumor_tf.evaluation.VIEWS`), also to weigh it.
@@ -64,24 +65,25 @@ def run_ensemble(
 
     Raises:
         EvaluationError: classes, crops or test images differ, a test image or a near-duplicate of it is in the training
-            or validation images of a member that was split otherwise, the weights are none, or there are not that many
-            views.
+            or validation images of a member that was split otherwise, the weights cannot be used, or there are not
+            that many views.
         RunError: a run is missing, not finished, or an ensemble or a k-fold run itself, or `out` holds a finished run.
 
     Example:
-        >>> run_ensemble(["models/cnn_0", "models/cnn_1"], "models/cnn_pair").metrics["macro_f1"]["value"]
+        >>> pair = run_ensemble(["models/cnn_0", "models/cnn_1"], "models/cnn_pair")  # doctest: +SKIP
+        >>> pair.metrics["macro_f1"]["value"]  # doctest: +SKIP
         0.92
     """
     Run(out).refuse_if_finished()
     runs = open_members(runs, weights)
-    first, manifest = runs[0].config, common_manifest(runs)
-    tables = member_predictions(runs, views, show_progress)
+    classes, manifest = runs[0].config["classes"], common_manifest(runs)
+    tables = member_predictions(runs, views=views, show_progress=show_progress)
     shares = weigh(tables, weights)
     config = {
         **_shared_settings(runs),
         "model": _model_name(runs, views),
-        "classes": first["classes"],
-        "crop": first["crop"],
+        "classes": classes,
+        "crop": runs[0].config["crop"],
         "members": [run.name for run in runs],
         "weights": weights if isinstance(weights, str) else list(weights),
         "views": views,
@@ -90,12 +92,12 @@ def run_ensemble(
         "resamples": resamples,
     }
     out = Run.create(out, config, manifest)
-    keep_members(out, runs, shares)
+    keep_members(out, runs, weights=shares)
     splits = ["validation", "test"] if _same_split(runs) else ["test"]
-    together = combine([table[table["split"].isin(splits)] for table in tables], shares)
+    together = combine([table[table["split"].isin(splits)] for table in tables], weights=shares)
     out.write_predictions(together)
-    beside = predict_baselines(manifest, first["classes"], seed=seed) if baselines else None
-    metrics = score_predictions(together, manifest, first["classes"], beside, seed, resamples)
+    fitted = predict_baselines(manifest, classes, seed=seed) if baselines else None
+    metrics = score_predictions(together, manifest, classes, baselines=fitted, seed=seed, resamples=resamples)
     calibrate_where_possible(out)
     out.write_metrics({**metrics, "members": member_scores(runs, shares)})
     return out
@@ -112,10 +114,10 @@ def _model_name(runs: Sequence[Run], views: int) -> str:
 
 
 def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float]) -> list[Run]:
-    """Opens the members of an ensemble to be, and refuses those that are none or whose test images others have seen.
+    """Opens the members of a future ensemble, and refuses runs that cannot be, or whose test images others have seen.
 
     Raises:
-        EvaluationError: classes or crops differ, a test image is known to another member, or the weights are none.
+        EvaluationError: classes or crops differ, a test image is known to another member, or the weights do not fit.
         RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
     """
     opened = [Run.of(run) for run in runs]
@@ -132,15 +134,13 @@ def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float
 
 
 def member_predictions(
-    runs: Sequence[Run], views: int, show_progress: bool, splits: Sequence[str] = ("validation", "test")
+    runs: Sequence[Run], *, views: int, show_progress: bool, splits: Sequence[str] = ("validation", "test")
 ) -> list[pd.DataFrame]:
     """Returns what each member says of its own images: what it has kept, or anew where it is shown several views."""
-    return [
-        run.predictions
-        if views == 1
-        else predict_manifest(run, run.manifest, splits, show_progress=show_progress, views=views)
-        for run in runs
-    ]
+    if views == 1:
+        return [run.predictions for run in runs]
+    how = {"splits": splits, "show_progress": show_progress, "views": views}
+    return [predict_manifest(run, run.manifest, **how) for run in runs]
 
 
 def weigh(predictions: Sequence[pd.DataFrame], weights: str | Sequence[float]) -> np.ndarray:
@@ -164,7 +164,7 @@ def _known_weights(weights: str | Sequence[float], members: int) -> np.ndarray |
 def refuse_leaks(runs: Sequence[Run]) -> None:
     """Raises EvaluationError if one run has learned from or been chosen on what another one is tested on.
 
-    Runs on one and the same split are let through: what leaks inside it is the split's own, and scored as twins.
+    Runs on the same split are let through: what leaks inside it is the split's own, and its scores count it.
     """
     manifests = [run.manifest for run in runs]
     prints = [(data_fingerprint(each), set(zip(each["md5"], each["group"]))) for each in manifests]

@@ -29,8 +29,10 @@ def pool(tables: Sequence[pd.DataFrame], manifest: pd.DataFrame) -> pd.DataFrame
         EvaluationError: an image is in the test set of no fold or of several.
 
     Example:
-        >>> pool([fold.predictions for fold in folds_of(run)], run.manifest)["fold"].nunique()
-        5
+        >>> manifest = pd.DataFrame({"path": ["a.png", "b.png"]})
+        >>> tables = [pd.DataFrame({"path": [path], "split": "test"}) for path in ("b.png", "a.png")]
+        >>> pool(tables, manifest)[["path", "fold"]].to_numpy().tolist()
+        [['a.png', 1], ['b.png', 0]]
     """
     tests = [table[table["split"] == "test"].assign(fold=fold) for fold, table in enumerate(tables)]
     pooled = pd.concat(tests, ignore_index=True)
@@ -71,5 +73,5 @@ def fold_scores(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def pool_each(fitted: Sequence[Mapping[str, pd.DataFrame]], manifest: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Pools the test predictions of each dumb baseline over the folds it was fitted in."""
+    """Pools the test predictions of each shortcut baseline over the folds it was fitted in."""
     return {name: pool([tables[name] for tables in fitted], manifest) for name in fitted[0]}
