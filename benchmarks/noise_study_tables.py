@@ -181,7 +181,7 @@ def _part(found: Sequence[Robustness], chosen: Callable[[pd.Series], pd.Series])
         rows = each.predictions[(each.predictions["noise"] == CLEAN) & chosen(each.predictions["path"])]
         if rows.empty:
             return None
-        draws = draw_scores(rows, each.classes, each.settings["resamples"], each.settings["seed"])
+        draws = draw_scores(rows, each.classes, resamples=each.settings["resamples"], seed=each.settings["seed"])
         parts.append(_joined(*draws.of("macro_f1", (CLEAN, 0))))
     return _score(np.mean(parts, axis=0))
 

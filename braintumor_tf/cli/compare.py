@@ -37,7 +37,7 @@ def compare(
     from braintumor_tf.report.pages.comparison import write_comparison
     from braintumor_tf.report.sections.comparison import comparison_verdict
 
-    found = compare_runs(runs, common, measure_time, resamples, seed)
+    found = compare_runs(runs, common=common, measure_time=measure_time, resamples=resamples, seed=seed)
     page = write_comparison(found, out)
     verdict = comparison_verdict(found)
     if as_json:

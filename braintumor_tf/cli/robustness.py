@@ -23,7 +23,9 @@ def evaluate_under_noise(run_path: str, noise: str, severity: str, as_json: bool
     from braintumor_tf.runs import Run
 
     run = Run.of(run_path)
-    found = score_robustness(run, None if noise == "all" else noise.split(","), parse_severities(severity))
+    found = score_robustness(
+        run, noises=None if noise == "all" else noise.split(","), severities=parse_severities(severity)
+    )
     report = write_report(run) if run.finished else None
     if as_json:
         click.echo(to_json({"run": run.path, **found.as_dict()}))

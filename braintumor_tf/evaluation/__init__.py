@@ -12,10 +12,10 @@ from braintumor_tf.evaluation.calibration.run_calibration import calibrate_run, 
 from braintumor_tf.evaluation.calibration.temperature import fit_temperature, scale_predictions
 from braintumor_tf.evaluation.comparison.compare_runs import Comparison, compare
 from braintumor_tf.evaluation.comparison.cost import cost_of, milliseconds_per_image
-from braintumor_tf.evaluation.comparison.paired_tests import holm, mcnemar, paired_tests
+from braintumor_tf.evaluation.comparison.paired_tests import compare_pairs, holm, mcnemar
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine, validation_weights
-from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest, predictions_frame
+from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest
 from braintumor_tf.evaluation.prediction.test_time_views import VIEWS
 from braintumor_tf.evaluation.robustness.result import Robustness
 from braintumor_tf.evaluation.robustness.run_robustness import read_robustness, score_robustness
@@ -34,6 +34,7 @@ __all__ = [
     "calibration_scores",
     "combine",
     "compare",
+    "compare_pairs",
     "conformal_sets",
     "cost_of",
     "coverage_at_risk",
@@ -47,9 +48,7 @@ __all__ = [
     "mcnemar",
     "measure_calibration",
     "milliseconds_per_image",
-    "paired_tests",
     "predict_manifest",
-    "predictions_frame",
     "read_robustness",
     "reliability_table",
     "risk_coverage_curve",

@@ -11,9 +11,8 @@ import pandas as pd
 
 from braintumor_tf.errors import EvaluationError, RunError
 from braintumor_tf.evaluation.calibration.run_calibration import calibrate_where_possible
+from braintumor_tf.evaluation.prediction.ensemble_file import keep_members, members_of
 from braintumor_tf.evaluation.prediction.ensemble_model import (
-    keep_members,
-    members_of,
     normalised_weights,
     refuse_other_classes,
     refuse_other_crops,

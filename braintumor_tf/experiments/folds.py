@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.augment.noise.base import Noise
-from braintumor_tf.evaluation.prediction.ensemble_model import keep_members
-from braintumor_tf.evaluation.prediction.predict import predict_manifest
+from braintumor_tf.evaluation.prediction.ensemble_file import keep_members
+from braintumor_tf.evaluation.prediction.fold_predictions import folds_of, pool_predictions
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
-from braintumor_tf.experiments.fold_pooling import fold_scores, pool, pool_each
+from braintumor_tf.experiments.fold_pooling import fold_scores, pool_each
 from braintumor_tf.experiments.settings import ExperimentSettings
 from braintumor_tf.experiments.single import run_experiment
 from braintumor_tf.leakage import group, split
@@ -120,7 +120,7 @@ def run_folds(
             )
         )
     keep_members(run, runs)
-    run.write_predictions(pool([one.predictions for one in runs], manifest))
+    run.write_predictions(pool_predictions([one.predictions for one in runs], manifest))
     metrics = score_predictions(
         run.predictions,
         run.manifest,
@@ -131,29 +131,6 @@ def run_folds(
     )
     run.write_metrics({**metrics, "folds": fold_scores(runs), "training": _training(runs)})
     return run
-
-
-def folds_of(run: Run) -> list[Run]:
-    """Returns the runs of the folds of a k-fold run, in order."""
-    return [Run.of(run.path / f"fold_{fold}") for fold in range(run.config["folds"])]
-
-
-def predict_folds(run: Run, views: int | None = None, show_progress: bool = True) -> pd.DataFrame:
-    """Predicts every image of a k-fold run anew by the model of the fold that had not seen it.
-
-    Args:
-        run: a finished k-fold run.
-        views: as for `predict`.
-        show_progress: whether to show bars.
-
-    Returns:
-        The pooled predictions, as in the run's ``predictions.csv``.
-    """
-    tables = [
-        predict_manifest(fold, fold.manifest, ("test",), views=views, show_progress=show_progress)
-        for fold in folds_of(run)
-    ]
-    return pool(tables, run.manifest)
 
 
 def baselines_of_folds(run: Run) -> dict[str, pd.DataFrame]:

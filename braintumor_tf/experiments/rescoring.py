@@ -11,13 +11,13 @@ import pandas as pd
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.prediction.ensemble_model import has_folds
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine
+from braintumor_tf.evaluation.prediction.fold_predictions import has_folds, predict_folds
 from braintumor_tf.evaluation.prediction.predict import predict_manifest
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.experiments.ensemble import VALIDATION, common_manifest, member_predictions, open_members, weigh
-from braintumor_tf.experiments.folds import baselines_of_folds, predict_folds
+from braintumor_tf.experiments.folds import baselines_of_folds
 from braintumor_tf.leakage import OVERLAP, group
 from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.runs import Run

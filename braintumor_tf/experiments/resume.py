@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation.prediction.ensemble_model import has_folds
+from braintumor_tf.evaluation.prediction.fold_predictions import has_folds
 from braintumor_tf.experiments.folds import run_folds
 from braintumor_tf.experiments.settings import arguments_from, holds_functions
 from braintumor_tf.experiments.single import run_experiment

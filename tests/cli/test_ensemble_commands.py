@@ -69,7 +69,7 @@ def test_evaluate_and_predict_take_a_k_fold_run(folds):
     assert json.loads(result.stdout)["macro_f1"] == run.metrics["macro_f1"]
     image = run.manifest["path"][0]
     found = json.loads(call("predict", run.path, image, "--json").stdout)[0]
-    expected = predict_manifest(run, run.manifest.head(1), None, show_progress=False).iloc[0]
+    expected = predict_manifest(run, run.manifest.head(1), splits=None, show_progress=False).iloc[0]
     assert found["predicted"] == expected["predicted"]
     assert found["probabilities"]["glioma"] == pytest.approx(expected["p_glioma"], abs=1e-5)
 

@@ -68,6 +68,6 @@ def made_run(
         name: answers(manifest, good, 100 + place, classes)
         for place, (name, good) in enumerate((baselines or {}).items())
     }
-    metrics = score_predictions(run.predictions, manifest, classes, beside, resamples=200)
+    metrics = score_predictions(run.predictions, manifest, classes, baselines=beside, resamples=200)
     run.write_metrics({**metrics, "training": {"seconds": 61.5, "epochs": 3}})
     return run

@@ -31,10 +31,10 @@ def test_an_old_run_answers_as_a_calibrated_one(run):
     after = answering(run.path)
     assert before == after and after.coverage == 0.9
     assert after.temperature == pytest.approx(found["temperature"]["value"])
-    assert answering(run, 0.9) == after
+    assert answering(run, coverage=0.9) == after
     calibrate_run(run, alpha=0.2, count="worst")
     assert answering(run).coverage == pytest.approx(0.8)
-    worst, share = answering(run, 0.9).thresholds, after.thresholds
+    worst, share = answering(run, coverage=0.9).thresholds, after.thresholds
     assert all(worst[name].least_probability <= share[name].least_probability for name in CLASSES) and worst != share
 
 
@@ -42,7 +42,7 @@ def test_more_coverage_means_fewer_answers_and_better_ones(run):
     test = run.predictions.query("split == 'test'")
     shares, rights = [], []
     for coverage in (0.8, 0.9, 0.97):
-        found = answering(run, coverage).add_to(test)
+        found = answering(run, coverage=coverage).add_to(test)
         answered = found["set"].map(len) == 1
         assert (found["answer"] == "unknown").tolist() == (~answered).tolist()
         assert (found.loc[answered, "answer"] == found.loc[answered, "set"].map(lambda each: each[0])).all()
@@ -70,7 +70,7 @@ def test_all_other_columns_stay_and_probabilities_are_the_calibrated_ones():
 def test_what_cannot_be_promised_is_named(run):
     for coverage in (0, 1, 1.5):
         with pytest.raises(EvaluationError, match="between 0 and 1"):
-            answering(run, coverage)
+            answering(run, coverage=coverage)
     write_csv(run.path / "predictions.csv", run.predictions.query("split == 'test'"))
     with pytest.raises(EvaluationError, match="no validation predictions"):
         answering(run)

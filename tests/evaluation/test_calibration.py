@@ -41,21 +41,23 @@ def test_the_calibration_error_of_five_images_is_that_worked_out_by_hand():
     assert expected_calibration_error(right, confidence, bins=1)[0] == pytest.approx(abs(3 - 3.85) / 5)
     # 2 bins of equal mass are cut at the third of five: {0.58, 0.62, 0.85, 0.85} (ties stay together) and {0.95}
     by_hand = (abs(2 - 2.90) + 0.05) / 5
-    assert expected_calibration_error(right, confidence, 2, "equal_mass")[0] == pytest.approx(by_hand)
-    twice = expected_calibration_error(right, confidence, 5, weights=np.array([[2.0, 0, 1, 0, 0], [0.0] * 5]))
+    assert expected_calibration_error(right, confidence, bins=2, binning="equal_mass")[0] == pytest.approx(by_hand)
+    twice = expected_calibration_error(right, confidence, bins=5, weights=np.array([[2.0, 0, 1, 0, 0], [0.0] * 5]))
     assert twice[0] == pytest.approx(abs(2 - 2.75) / 3) and np.isnan(twice[1])
 
 
 def test_bins_hold_their_upper_edge_and_equal_mass_means_what_it_says():
-    assert in_bins(np.array([0.0, 0.2, 0.2000001, 1.0]), bin_edges(np.zeros(1), 5)).tolist() == [0, 0, 1, 4]
+    assert in_bins(np.array([0.0, 0.2, 0.2000001, 1.0]), bin_edges(np.zeros(1), bins=5)).tolist() == [0, 0, 1, 4]
     confidence = np.random.default_rng(0).beta(8, 1, 600)
-    counts = np.bincount(in_bins(confidence, bin_edges(confidence, 15, "equal_mass")))
+    counts = np.bincount(in_bins(confidence, bin_edges(confidence, bins=15, binning="equal_mass")))
     assert counts.tolist() == [40] * 15
-    ones = bin_edges(np.ones(50), 15, "equal_mass")
-    assert len(ones) == 2 and expected_calibration_error(np.ones(50), np.ones(50), 15, "equal_mass")[0] == 0
+    ones = bin_edges(np.ones(50), bins=15, binning="equal_mass")
+    assert (
+        len(ones) == 2 and expected_calibration_error(np.ones(50), np.ones(50), bins=15, binning="equal_mass")[0] == 0
+    )
     for bins, binning in ((0, "equal_width"), (15, "quantile")):
         with pytest.raises(EvaluationError, match="equal_mass"):
-            bin_edges(confidence, bins, binning)
+            bin_edges(confidence, bins=bins, binning=binning)
 
 
 def test_brier_and_log_loss_by_hand_and_beside_scikit_learn():
@@ -81,7 +83,7 @@ def test_the_reliability_table_is_that_of_scikit_learn():
     np.testing.assert_allclose(filled["confidence"], confidence)
     assert found["images"].sum() == 500 and found["accuracy"][0] != found["accuracy"][0]
     gaps = (filled["images"] * (filled["accuracy"] - filled["confidence"]).abs()).sum() / 500
-    error = calibration_scores(frame, CLASSES, 10, resamples=0)["expected_calibration_error"]
+    error = calibration_scores(frame, CLASSES, bins=10, resamples=0)["expected_calibration_error"]
     assert error == {"value": pytest.approx(gaps), "low": None, "high": None}
     inside = filled.dropna(subset=["accuracy_low"])
     assert ((inside["accuracy_low"] <= inside["accuracy"]) & (inside["accuracy"] <= inside["accuracy_high"])).all()

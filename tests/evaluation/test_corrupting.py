@@ -56,12 +56,12 @@ def test_all_presets_are_tested_by_default():
 
 
 def test_noise_models_keep_their_own_strength_and_come_once():
-    found = choose_corruptions([GaussianNoise(sigma=12), SpeckleNoise(sigma=(0.1, 0.2)), "rician"], (2, 4))
+    found = choose_corruptions([GaussianNoise(sigma=12), SpeckleNoise(sigma=(0.1, 0.2)), "rician"], severities=(2, 4))
     assert [(each.name, each.severity) for each in found] == [
         ("GaussianNoise sigma 12", 1), ("SpeckleNoise sigma 0.1-0.2", 1), ("rician", 2), ("rician", 4),
     ]  # fmt: skip
     assert choose_corruptions(RandomNoise([GaussianNoise()]))[0].name == "RandomNoise"
-    assert choose_corruptions("gaussian", [3])[0].record()["model"] == {
+    assert choose_corruptions("gaussian", severities=[3])[0].record()["model"] == {
         "noise": "GaussianNoise", "per_channel": None, "sigma": [45.9, 45.9],
     }  # fmt: skip
 
@@ -81,60 +81,62 @@ def test_noise_models_keep_their_own_strength_and_come_once():
 )
 def test_what_makes_no_sense_is_refused(noises, severities, error):
     with pytest.raises(error):
-        choose_corruptions(noises, severities)
+        choose_corruptions(noises, severities=severities)
 
 
 @pytest.mark.parametrize("name", NOISES)
 def test_what_is_drawn_depends_on_seed_image_noise_and_severity_alone(name, paths):
-    mild, heavy = choose_corruptions([name], (1, 5))
-    picture = read_picture(paths["grey"], SIZE)
-    found = corrupt(picture, mild, 0)
+    mild, heavy = choose_corruptions([name], severities=(1, 5))
+    picture = read_picture(paths["grey"], size=SIZE)
+    found = corrupt(picture, mild, seed=0)
     assert found.dtype == np.uint8 and found.shape == SIZE
-    for other in choose_corruptions(None, (2,)):
-        corrupt(picture, other, 0)  # what came before leaves no trace
-    again = read_picture(paths["grey"].rename(paths["grey"].with_name("moved.png")), SIZE)
+    for other in choose_corruptions(None, severities=(2,)):
+        corrupt(picture, other, seed=0)  # what came before leaves no trace
+    again = read_picture(paths["grey"].rename(paths["grey"].with_name("moved.png")), size=SIZE)
     again.pixels.setflags(write=False)
-    np.testing.assert_array_equal(found, corrupt(again, mild, 0))
+    np.testing.assert_array_equal(found, corrupt(again, mild, seed=0))
     (paths["grey"].with_name("moved.png")).rename(paths["grey"])
-    others = [corrupt(picture, heavy, 0)]
+    others = [corrupt(picture, heavy, seed=0)]
     if name != "gaussian_blur":  # nothing about it is random
-        others.append(corrupt(picture, mild, 1))
+        others.append(corrupt(picture, mild, seed=1))
     assert not any(np.array_equal(found, other) for other in others)
-    np.testing.assert_array_equal(corrupt(picture, None, 0), picture.pixels)
+    np.testing.assert_array_equal(corrupt(picture, None, seed=0), picture.pixels)
 
 
 @pytest.mark.parametrize("name", [name for name in NOISES if name not in ("motion_blur", "bias_field")])
 def test_a_higher_severity_changes_more(name, paths):
-    picture = read_picture(paths["grey"], SIZE)
+    picture = read_picture(paths["grey"], size=SIZE)
     distances = [
-        np.square(corrupt(picture, each, 0).astype(float) - picture.pixels).mean() for each in choose_corruptions(name)
+        np.square(corrupt(picture, each, seed=0).astype(float) - picture.pixels).mean()
+        for each in choose_corruptions(name)
     ]
     assert distances == sorted(distances) and distances[0] > 0
 
 
 def test_each_severity_draws_its_own_numbers(paths):
-    picture = read_picture(paths["grey"], SIZE)
+    picture = read_picture(paths["grey"], size=SIZE)
     mild, strong = (
-        corrupt(picture, each, 0).astype(float) - picture.pixels for each in choose_corruptions("gaussian", (1, 2))
+        corrupt(picture, each, seed=0).astype(float) - picture.pixels
+        for each in choose_corruptions("gaussian", severities=(1, 2))
     )
     assert abs(np.corrcoef(mild.ravel(), strong.ravel())[0, 1]) < 0.1
 
 
 def test_grey_pictures_stay_grey_and_colour_gets_its_own_noise_in_each_channel(paths):
-    (gaussian,) = choose_corruptions("gaussian", [2])
-    grey, rgb, colour = (read_picture(path, SIZE) for path in paths.values())
+    (gaussian,) = choose_corruptions("gaussian", severities=[2])
+    grey, rgb, colour = (read_picture(path, size=SIZE) for path in paths.values())
     np.testing.assert_array_equal(grey.pixels, rgb.pixels)
     assert grey.pixels.shape == SIZE and colour.pixels.shape == (*SIZE, 3) and grey.identity != rgb.identity
-    change = corrupt(colour, gaussian, 0).astype(float) - colour.pixels
+    change = corrupt(colour, gaussian, seed=0).astype(float) - colour.pixels
     assert abs(np.corrcoef(change[..., 0].ravel(), change[..., 1].ravel())[0, 1]) < 0.2
     np.testing.assert_array_equal(
-        read_picture(paths["colour"], SIZE).pixels, read_image(paths["colour"], grey=False, size=SIZE)
+        read_picture(paths["colour"], size=SIZE).pixels, read_image(paths["colour"], grey=False, size=SIZE)
     )
 
 
 def test_every_model_gets_the_same_corrupted_picture_at_its_own_size_and_channels(paths):
-    (speckle,) = choose_corruptions("speckle", [3])
-    noisy = corrupt(read_picture(paths["grey"], SIZE), speckle, 0)
+    (speckle,) = choose_corruptions("speckle", severities=[3])
+    noisy = corrupt(read_picture(paths["grey"], size=SIZE), speckle, seed=0)
     np.testing.assert_array_equal(fit_picture(Eye(64, 1), noisy)[..., 0], noisy)
     np.testing.assert_array_equal(fit_picture(Eye(64, 3), noisy), np.repeat(noisy[..., None], 3, 2))
     small = fit_picture(Eye(32, 1), noisy)
@@ -153,4 +155,4 @@ def test_resizing_averages_independent_noise_away_as_documented(side, left):
 def test_an_unreadable_image_is_named(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     with pytest.raises(ImageReadError, match="broken.png"):
-        read_picture(tmp_path / "broken.png", SIZE)
+        read_picture(tmp_path / "broken.png", size=SIZE)

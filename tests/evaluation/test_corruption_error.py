@@ -27,7 +27,7 @@ def made(
     labels = np.random.default_rng(99).choice(4, images, p=[0.4, 0.3, 0.2, 0.1])
     labels[:4] = range(4)
     generator, parts = np.random.default_rng(seed), []
-    corruptions = choose_corruptions(noises, severities)
+    corruptions = choose_corruptions(noises, severities=severities)
     for noise, severity in [("clean", 0), *((each.name, each.severity) for each in corruptions)]:
         logits = generator.normal(0, 1, (images, 4))
         logits[np.arange(images), labels] += skill / (1 + severity)
@@ -116,13 +116,13 @@ def test_losses_are_paired_over_groups():
     rows = {key: part.reset_index(drop=True) for key, part in found.predictions.groupby(["noise", "severity"])}
     clean, noisy = rows["clean", 0], rows["rician", 2]
     drawn = []
-    for weights in np.concatenate(list(group_weights(group_numbers(clean["group"]), 40, 0))):
+    for weights in np.concatenate(list(group_weights(group_numbers(clean["group"]), resamples=40, seed=0))):
         pair = [f1_score(each["label"], each["predicted"], average="macro", sample_weight=weights,
                          labels=sorted(set(clean["label"][weights > 0]))) for each in (clean, noisy)]  # fmt: skip
         drawn.append(pair[0] - pair[1])
     own = found.losses.query("noise == 'rician' and severity == 2").iloc[0]
     assert [own["low"], own["high"]] == pytest.approx(np.quantile(drawn, [0.025, 0.975]))
-    means = found.mean_loss(["rician"], [2])
+    means = found.mean_loss(["rician"], severities=[2])
     assert means == pytest.approx({key: own[key] for key in ("value", "low", "high")})
     assert found.mean_loss()["value"] == pytest.approx(found.losses["value"].mean())
     with pytest.raises(EvaluationError, match="none of the noises"):
@@ -133,7 +133,7 @@ def test_what_noise_adds_to_the_error_is_paired_too():
     found = made("CNN", noises=["rician"])
     rows = {key: part.reset_index(drop=True) for key, part in found.predictions.groupby(["noise", "severity"])}
     drawn = []
-    for weights in np.concatenate(list(group_weights(group_numbers(rows["clean", 0]["group"]), 40, 0))):
+    for weights in np.concatenate(list(group_weights(group_numbers(rows["clean", 0]["group"]), resamples=40, seed=0))):
         present = sorted(set(rows["clean", 0]["label"][weights > 0]))
         balanced = {
             key: recall_score(each["label"], each["predicted"], labels=present, average="macro", sample_weight=weights)

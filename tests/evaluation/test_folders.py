@@ -60,7 +60,7 @@ def test_one_folder_a_label_is_no_comparison_and_other_splits_are_passed_over():
     assert folder_errors(single).empty and folder_errors(single.iloc[:0]).empty
     two = table(("a", "glioma", 9, 9), ("b", "glioma", 9, 0))
     assert folder_errors(two.assign(split="validation")).empty
-    assert len(folder_errors(two.assign(split="validation"), "validation")) == 2
+    assert len(folder_errors(two.assign(split="validation"), split="validation")) == 2
 
 
 def test_luck_is_seldom_taken_for_a_fault():

@@ -33,7 +33,7 @@ cases = st.builds(_case, st.integers(0, 10**6), st.integers(2, 60), st.integers(
 def test_label_scores_agree_with_scikit_learn(case):
     truth, chances, predicted, weights = case
     classes = chances.shape[1]
-    confusion = metrics.weighted_confusion(truth, predicted, weights, classes)
+    confusion = metrics.weighted_confusion(truth, predicted, weights, classes=classes)
     scores = (metrics.precision(confusion), metrics.recall(confusion), metrics.f1(confusion))
     for row, weight in enumerate(weights):
         if not weight.sum():
@@ -79,7 +79,7 @@ def test_ranking_scores_agree_with_scikit_learn(case):
 
 def test_tumour_rates_count_any_type_as_found():
     truth, predicted = np.array([0, 0, 1, 2, 2, 2]), np.array([1, 2, 1, 2, 0, 2])
-    confusion = metrics.weighted_confusion(truth, predicted, np.ones((1, 6)), 3)
+    confusion = metrics.weighted_confusion(truth, predicted, np.ones((1, 6)), classes=3)
     sensitivity, specificity = metrics.tumour_rates(confusion, no_tumor=2)
     assert sensitivity[0] == pytest.approx(2 / 3) and specificity[0] == pytest.approx(2 / 3)
 

@@ -10,8 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import holm, mcnemar
-from braintumor_tf.evaluation.comparison import paired_tests
-from braintumor_tf.evaluation.comparison.paired_tests import bootstrap_p_value, paired_differences
+from braintumor_tf.evaluation.comparison.paired_tests import bootstrap_p_value, compare_pairs, paired_differences
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 
 
@@ -64,8 +63,8 @@ def test_differences_are_those_of_scikit_learn_on_the_same_resamples():
     truth = np.arange(80) % 4
     groups = group_numbers([str(image // 2) for image in range(80)])
     named = [drawn_answers(seed, skill, truth) for seed, skill in ((0, 0.8), (1, 0.5))]
-    found = paired_differences(truth, named, groups, 4, resamples=25, seed=7)
-    weights = np.concatenate(list(group_weights(groups, 25, 7)))
+    found = paired_differences(truth, named, groups, classes=4, resamples=25, seed=7)
+    weights = np.concatenate(list(group_weights(groups, resamples=25, seed=7)))
     for place, one in enumerate(named):
         for name, score in (
             ("accuracy", accuracy_score),
@@ -89,9 +88,11 @@ def test_the_table_agrees_with_its_parts():
         for seed, (name, skill) in enumerate({"a": 0.9, "b": 0.6, "c": 0.6}.items())
     }
     named = {name: np.array(CLASSES)[one] for name, one in answers.items()}
-    table = paired_tests(labels, named, groups, CLASSES, resamples=500, seed=1)
+    table = compare_pairs(labels, named, groups, classes=CLASSES, resamples=500, seed=1)
     assert list(zip(table["first"], table["second"])) == [("a", "b"), ("a", "c"), ("b", "c")]
-    values, draws = paired_differences(truth, list(answers.values()), groups, 4, 500, 1)["macro_f1"]
+    values, draws = paired_differences(truth, list(answers.values()), groups, classes=4, resamples=500, seed=1)[
+        "macro_f1"
+    ]
     first = table.iloc[0]
     difference = draws[0] - draws[1]
     assert first["macro_f1_difference"] == pytest.approx(values[0] - values[1])
@@ -112,8 +113,8 @@ def test_the_order_of_two_models_only_turns_the_sign():
     truth = np.arange(60) % 4
     labels, groups = np.array(CLASSES)[truth], group_numbers([str(image // 2) for image in range(60)])
     named = {"a": np.array(CLASSES)[drawn_answers(0, 0.8, truth)], "b": np.array(CLASSES)[drawn_answers(1, 0.6, truth)]}
-    one = paired_tests(labels, named, groups, CLASSES, resamples=200).iloc[0]
-    other = paired_tests(labels, dict(reversed(named.items())), groups, CLASSES, resamples=200).iloc[0]
+    one = compare_pairs(labels, named, groups, classes=CLASSES, resamples=200).iloc[0]
+    other = compare_pairs(labels, dict(reversed(named.items())), groups, classes=CLASSES, resamples=200).iloc[0]
     assert one["macro_f1_difference"] == pytest.approx(-other["macro_f1_difference"])
     assert one["macro_f1_low"] == pytest.approx(-other["macro_f1_high"])
     assert one["macro_f1_p"] == other["macro_f1_p"] and one["mcnemar_p"] == other["mcnemar_p"]
@@ -123,7 +124,7 @@ def test_equal_answers_do_not_differ_and_copies_bring_no_certainty():
     truth = np.arange(40) % 4
     labels = np.array(CLASSES)[truth]
     named = {"a": labels, "b": labels}
-    same = paired_tests(labels, named, np.arange(40), CLASSES, resamples=100).iloc[0]
+    same = compare_pairs(labels, named, np.arange(40), classes=CLASSES, resamples=100).iloc[0]
     assert (same["macro_f1_difference"], same["macro_f1_low"], same["macro_f1_high"], same["macro_f1_p"]) == (
         0,
         0,
@@ -131,10 +132,10 @@ def test_equal_answers_do_not_differ_and_copies_bring_no_certainty():
         1,
     )
     worse = np.where(np.arange(40) < 6, CLASSES[0], labels)  # wrong on a few groups
-    once = paired_tests(labels, {"a": labels, "b": worse}, np.arange(40), CLASSES, resamples=400).iloc[0]
-    many = paired_tests(
+    once = compare_pairs(labels, {"a": labels, "b": worse}, np.arange(40), classes=CLASSES, resamples=400).iloc[0]
+    many = compare_pairs(
         np.repeat(labels, 9), {"a": np.repeat(labels, 9), "b": np.repeat(worse, 9)}, np.repeat(np.arange(40), 9),
-        CLASSES, resamples=400,
+        classes=CLASSES, resamples=400,
     ).iloc[0]  # fmt: skip
     for name in ("macro_f1_difference", "macro_f1_low", "macro_f1_high", "macro_f1_p"):
         assert many[name] == pytest.approx(once[name]), "nine copies of every image are no new evidence"
@@ -143,7 +144,9 @@ def test_equal_answers_do_not_differ_and_copies_bring_no_certainty():
 
 def test_one_group_tells_nothing():
     labels = np.array(CLASSES)
-    row = paired_tests(labels, {"a": labels, "b": labels[::-1]}, np.zeros(4, int), CLASSES, resamples=100).iloc[0]
+    row = compare_pairs(
+        labels, {"a": labels, "b": labels[::-1]}, np.zeros(4, int), classes=CLASSES, resamples=100
+    ).iloc[0]
     assert row["macro_f1_difference"] == 1 and pd.isna(row[["macro_f1_low", "macro_f1_high", "macro_f1_p"]]).all()
 
 
@@ -153,7 +156,7 @@ def test_p_values_are_true_where_there_is_no_difference():
     found = []
     for seed in range(200):
         named = [(generator.random(60) < 0.3).astype(int) for _ in range(2)]
-        draws = paired_differences(truth, named, np.arange(60), 2, resamples=200, seed=seed)["accuracy"][1]
+        draws = paired_differences(truth, named, np.arange(60), classes=2, resamples=200, seed=seed)["accuracy"][1]
         found.append(bootstrap_p_value(draws[0] - draws[1]))
     assert 0.01 <= np.mean(np.array(found) <= 0.05) <= 0.10
     assert np.isnan(bootstrap_p_value(np.full(5, np.nan)))

@@ -70,7 +70,7 @@ def test_the_test_images_are_scored_clean_and_under_each_noise(manifest):
     assert rows[["noise", "severity"]].drop_duplicates().apply(tuple, axis=1).tolist() == versions
     test = manifest[manifest["split"] == "test"]
     assert all(part["path"].tolist() == test["path"].tolist() for _, part in rows.groupby(["noise", "severity"]))
-    assert list(rows) == [*predict_manifest(Watcher(), test, None, show_progress=False), "noise", "severity"]
+    assert list(rows) == [*predict_manifest(Watcher(), test, splits=None, show_progress=False), "noise", "severity"]
     assert len(found.table) == 15 and list(found.table) == ["noise", "severity", "metric", "value", "low", "high"]
     assert list(found.losses) == ["noise", "severity", "value", "low", "high"] and len(found.losses) == 4
     assert found.table["value"][0] == 1.0 and found.losses["value"].max() > 0
@@ -81,7 +81,7 @@ def test_the_test_images_are_scored_clean_and_under_each_noise(manifest):
 def test_batches_and_their_size_change_nothing_and_files_are_read_once(manifest, monkeypatch):
     read = []
     monkeypatch.setattr(
-        corrupted_predictions, "read_picture", lambda path, size: read.append(path) or read_picture(path, size)
+        corrupted_predictions, "read_picture", lambda path, size: read.append(path) or read_picture(path, size=size)
     )
     monkeypatch.setattr(corrupted_predictions, "_IMAGES_AT_ONCE", 10)
     found = robustness(Watcher(), manifest, batch_size=7, **QUICK)
@@ -101,8 +101,10 @@ def test_every_model_is_shown_the_same_pictures(manifest):
     for one, three, little in zip(plain.shown, coloured.shown, small.shown, strict=True):
         np.testing.assert_array_equal(np.repeat(one, 3, axis=3), three)
         np.testing.assert_array_equal(np.stack([fit_picture(small, image[..., 0]) for image in one]), little)
-    for version, shown in zip([None, *choose_corruptions(QUICK["noises"], (1, 5))], plain.shown, strict=True):
-        expected = [corrupt(read_picture(path, (40, 40)), version, 0)[..., None] for path in test["path"]]
+    for version, shown in zip(
+        [None, *choose_corruptions(QUICK["noises"], severities=(1, 5))], plain.shown, strict=True
+    ):
+        expected = [corrupt(read_picture(path, size=(40, 40)), version, seed=0)[..., None] for path in test["path"]]
         np.testing.assert_array_equal(shown, np.stack(expected))
     again = Watcher()
     robustness(again, test, batch_size=5, seed=1, **QUICK)
@@ -114,13 +116,13 @@ def test_a_keras_model_answers_as_predict_does(manifest):
     model = small_cnn()
     found = robustness(model, manifest, batch_size=7, **{**QUICK, "size": 32})
     clean = found.predictions[found.predictions["noise"] == "clean"].drop(columns=["noise", "severity"])
-    expected = predict_manifest(model, manifest, ("test",), show_progress=False)
+    expected = predict_manifest(model, manifest, splits=("test",), show_progress=False)
     columns = [f"p_{name}" for name in CLASSES]
     np.testing.assert_allclose(clean[columns], expected[columns], atol=1e-6)
     assert found.name == "CNN" and found.settings["size"] == [32, 32]
-    (noise,) = choose_corruptions("gaussian", [5])
+    (noise,) = choose_corruptions("gaussian", severities=[5])
     noisy = found.predictions.query("noise == 'gaussian' and severity == 5")
-    pixels = np.stack([corrupt(read_picture(path, (32, 32)), noise, 0) for path in noisy["path"]])
+    pixels = np.stack([corrupt(read_picture(path, size=(32, 32)), noise, seed=0) for path in noisy["path"]])
     np.testing.assert_allclose(noisy[columns], model.predict(pixels[..., None].astype("float32"), verbose=0), atol=1e-6)
 
 

@@ -99,9 +99,9 @@ def test_a_baseline_is_matched_by_path(predictions):
     other = lopsided(seed=1).assign(label=predictions["label"])
     shuffled = other.sample(frac=1, random_state=0)
     for ours, theirs in ((predictions, shuffled), (predictions.sample(frac=1, random_state=2), other)):
-        found = score_predictions(ours, manifest_of(ours), CLASSES, {"border": theirs}, resamples=20)["baselines"][
-            "border"
-        ]
+        found = score_predictions(ours, manifest_of(ours), CLASSES, baselines={"border": theirs}, resamples=20)[
+            "baselines"
+        ]["border"]
         right = (other["predicted"] == other["label"]).mean()
         assert found["value"] == pytest.approx(right)
         above = (predictions["predicted"] == predictions["label"]).mean() - right

@@ -76,7 +76,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     covered = 0
     for seed in range(200):
         right = generator.random(40)[np.repeat(np.arange(40), 3)] < 0.7
-        weights = np.concatenate(list(group_weights(np.repeat(np.arange(40), 3), 300, seed)))
+        weights = np.concatenate(list(group_weights(np.repeat(np.arange(40), 3), resamples=300, seed=seed)))
         found = score(right.mean(), weights @ right / weights.sum(axis=1))
         covered += found["low"] <= 0.7 <= found["high"]
     assert 0.85 <= covered / 200 <= 0.99
@@ -85,10 +85,10 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 def test_resamples_draw_whole_groups_and_as_many_as_there_are():
     groups = group_numbers(["a", "a", "b", "", ""])
     assert groups[0] == groups[1] and len(set(groups)) == 4
-    weights = np.concatenate(list(group_weights(groups, 500, 0)))
+    weights = np.concatenate(list(group_weights(groups, resamples=500, seed=0)))
     assert weights.shape == (500, 5) and (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, 1:].sum(axis=1) == 4).all() and weights.mean() == pytest.approx(1, abs=0.1)
-    np.testing.assert_array_equal(weights, np.concatenate(list(group_weights(groups, 500, 0))))
+    np.testing.assert_array_equal(weights, np.concatenate(list(group_weights(groups, resamples=500, seed=0))))
 
 
 def test_twins_and_the_rest_are_scored_apart():
@@ -109,7 +109,7 @@ def test_a_baseline_is_compared_on_the_same_drawn_groups():
     found = _evaluate(predictions, baselines={"border": other[::-1]}, resamples=400)["baselines"]["border"]
     groups = group_numbers(predictions["group"])
     right, theirs = ((table["label"] == table["predicted"]).to_numpy() for table in (predictions, other))
-    weights = np.concatenate(list(group_weights(groups, 400, 0)))
+    weights = np.concatenate(list(group_weights(groups, resamples=400, seed=0)))
     drawn = (weights @ right - weights @ theirs) / weights.sum(axis=1)
     assert found["model_above"]["accuracy"] == pytest.approx(score(right.mean() - theirs.mean(), drawn))
     truth, named, others = (table[column].to_numpy() for table, column in (
@@ -183,7 +183,7 @@ def test_a_thousand_resamples_are_drawn_a_few_pieces_at_a_time():
     """In pieces of bounded size, and never one by one, which would take minutes."""
     for images, at_most in ((1300, 4), (5000, 6), (400_000, 6)):
         resamples = 1000 if images < 10_000 else 12
-        pieces = [len(weights) for weights in group_weights(np.arange(images) % 900, resamples, 0)]
+        pieces = [len(weights) for weights in group_weights(np.arange(images) % 900, resamples=resamples, seed=0)]
         assert sum(pieces) == resamples and len(pieces) <= at_most
         assert max(pieces) * images <= 4_000_000
 

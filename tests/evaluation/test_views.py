@@ -94,12 +94,12 @@ def test_the_mean_over_an_image_and_its_mirror_knows_no_side(images):
 
 def test_views_are_replaced_not_piled_up():
     model = MeanPixels()
-    assert in_views(model, None, True) is model and in_views(model, 1, True) is model
-    three = in_views(model, 3, True)
+    assert in_views(model, None, mirrored=True) is model and in_views(model, 1, mirrored=True) is model
+    three = in_views(model, 3, mirrored=True)
     assert three.predictor is model and len(three.views) == 3
     assert (three.classes, three.image_size) == (CLASSES, (32, 32))
-    assert in_views(three, None, True) is three and in_views(three, 1, True) is model
-    assert in_views(three, 2, True).predictor is model
+    assert in_views(three, None, mirrored=True) is three and in_views(three, 1, mirrored=True) is model
+    assert in_views(three, 2, mirrored=True).predictor is model
 
 
 def test_one_view_is_the_prediction_of_always_and_more_are_another(runs):

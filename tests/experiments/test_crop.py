@@ -80,7 +80,9 @@ def test_training_and_prediction_see_the_same_cut_pictures(run, manifest):
     chances = [f"p_{name}" for name in CLASSES]
     kept = run.predictions.query("split == 'validation'")
     np.testing.assert_allclose(kept[chances], answer, atol=1e-5)
-    np.testing.assert_allclose(predict_manifest(run, rows, None, show_progress=False)[chances], answer, atol=1e-5)
+    np.testing.assert_allclose(
+        predict_manifest(run, rows, splits=None, show_progress=False)[chances], answer, atol=1e-5
+    )
     np.testing.assert_allclose(predict_files(run, rows["path"], show_progress=False)[0][chances], answer, atol=1e-5)
     assert milliseconds_per_image(run, rows["path"].tolist(), repeats=1, images=2) > 0
 

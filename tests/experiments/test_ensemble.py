@@ -74,7 +74,7 @@ def test_an_ensemble_is_a_run_that_predicts_what_was_scored(ensemble, members, m
     expected = combine([run.predictions for run in members], weights)
     assert set(expected["split"]) == {"validation", "test"}
     pd.testing.assert_frame_equal(ensemble.predictions, expected, atol=1e-9)
-    again = predict_manifest(ensemble, manifest, ("test",), show_progress=False)
+    again = predict_manifest(ensemble, manifest, splits=("test",), show_progress=False)
     scored = ensemble.predictions.query("split == 'test'")
     assert metrics["images"] == len(scored)
     np.testing.assert_allclose(again[CHANCES], scored[CHANCES], atol=1e-5)
@@ -91,7 +91,7 @@ def test_scoring_runs_together_is_scoring_their_ensemble(ensemble, members):
     assert found.metrics["macro_f1"]["value"] == ensemble.metrics["macro_f1"]["value"]
     equal = evaluate_runs(members, weights="equal", baselines=False, show_progress=False, views=2)
     assert equal.weights == (0.5, 0.5)
-    parts = [predict_manifest(run, run.manifest, ("test",), show_progress=False, views=2) for run in members]
+    parts = [predict_manifest(run, run.manifest, splits=("test",), show_progress=False, views=2) for run in members]
     np.testing.assert_allclose(equal.predictions[CHANCES], combine(parts)[CHANCES], atol=1e-5)
 
 

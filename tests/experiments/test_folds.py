@@ -20,9 +20,8 @@ from braintumor_tf.datasets import read_manifest, write_manifest
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import RunError, SplitError
 from braintumor_tf.evaluation import EvaluationError, combine, predict_manifest, score_predictions
+from braintumor_tf.evaluation.prediction.fold_predictions import folds_of, pool_predictions
 from braintumor_tf.experiments import evaluate_run, predict_files, resume_experiment, run_ensemble, run_folds
-from braintumor_tf.experiments.fold_pooling import pool
-from braintumor_tf.experiments.folds import folds_of
 from braintumor_tf.leakage.baseline_models import BASELINES
 from braintumor_tf.models.network import load_network
 from braintumor_tf.report import write_report
@@ -134,9 +133,9 @@ def test_the_order_of_the_manifest_changes_no_fold(run, manifest, tmp_path):
 def test_folds_that_do_not_cover_the_images_are_refused(run, manifest):
     tables = [fold.predictions for fold in folds_of(run)]
     with pytest.raises(EvaluationError, match="tested 0 times"):
-        pool(tables[:-1], manifest)
+        pool_predictions(tables[:-1], manifest)
     with pytest.raises(EvaluationError, match="tested 2 times"):
-        pool([*tables, tables[0]], manifest)
+        pool_predictions([*tables, tables[0]], manifest)
     with pytest.raises(SplitError, match="use fewer folds"):
         run_folds(manifest, "PCA", out=run.path.parent / "many", folds=100)
     assert not (run.path.parent / "many").exists()
@@ -153,9 +152,9 @@ def test_scoring_once_more_uses_the_fold_that_had_not_seen_the_image(run):
 
 def test_the_model_of_the_run_is_the_ensemble_of_its_folds(run, manifest):
     rows = manifest.head(9)
-    parts = [predict_manifest(fold, rows, None, show_progress=False) for fold in folds_of(run)]
+    parts = [predict_manifest(fold, rows, splits=None, show_progress=False) for fold in folds_of(run)]
     expected = combine(parts)
-    pd.testing.assert_frame_equal(predict_manifest(run, rows, None, show_progress=False), expected, atol=1e-5)
+    pd.testing.assert_frame_equal(predict_manifest(run, rows, splits=None, show_progress=False), expected, atol=1e-5)
     table, _ = predict_files(run, rows["path"], show_progress=False)
     np.testing.assert_allclose(table[CHANCES], expected[CHANCES], atol=1e-5)
 

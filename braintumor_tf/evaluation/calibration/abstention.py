@@ -81,7 +81,7 @@ def answering(run: Run | str | Path, coverage: float | None = None) -> Answering
         classes, table = run.config["classes"], validation_predictions(run)
         stated = COVERAGE if coverage is None else coverage
         temperature = fit_temperature(table, classes).value
-        return Answering(fit_thresholds(table, classes, 1 - stated), temperature, stated)
+        return Answering(fit_thresholds(table, classes, alpha=1 - stated), temperature, stated)
     kept, temperature = found["conformal"], found["temperature"]["value"]
     if coverage is None or abs(coverage - kept["coverage_stated"]) < 1e-9:
         thresholds = {
@@ -89,5 +89,7 @@ def answering(run: Run | str | Path, coverage: float | None = None) -> Answering
             for name, each in kept["classes"].items()
         }
         return Answering(thresholds, temperature, kept["coverage_stated"])
-    thresholds = fit_thresholds(validation_predictions(run), found["classes"], 1 - coverage, kept.get("count", SHARE))
+    thresholds = fit_thresholds(
+        validation_predictions(run), found["classes"], alpha=1 - coverage, count=kept.get("count", SHARE)
+    )
     return Answering(thresholds, temperature, coverage)

@@ -120,7 +120,7 @@ def expected_calibration_error(
     """
     right, confidence = np.asarray(right, float), np.asarray(confidence, float)
     weights = np.ones((1, len(right))) if weights is None else weights
-    edges = bin_edges(confidence, bins, binning)
+    edges = bin_edges(confidence, bins=bins, binning=binning)
     gaps = np.zeros((len(right), len(edges) - 1))
     gaps[np.arange(len(right)), in_bins(confidence, edges)] = right - confidence
     return ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
@@ -142,7 +142,7 @@ def calibrated_floor(
         seed: of the draws.
     """
     draws = np.random.default_rng(seed).random((max(1, resamples), int(groups.max()) + 1))[:, groups]
-    bin_of = np.eye(bins)[in_bins(confidence, bin_edges(confidence, bins))]
+    bin_of = np.eye(bins)[in_bins(confidence, bin_edges(confidence, bins=bins))]
     gaps = ((draws < confidence) - confidence) @ bin_of
     return float(np.abs(gaps).sum(axis=1).mean() / len(confidence))
 
@@ -187,20 +187,27 @@ def calibration_scores(
             "accuracy": right.astype(float),
         },
         groups,
-        resamples,
-        seed,
+        resamples=resamples,
+        seed=seed,
     )
     binnings = {"expected_calibration_error": EQUAL_WIDTH, "adaptive_calibration_error": EQUAL_MASS}
 
     def both(weights: np.ndarray | None) -> np.ndarray:
         return np.stack(
-            [expected_calibration_error(right, confidence, bins, each, weights) for each in binnings.values()]
+            [
+                expected_calibration_error(right, confidence, bins=bins, binning=each, weights=weights)
+                for each in binnings.values()
+            ]
         )
 
-    drawn = [both(weights) for weights in group_weights(groups, resamples if groups.max() else 0, seed)]
+    drawn = [both(weights) for weights in group_weights(groups, resamples=resamples if groups.max() else 0, seed=seed)]
     draws = np.concatenate(drawn, axis=1) if drawn else [None, None]
     errors = {name: _mirrored(value, each) for name, value, each in zip(binnings, both(None)[:, 0], draws)}
-    return {**errors, **means, "error_if_calibrated": calibrated_floor(confidence, groups, bins, resamples, seed)}
+    return {
+        **errors,
+        **means,
+        "error_if_calibrated": calibrated_floor(confidence, groups, bins=bins, resamples=resamples, seed=seed),
+    }
 
 
 def _mirrored(value: float, draws: np.ndarray | None) -> dict[str, float | None]:
@@ -239,9 +246,12 @@ def reliability_table(
     """
     truth, chances = truth_and_chances(predictions, classes)
     confidence, right = chances.max(axis=1), (chances.argmax(axis=1) == truth).astype(float)
-    edges, groups = bin_edges(confidence, bins, binning), group_numbers(predictions["group"])
+    edges, groups = bin_edges(confidence, bins=bins, binning=binning), group_numbers(predictions["group"])
     bin_of = np.eye(len(edges) - 1)[in_bins(confidence, edges)]
-    draws = [ratio((weights * right) @ bin_of, weights @ bin_of) for weights in group_weights(groups, resamples, seed)]
+    draws = [
+        ratio((weights * right) @ bin_of, weights @ bin_of)
+        for weights in group_weights(groups, resamples=resamples, seed=seed)
+    ]
     rows = []
     for place, (low, high) in enumerate(itertools.pairwise(edges)):
         inside = bin_of[:, place] > 0

@@ -118,7 +118,7 @@ def fit_thresholds(
     found = {}
     for place, name in enumerate(classes):
         inside = truth == place
-        least = least_probability(chances[inside, place], groups[inside], alpha, count)
+        least = least_probability(chances[inside, place], groups[inside], alpha=alpha, count=count)
         found[name] = Threshold(least, len(set(groups[inside])), int(inside.sum()))
     return found
 

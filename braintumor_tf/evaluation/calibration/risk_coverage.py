@@ -69,9 +69,11 @@ def area_under_risk_coverage(wrong: np.ndarray, confidence: np.ndarray, weights:
     weights, wrong = weights[:, order], np.asarray(wrong, float)[order]
     starts = np.r_[0, ends[:-1] + 1]
     lengths = ends - starts + 1
-    together = ratio(np.add.reduceat(weights * wrong, starts, axis=1), np.add.reduceat(weights, starts, axis=1), 0.0)
+    together = ratio(
+        np.add.reduceat(weights * wrong, starts, axis=1), np.add.reduceat(weights, starts, axis=1), undefined=0.0
+    )
     spread = np.repeat(together, lengths, axis=1)
-    risk = ratio(np.cumsum(weights * spread, axis=1), np.cumsum(weights, axis=1), 0.0)
+    risk = ratio(np.cumsum(weights * spread, axis=1), np.cumsum(weights, axis=1), undefined=0.0)
     return ratio((weights * risk).sum(axis=1), weights.sum(axis=1))
 
 
@@ -100,7 +102,7 @@ def area_score(
 ) -> dict[str, float | None]:
     """Returns `area_under_risk_coverage` as a score with its interval over groups."""
     draws = [
-        area_under_risk_coverage(wrong, confidence, weights)
-        for weights in group_weights(groups, resamples if groups.max() else 0, seed)
+        area_under_risk_coverage(wrong, confidence, weights=weights)
+        for weights in group_weights(groups, resamples=resamples if groups.max() else 0, seed=seed)
     ]
     return score(area_under_risk_coverage(wrong, confidence)[0], np.concatenate(draws) if draws else None)

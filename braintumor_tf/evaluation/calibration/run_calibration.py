@@ -77,11 +77,11 @@ def calibrate_run(
         validation_predictions(run),
         _of_split(run.predictions, "test", run),
         config["classes"],
-        alpha,
-        count,
-        bins,
-        config.get("seed", 0) if seed is None else seed,
-        config.get("resamples", 1000) if resamples is None else resamples,
+        alpha=alpha,
+        count=count,
+        bins=bins,
+        seed=config.get("seed", 0) if seed is None else seed,
+        resamples=config.get("resamples", 1000) if resamples is None else resamples,
     )
     run.write_calibration(found)
     return found
@@ -140,7 +140,7 @@ def measure_calibration(
         chosen on validation; ``conformal``: thresholds, coverage, sizes of sets and abstention.
     """
     fitted = fit_temperature(validation, classes)
-    thresholds = fit_thresholds(validation, classes, alpha, count)
+    thresholds = fit_thresholds(validation, classes, alpha=alpha, count=count)
     scaled = {
         name: scale_predictions(table, classes, fitted.value)
         for name, table in (("test", test), ("validation", validation))
@@ -152,9 +152,12 @@ def measure_calibration(
         "interval": {"confidence": CONFIDENCE, "resamples": resamples, "over": "groups", "seed": seed},
         **{name: _size(table) for name, table in (("validation", validation), ("test", test))},
         "temperature": _describe_temperature(fitted),
-        "scores": {name: calibration_scores(table, classes, bins, resamples, seed) for name, table in versions.items()},
+        "scores": {
+            name: calibration_scores(table, classes, bins=bins, resamples=resamples, seed=seed)
+            for name, table in versions.items()
+        },
         "reliability": {
-            name: reliability_table(table, classes, bins, resamples=resamples, seed=seed).to_dict("records")
+            name: reliability_table(table, classes, bins=bins, resamples=resamples, seed=seed).to_dict("records")
             for name, table in versions.items()
         },
         "selective": _selective(scaled["validation"], scaled["test"], classes, resamples, seed),
@@ -192,13 +195,17 @@ def _selective(
         threshold = coverage_at_risk(mistaken, sure, risk)[1]
         answered = confidence >= threshold
         everything = np.ones(len(test), bool)
-        found = share_scores({"coverage": (answered, everything), "risk": (wrong, answered)}, groups, resamples, seed)
+        found = share_scores(
+            {"coverage": (answered, everything), "risk": (wrong, answered)}, groups, resamples=resamples, seed=seed
+        )
         rows.append({"risk_wanted": risk, "threshold": threshold if np.isfinite(threshold) else None, **found})
     curve = risk_coverage_curve(wrong, confidence)
     kept = np.unique(np.linspace(0, len(curve) - 1, min(_POINTS, len(curve))).round().astype(int))
     return {
-        "risk": share_scores({"risk": (wrong, np.ones(len(test), bool))}, groups, resamples, seed)["risk"],
-        "area": area_score(wrong, confidence, groups, resamples, seed),
+        "risk": share_scores({"risk": (wrong, np.ones(len(test), bool))}, groups, resamples=resamples, seed=seed)[
+            "risk"
+        ],
+        "area": area_score(wrong, confidence, groups, resamples=resamples, seed=seed),
         "curve": curve.iloc[kept].to_dict("records"),
         "at_risk": rows,
     }

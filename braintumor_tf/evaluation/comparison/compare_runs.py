@@ -18,7 +18,7 @@ from braintumor_tf.evaluation.comparison.image_matching import (
     tested_images,
 )
 from braintumor_tf.evaluation.comparison.leaderboard import Entrant, display_names, make_leaderboard, table_records
-from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, paired_tests
+from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, compare_pairs
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
@@ -31,7 +31,7 @@ class Comparison:
     Attributes:
         leaderboard: one row a run, a configuration with several seeds, or a dumb baseline, sorted by macro-F1; its
             columns are `leaderboard.COLUMNS`.
-        pairs: one row for every two runs, as `paired_tests` returns them.
+        pairs: one row for every two runs, as `compare_pairs` returns them.
         classes: class names in order.
         images: how many test images there are.
         groups: how many groups they are of.
@@ -78,7 +78,7 @@ def compare(
 
     Runs may be of any kind: networks, pipelines, k-fold runs, ensembles, several seeds of one configuration. Images are
     matched by the MD5 of their bytes, so copies of the data may lie elsewhere. Scores and baselines are those of each
-    run's ``metrics.json``; every two runs are compared by `paired_tests` on their ``predictions.csv``. Nothing is
+    run's ``metrics.json``; every two runs are compared by `compare_pairs` on their ``predictions.csv``. Nothing is
     predicted anew unless the time is measured, and nothing is written.
 
     Args:
@@ -120,13 +120,20 @@ def compare(
         config, metrics = run.config, run.metrics
         if common:
             metrics = score_predictions(
-                rows.reset_index(drop=True), run.manifest, config["classes"], None, config["seed"], config["resamples"]
+                rows.reset_index(drop=True),
+                run.manifest,
+                config["classes"],
+                baselines=None,
+                seed=config["seed"],
+                resamples=config["resamples"],
             )
         entrants.append(Entrant(name, run, config, metrics, rows, cost))
     groups = joint_groups([one.images["group"].tolist() for one in entrants])
     classes = tuple(entrants[0].config["classes"])
     named = {one.name: one.images["predicted"].tolist() for one in entrants}
-    pairs = paired_tests(entrants[0].images["label"].tolist(), named, groups, classes, resamples, seed)
+    pairs = compare_pairs(
+        entrants[0].images["label"].tolist(), named, groups, classes=classes, resamples=resamples, seed=seed
+    )
     return Comparison(
         make_leaderboard(entrants, pairs),
         pairs,

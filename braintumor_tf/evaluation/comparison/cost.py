@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation.prediction.ensemble_model import members_of, model_file
+from braintumor_tf.evaluation.prediction.ensemble_file import members_of, model_file
 from braintumor_tf.evaluation.prediction.predict import open_predictor
 from braintumor_tf.models.image_fitting import read_for
 from braintumor_tf.runs import Run

@@ -75,7 +75,7 @@ def make_leaderboard(entrants: Sequence[Entrant], pairs: pd.DataFrame) -> pd.Dat
 
     Args:
         entrants: the runs.
-        pairs: as `paired_tests` returns them, under the names of the entrants.
+        pairs: as `compare_pairs` returns them, under the names of the entrants.
 
     Returns:
         The columns `COLUMNS`. `low` and `high` of a score are a 95 % interval over groups, or for a row of several

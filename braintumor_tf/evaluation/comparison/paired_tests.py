@@ -99,14 +99,14 @@ def paired_differences(
     """
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        found = [formulas.weighted_confusion(truth, one, weights, classes) for one in named]
+        found = [formulas.weighted_confusion(truth, one, weights, classes=classes) for one in named]
         return np.stack(
             [[formulas.macro(formulas.f1(one)) for one in found], [formulas.accuracy(one) for one in found]]
         )
 
     values = scores(np.ones((1, len(truth))))[..., 0]
     enough = len(groups) and groups.max() > 0
-    pieces = [scores(weights) for weights in group_weights(groups, resamples, seed)] if enough else []
+    pieces = [scores(weights) for weights in group_weights(groups, resamples=resamples, seed=seed)] if enough else []
     drawn = np.concatenate(pieces, axis=2) if pieces else [None] * len(DIFFERENCES)
     return {name: (value, draws) for name, value, draws in zip(DIFFERENCES, values, drawn)}
 
@@ -129,7 +129,7 @@ def bootstrap_p_value(drawn: np.ndarray) -> float:
     return min(1.0, 2 * tail / (len(defined) + 1))
 
 
-def paired_tests(
+def compare_pairs(
     truth: Sequence[str],
     named: Mapping[str, Sequence[str]],
     groups: np.ndarray,
@@ -153,14 +153,14 @@ def paired_tests(
         pairs); `only_first`, `only_second`, `mcnemar_p`, `mcnemar_p_holm`. NaN where there is nothing to draw from.
 
     Example:
-        >>> paired_tests(labels, {"cnn": first, "pca": second}, groups, CLASSES)["macro_f1_p_holm"][0]
+        >>> compare_pairs(labels, {"cnn": first, "pca": second}, groups, CLASSES)["macro_f1_p_holm"][0]
         0.012
     """
     number = {name: place for place, name in enumerate(classes)}
     names = list(named)
     true = np.array([number[label] for label in truth], int)
     answers = [np.array([number[label] for label in named[name]], int) for name in names]
-    found = paired_differences(true, answers, groups, len(classes), resamples, seed)
+    found = paired_differences(true, answers, groups, classes=len(classes), resamples=resamples, seed=seed)
     rows = []
     for first, second in combinations(range(len(names)), 2):
         row: dict[str, Any] = {"first": names[first], "second": names[second]}

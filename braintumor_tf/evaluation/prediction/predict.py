@@ -6,26 +6,33 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble, members_of, model_file
+from braintumor_tf.evaluation.prediction.ensemble_file import members_of, model_file
+from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine
 from braintumor_tf.evaluation.prediction.test_time_views import in_views, mirrors, views_of
 from braintumor_tf.models import load_model
 from braintumor_tf.models.image_fitting import read_for
+from braintumor_tf.predictions_table import make_predictions
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
+from braintumor_tf.types import Predictor
+
+if TYPE_CHECKING:
+    import keras
 
 _BATCHES_AT_ONCE = 4
 
 
 def predict_manifest(
-    model: Any,
+    model: Predictor | keras.Model | Run | str | Path,
     manifest: pd.DataFrame,
+    *,
     splits: Sequence[str] | None = ("validation", "test"),
     batch_size: int = 64,
     workers: int | None = None,
@@ -57,22 +64,25 @@ def predict_manifest(
 
     Raises:
         EvaluationError: no image is in those splits, there are not that many views, or the model answered with
-            something else than probabilities.
+            something other than probabilities.
         ImageReadError: an image cannot be read.
         RunError: the run has no model.
 
     Example:
-        >>> predict("models/cnn", manifest, splits=("test",), views=4)["predicted"][0]
+        >>> predict_manifest("models/cnn", manifest, splits=("test",), views=4)["predicted"][0]  # doctest: +SKIP
         'glioma'
     """
     rows = manifest if splits is None else manifest[manifest["split"].isin(list(splits))]
     if rows.empty:
         wanted = "in the manifest" if splits is None else f"in the splits {', '.join(splits)}"
         raise EvaluationError(f"no image is {wanted}; split the manifest first (leakage.split)")
-    predictor = open_predictor(model, views, mirrored)
+    predictor = open_predictor(model, views=views, mirrored=mirrored)
     if isinstance(predictor, Ensemble):
         tables = [
-            predict_manifest(member, rows, None, batch_size, workers, show_progress) for member in predictor.members
+            predict_manifest(
+                member, rows, splits=None, batch_size=batch_size, workers=workers, show_progress=show_progress
+            )
+            for member in predictor.members
         ]
         return combine(tables, predictor.weights)
     chunks = _read_ahead(rows["path"].tolist(), predictor, batch_size * _BATCHES_AT_ONCE, workers)
@@ -81,40 +91,18 @@ def predict_manifest(
         predictor.predict_images(images, batch_size=batch_size)
         for images in progress_bar(chunks, "Predicting", total=total, show=show_progress)
     ]
-    return predictions_frame(rows, predictor.classes, np.concatenate(found))
+    return make_predictions(rows, predictor.classes, np.concatenate(found))
 
 
-def predictions_frame(rows: pd.DataFrame, classes: Sequence[str], probabilities: np.ndarray) -> pd.DataFrame:
-    """Puts probabilities beside what is known of the images.
-
-    Args:
-        rows: rows of a manifest.
-        classes: class names in the order of the columns.
-        probabilities: shape ``(images, classes)``, rows adding up to 1.
-
-    Raises:
-        EvaluationError: the probabilities are not finite, negative, or do not add up to 1.
-    """
-    probabilities = np.asarray(probabilities, np.float64)
-    sums = probabilities.sum(axis=1, keepdims=True)
-    if not np.isfinite(sums).all() or probabilities.min() < 0 or np.abs(sums - 1).max() > 1e-3:
-        raise EvaluationError("the model's answers are no probabilities (NaN, negative, or not adding up to 1)")
-    frame = rows[["path", "label", "split", "group"]].reset_index(drop=True)
-    frame["predicted"] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
-    columns = pd.DataFrame(probabilities / sums, columns=[f"p_{name}" for name in classes])
-    return pd.concat([frame, columns], axis=1)
-
-
-def open_predictor(model: Any, views: int | None = None, mirrored: bool | None = None) -> Any:
+def open_predictor(
+    model: Predictor | keras.Model | Run | str | Path, *, views: int | None = None, mirrored: bool | None = None
+) -> Predictor:
     """Returns a model, or that of a run, ready to predict.
 
     Args:
         model: a model, an `Ensemble`, a run, or a run's directory.
-        views: as for `predict`.
-        mirrored: as for `predict`.
-
-    Returns:
-        An object with `classes`, `image_size`, `channels` and `predict_images`.
+        views: as for `predict_manifest`.
+        mirrored: as for `predict_manifest`.
 
     Raises:
         EvaluationError: there are not that many views.
@@ -126,26 +114,27 @@ def open_predictor(model: Any, views: int | None = None, mirrored: bool | None =
         run, model = model, load_run_model(model)
         mirrored = mirrors(run.config) if mirrored is None and not isinstance(model, Ensemble) else mirrored
     if isinstance(model, Ensemble):
-        return model if views is None else model.in_views(views, mirrored)
+        return model if views is None else model.in_views(views, mirrored=mirrored)
     from braintumor_tf.models.network import as_predictor  # imports Keras
 
-    return in_views(as_predictor(model), views, bool(mirrored))
+    return in_views(as_predictor(model), views, mirrored=bool(mirrored))
 
 
-def load_run_model(run: Run) -> Any:
+def load_run_model(run: Run) -> Predictor:
     """Loads the model that a run has kept, whichever kind it is; that of a k-fold run is the `Ensemble` of its folds.
 
     Raises:
-        RunError: it has none.
+        RunError: it has no model.
     """
     members = members_of(run)
     if not members:
         return load_model(model_file(run))
     models, weights = [load_run_model(member) for member, _ in members], [weight for _, weight in members]
-    return Ensemble(models, weights, [mirrors(member.config) for member, _ in members], views_of(run.config))
+    mirrored = [mirrors(member.config) for member, _ in members]
+    return Ensemble(models, weights, mirrored=mirrored, views=views_of(run.config))
 
 
-def _read_ahead(paths: list[str], predictor: Any, size: int, workers: int | None) -> Iterator[np.ndarray]:
+def _read_ahead(paths: list[str], predictor: Predictor, size: int, workers: int | None) -> Iterator[np.ndarray]:
     """Yields images, uint8 of shape ``(up to size, height, width, channels)``, reading one chunk ahead."""
 
     def read(path: str) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from braintumor_tf.augment.transform_draws import block_of_one
 from braintumor_tf.augment.warps import flip, warp
 from braintumor_tf.errors import EvaluationError
+from braintumor_tf.types import Predictor
 
 View = Mapping[str, Any]
 
@@ -31,7 +32,7 @@ FILL_MODE = "nearest"
 """What comes in from outside a turned or smaller image: its border, as in the presets' augmentation."""
 
 
-def choose_views(count: int, mirrored: bool) -> tuple[View, ...]:
+def choose_views(count: int, *, mirrored: bool) -> tuple[View, ...]:
     """Returns the first `count` of `VIEWS`, leaving out the mirrored ones unless asked for them.
 
     Args:
@@ -94,7 +95,7 @@ class InViews:
     """A model behind its own interface: it is shown several views of each image, and its answer is their mean.
 
     Args:
-        predictor: an object with `classes`, `image_size`, `channels` and `predict_images`, and `crop` if it has one.
+        predictor: the model.
         views: entries of `VIEWS`.
 
     Attributes:
@@ -106,7 +107,7 @@ class InViews:
         crop: what the model's images are cut down to, or None.
     """
 
-    def __init__(self, predictor: Any, views: Sequence[View]):
+    def __init__(self, predictor: Predictor, views: Sequence[View]):
         self.predictor, self.views = predictor, tuple(views)
         self.classes, self.image_size, self.channels = predictor.classes, predictor.image_size, predictor.channels
         self.crop = predictor.crop
@@ -117,11 +118,11 @@ class InViews:
         return np.mean(answers, axis=0, dtype=np.float64)
 
 
-def in_views(predictor: Any, views: int | None, mirrored: bool) -> Any:
+def in_views(predictor: Predictor, views: int | None, *, mirrored: bool) -> Predictor:
     """Returns a model that is shown so many views of each image.
 
     Args:
-        predictor: an object with `predict_images`.
+        predictor: the model.
         views: how many of `VIEWS`, in place of those that it is shown already; None to leave it as it is.
         mirrored: as for `choose_views`.
 
@@ -134,5 +135,5 @@ def in_views(predictor: Any, views: int | None, mirrored: bool) -> Any:
     if views is None:
         return predictor
     predictor = predictor.predictor if isinstance(predictor, InViews) else predictor
-    chosen = choose_views(views, mirrored)
+    chosen = choose_views(views, mirrored=mirrored)
     return predictor if len(chosen) == 1 else InViews(predictor, chosen)

@@ -81,10 +81,14 @@ def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], resamples: in
     named = [part["predicted"].map(number).to_numpy(int) for part in parts.values()]
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        matrices = [formulas.weighted_confusion(truth, each, weights, len(classes)) for each in named]
+        matrices = [formulas.weighted_confusion(truth, each, weights, classes=len(classes)) for each in named]
         return np.array([[formula(matrix) for formula in METRICS.values()] for matrix in matrices])
 
-    pieces = [scores(weights) for weights in group_weights(groups, resamples, seed)] if groups.max() > 0 else []
+    pieces = (
+        [scores(weights) for weights in group_weights(groups, resamples=resamples, seed=seed)]
+        if groups.max() > 0
+        else []
+    )
     resampled = np.concatenate(pieces, axis=2) if pieces else None
     return Draws(tuple(parts), scores(np.ones((1, len(first))))[..., 0], resampled)
 

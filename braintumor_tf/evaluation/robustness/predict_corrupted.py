@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
-from braintumor_tf.evaluation.prediction.predict import predictions_frame
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, Picture, corrupt, read_picture
 from braintumor_tf.models.image_fitting import check_images, fit_picture
+from braintumor_tf.predictions_table import make_predictions
 from braintumor_tf.progress import progress_bar
 
 _IMAGES_AT_ONCE = 512
@@ -63,7 +63,7 @@ def predict_corrupted(
     )
     names = [(CLEAN, 0), *((each.name, each.severity) for each in corruptions)]
     tables = [
-        predictions_frame(rows, predictor.classes, each).assign(noise=name, severity=severity)
+        make_predictions(rows, predictor.classes, each).assign(noise=name, severity=severity)
         for (name, severity), each in zip(names, found)
     ]
     return pd.concat(tables, ignore_index=True)
@@ -87,7 +87,7 @@ def _probabilities(
     ) * len(versions)
 
     def prepare(pictures: Sequence[Future[Picture]], version: Corruption | None) -> np.ndarray:
-        return np.stack([fit_picture(predictor, corrupt(picture.result(), version, seed)) for picture in pictures])
+        return np.stack([fit_picture(predictor, corrupt(picture.result(), version, seed=seed)) for picture in pictures])
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         work = _tasks(pool, paths, versions, size, batch_size, images_at_once, prepare)

@@ -38,7 +38,9 @@ class Robustness:
     @functools.cached_property
     def draws(self) -> Draws:
         """The scores of the images and of each resample, behind all intervals."""
-        return draw_scores(self.predictions, self.classes, self.settings["resamples"], self.settings["seed"])
+        return draw_scores(
+            self.predictions, self.classes, resamples=self.settings["resamples"], seed=self.settings["seed"]
+        )
 
     @functools.cached_property
     def table(self) -> pd.DataFrame:
@@ -104,7 +106,9 @@ class Robustness:
         if reference is None:
             return {"reference": None, **corruption_errors(self.draws)}
         self._refuse_another(reference)
-        theirs = draw_scores(reference.predictions, self.classes, self.settings["resamples"], self.settings["seed"])
+        theirs = draw_scores(
+            reference.predictions, self.classes, resamples=self.settings["resamples"], seed=self.settings["seed"]
+        )
         return {"reference": reference.name, **corruption_errors(self.draws, theirs)}
 
     def as_dict(self) -> dict[str, Any]:

@@ -11,12 +11,12 @@ import pandas as pd
 
 from braintumor_tf.augment.noise import SEVERITIES, Noise
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble, has_folds
+from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
+from braintumor_tf.evaluation.prediction.fold_predictions import folds_of, has_folds
 from braintumor_tf.evaluation.prediction.predict import open_predictor
 from braintumor_tf.evaluation.robustness.corruptions import SIZE, choose_corruptions
 from braintumor_tf.evaluation.robustness.predict_corrupted import predict_corrupted
 from braintumor_tf.evaluation.robustness.result import Robustness
-from braintumor_tf.experiments.folds import folds_of
 from braintumor_tf.runs import Run
 
 
@@ -69,7 +69,7 @@ def robustness(
         >>> found.losses.query("severity == 3")["value"].tolist()
         [0.06, 0.11]
     """
-    corruptions = choose_corruptions(noises, severities)
+    corruptions = choose_corruptions(noises, severities=severities)
     sides = (size, size) if isinstance(size, int) else tuple(int(side) for side in size)
     if len(sides) != 2 or min(sides) < 1:
         raise EvaluationError(f"size={size!r}; give a side in pixels, or (height, width)")
@@ -83,7 +83,11 @@ def robustness(
         if unknown:
             raise EvaluationError(f"label {', '.join(unknown)} is none of the model's classes {', '.join(classes)}")
         shown = show_progress is not False
-        tables.append(predict_corrupted(predictor, rows, corruptions, seed, sides, batch_size, shown))
+        tables.append(
+            predict_corrupted(
+                predictor, rows, corruptions, seed=seed, size=sides, batch_size=batch_size, show_progress=shown
+            )
+        )
     settings = {
         "seed": seed,
         "size": list(sides),

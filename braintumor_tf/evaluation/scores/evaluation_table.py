@@ -126,7 +126,7 @@ def _score_all(
 def _resample(scores: Any, groups: np.ndarray, seed: int, resamples: int) -> Values:
     if groups.max() < 1:
         return {}  # one group drawn again and again would look like certainty
-    pieces = [scores(weights) for weights in group_weights(groups, resamples, seed)]
+    pieces = [scores(weights) for weights in group_weights(groups, resamples=resamples, seed=seed)]
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}
 
 
@@ -138,7 +138,7 @@ def _weighted_scores(
     weights: np.ndarray,
     classes: tuple[str, ...],
 ) -> Values:
-    confusion = formulas.weighted_confusion(truth, predicted, weights, len(classes))
+    confusion = formulas.weighted_confusion(truth, predicted, weights, classes=len(classes))
     ranked = [formulas.ranking_scores(truth == index, chances[:, index], weights) for index in range(len(classes))]
     roc_auc, average_precision = (np.stack([pair[which] for pair in ranked], axis=1) for which in (0, 1))
     values = {**_label_scores(confusion)}
@@ -158,7 +158,7 @@ def _weighted_scores(
     for index, name in enumerate(classes):
         values.update({f"classes.{name}.{kind}": found[:, index] for kind, found in for_each.items()})
     for part, chosen in (("twins", twin), ("clean", ~twin)):
-        inside = formulas.weighted_confusion(truth[chosen], predicted[chosen], weights[:, chosen], len(classes))
+        inside = formulas.weighted_confusion(truth[chosen], predicted[chosen], weights[:, chosen], classes=len(classes))
         values.update({f"{part}.{name}": found for name, found in _label_scores(inside).items()})
         values[f"{part}.share"] = formulas.ratio(weights[:, chosen].sum(axis=1), weights.sum(axis=1))
     values["twins.above_clean"] = values["twins.accuracy"] - values["clean.accuracy"]
@@ -231,7 +231,7 @@ def _baseline(
     truth, predicted = rows["label"].map(number).to_numpy(int), np.array([number[name] for name in named])
 
     def scores(weights: np.ndarray) -> Values:
-        return _label_scores(formulas.weighted_confusion(truth, predicted, weights, len(classes)))
+        return _label_scores(formulas.weighted_confusion(truth, predicted, weights, classes=len(classes)))
 
     found = scores(np.ones((1, len(rows)))), _resample(scores, group_numbers(rows["group"]), seed, resamples)
     own, above = {}, {}

@@ -78,7 +78,8 @@ def mean_draws(
     """
     values = np.asarray(values, float)
     draws = [
-        (weights @ values) / weights.sum(axis=1, keepdims=True) for weights in group_weights(groups, resamples, seed)
+        (weights @ values) / weights.sum(axis=1, keepdims=True)
+        for weights in group_weights(groups, resamples=resamples, seed=seed)
     ]
     return values.mean(axis=0), np.concatenate(draws) if draws and groups.max() > 0 else None
 
@@ -92,7 +93,7 @@ def mean_scores(
         >>> mean_scores({"hit": np.array([1.0, 0.0, 1.0])}, group_numbers(["a", "a", "b"]))["hit"]["value"]
         0.6666666666666666
     """
-    means, draws = mean_draws(np.column_stack(list(columns.values())), groups, resamples, seed)
+    means, draws = mean_draws(np.column_stack(list(columns.values())), groups, resamples=resamples, seed=seed)
     found = [None] * len(columns) if draws is None else draws.T
     return {name: score(mean, drawn) for name, mean, drawn in zip(columns, means, found)}
 
@@ -117,6 +118,10 @@ def share_scores(
         return np.divide(weights @ values, counted, out=np.full(counted.shape, np.nan), where=counted > 0)
 
     found = shares(np.ones((1, len(groups))))[0]
-    draws = [shares(weights) for weights in group_weights(groups, resamples, seed)] if groups.max() > 0 else []
+    draws = (
+        [shares(weights) for weights in group_weights(groups, resamples=resamples, seed=seed)]
+        if groups.max() > 0
+        else []
+    )
     drawn = np.concatenate(draws).T if draws else [None] * len(columns)
     return {name: score(value, each) for name, value, each in zip(columns, found, drawn)}

@@ -32,7 +32,7 @@ def ratio(above: np.ndarray, below: np.ndarray, undefined: float = np.nan) -> np
 
 def precision(confusion: np.ndarray, undefined: float = np.nan) -> np.ndarray:
     """Returns, for each class, the share of images named so that are so: shape ``(weightings, classes)``."""
-    return ratio(np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=1), undefined)
+    return ratio(np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=1), undefined=undefined)
 
 
 def recall(confusion: np.ndarray) -> np.ndarray:

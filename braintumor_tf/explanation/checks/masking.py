@@ -135,7 +135,7 @@ def masking_check(
         columns = {"probability": one, "drop": drop}
         columns["beyond_elsewhere"] = drop - (chance["nothing"] - chance["elsewhere"])
         row: dict[str, Any] = {"masked": name}
-        for key, entry in mean_scores(columns, groups, resamples, seed).items():
+        for key, entry in mean_scores(columns, groups, resamples=resamples, seed=seed).items():
             row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
         row["accuracy"] = float((found[name].argmax(axis=1) == truth).mean())
         table.append({**row, "images": len(rows), "groups": int(groups.max()) + 1})
@@ -197,7 +197,7 @@ def _outside_table(
 ) -> pd.DataFrame:
     groups = group_numbers(rows["group"])
     enough = groups.max() > 0
-    pieces = [np.ones((1, len(rows))), *(group_weights(groups, resamples, seed) if enough else ())]
+    pieces = [np.ones((1, len(rows))), *(group_weights(groups, resamples=resamples, seed=seed) if enough else ())]
     measured = {
         name: [np.concatenate(one) for one in zip(*(_accuracies(truth, found, piece, classes) for piece in pieces))]
         for name, found in predicted.items()
@@ -221,7 +221,7 @@ def _outside_table(
 
 def _accuracies(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> tuple[np.ndarray, ...]:
     """Returns accuracy, balanced accuracy, and the balanced accuracy of a constant answer for each weighting."""
-    confusion = formulas.weighted_confusion(truth, predicted, weights, classes)
+    confusion = formulas.weighted_confusion(truth, predicted, weights, classes=classes)
     there = (confusion.sum(axis=2) > 0).sum(axis=1)
     return formulas.accuracy(confusion), formulas.macro(formulas.recall(confusion)), 1.0 / there
 

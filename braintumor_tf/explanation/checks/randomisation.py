@@ -186,7 +186,9 @@ def _row(
     if says.any():
         ranks, structure = similarities(original[says], maps[says])
         numbers = np.unique(groups[says], return_inverse=True)[1]
-        for key, entry in mean_scores({"spearman": ranks, "ssim": structure}, numbers, resamples, seed).items():
+        for key, entry in mean_scores(
+            {"spearman": ranks, "ssim": structure}, numbers, resamples=resamples, seed=seed
+        ).items():
             row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
     return {**row, "empty": int((maps.max(axis=(1, 2)) <= 0).sum()), "images": int(says.sum())}
 

@@ -9,7 +9,7 @@ from typing import Any
 from braintumor_tf._version import __version__
 from braintumor_tf.augment.noise import NoiseAtSize, from_description
 from braintumor_tf.datasets.labels import MODALITIES
-from braintumor_tf.evaluation.prediction.ensemble_model import has_folds
+from braintumor_tf.evaluation.prediction.fold_predictions import has_folds
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.models.registry import MODELS, PIPELINE
 from braintumor_tf.report.wording.metrics import score

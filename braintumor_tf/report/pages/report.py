@@ -83,7 +83,7 @@ def write_report(
     curve_file = run.path / "leak_curve.csv"
     if leak_curve is None and curve_file.is_file():
         leak_curve = pd.read_csv(curve_file)
-    write_csv(run.path / "error_analysis.csv", error_table(predictions, metrics.get("split", "test")))
+    write_csv(run.path / "error_analysis.csv", error_table(predictions, split=metrics.get("split", "test")))
     write_csv(run.path / "metrics_summary.csv", summary_table(metrics))
     figures = write_figures(run.figures, metrics, predictions, manifest, history=run.history, leak_curve=leak_curve)
     context = _context(run, metrics, predictions, manifest)

@@ -89,7 +89,7 @@ def _result(metrics: Mapping[str, Any], images: int, groups: int) -> str:
 
 
 def _folder_warning(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> str:
-    table = folder_errors(predictions, metrics.get("split", "test"))
+    table = folder_errors(predictions, split=metrics.get("split", "test"))
     found = [
         f"{row.folder}, {row.wrong} of {row.images} {row.label} images, against "
         f"{row.elsewhere_wrong} of {row.elsewhere} in other folders"
