@@ -121,7 +121,7 @@ def _split(
 
     own = get_spec(model).preset_for(options["weights"])
     resolve_preset(options["preset"] or own, epochs=options["epochs"])
-    resolve_space(ranges, options["preset"] or own, ["epochs"] if options["epochs"] else [])
+    resolve_space(ranges, preset=options["preset"] or own, fixed=["epochs"] if options["epochs"] else [])
     scan = load(dataset, data_dir=data_dir)
     manifest = to_binary(scan.manifest) if binary else scan.manifest
     return split(group(manifest), protocol, seed=seed), scan.unreadable.to_dict("records")

@@ -26,7 +26,7 @@ def heartbeat(trial: Trial) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(BEAT_SECONDS):
-            with contextlib.suppress(Exception):  # a busy storage: the next beat comes; a lost trial: `tell` notices
+            with contextlib.suppress(Exception):  # where the storage is busy, the next beat comes soon enough
                 trial.set_user_attr("beat", time.time())
 
     thread = threading.Thread(target=beat, daemon=True)

@@ -102,7 +102,7 @@ def make_plan(
     base = resolve_preset(own if preset is None else preset, **settings)
     base = replace(base, precision=resolve_precision(base.precision))
     fixed = [name for name in settings if name in PARAMETERS and settings[name] is not None]
-    chosen = resolve_space(space, row, fixed)
+    chosen = resolve_space(space, preset=row, fixed=fixed)
     check_space(chosen, base, model)
     with in_precision(base.precision):
         built = build(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from braintumor_tf.errors import SearchError
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.training.presets import Preset
 from braintumor_tf.training.search.plan import Plan
-from braintumor_tf.training.search.space import space_as_dict
+from braintumor_tf.training.search.space import Choice, Range, space_as_dict
+from braintumor_tf.types import ModelConfig
 
 STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
 """Optuna's words for what became of a trial, and those of ``trials.csv``."""
@@ -29,20 +31,24 @@ class Search:
             ``running`` or ``waiting``), score (on validation; of a pruned trial the best until then), a column for
             each searched parameter, best_epoch, epochs_run, seconds, seed, attempt, started (UTC), host, reason.
         monitor: the validation metric that is the score.
-        parameters: the names of what was searched.
+        space: the ranges that were searched.
         number: the best trial.
         score: its score.
-        arguments: the arguments of `run_experiment` that reproduce it: model, classes, image_size, weights, dropout,
-            head, preset, noise and seed.
+        arguments: the arguments of `run_experiment` that reproduce it: the fields of `ModelConfig`, preset and noise.
     """
 
     path: Path
     trials: pd.DataFrame
     monitor: str
-    parameters: tuple[str, ...]
+    space: Mapping[str, Range | Choice]
     number: int
     score: float
     arguments: dict[str, Any]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of what was searched."""
+        return tuple(self.space)
 
     @property
     def preset(self) -> Preset:
@@ -58,6 +64,19 @@ class Search:
     def seed(self) -> int:
         """The seed of the best trial."""
         return self.arguments["seed"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what stands in ``search.json``; the preset, without which it is not complete, is ``best.json``."""
+        noise = self.arguments["noise"]
+        return {
+            "trial": self.number,
+            "monitor": self.monitor,
+            "score": self.score,
+            "trials": len(self.trials),
+            **{name: self.arguments[name] for name in ModelConfig.names()},
+            "noise": None if noise is None else describe(noise),
+            "space": space_as_dict(self.space),
+        }
 
 
 def trial_table(study: Any, plan: Plan) -> pd.DataFrame:
@@ -89,16 +108,11 @@ def trial_table(study: Any, plan: Plan) -> pd.DataFrame:
 
 def write_search(study: Any, plan: Plan, out: Path) -> None:
     """Writes ``trials.csv`` and, once a trial has finished, ``best.json`` and ``search.json``, each atomically."""
-    table, best = trial_table(study, plan), study.best
-    write_csv(out / "trials.csv", table)
-    if best is None:
-        return
-    found = plan.arguments(best.params, best.user_attrs["seed"])
-    preset, noise = found.pop("preset"), found.pop("noise")
-    write_json(out / "best.json", preset.to_dict())
-    about = {"trial": best.number, "monitor": plan.preset.monitor, "score": best.value, "trials": len(table)}
-    noise = None if noise is None else describe(noise)
-    write_json(out / "search.json", {**about, **found, "noise": noise, "space": space_as_dict(plan.space)})
+    write_csv(out / "trials.csv", trial_table(study, plan))
+    if study.best is not None:
+        found = read_search(study, plan, out)
+        write_json(out / "best.json", found.preset.to_dict())
+        write_json(out / "search.json", found.to_dict())
 
 
 def read_search(study: Any, plan: Plan, out: Path) -> Search:
@@ -113,4 +127,4 @@ def read_search(study: Any, plan: Plan, out: Path) -> Search:
         why = f"the last one: {reasons[-1]}" if reasons else "they were killed"
         raise SearchError(f"{out}: none of {len(table)} trials finished; {why}")
     arguments = plan.arguments(best.params, best.user_attrs["seed"])
-    return Search(out, table, plan.preset.monitor, tuple(plan.space), best.number, best.value, arguments)
+    return Search(out, table, plan.preset.monitor, plan.space, best.number, best.value, arguments)

@@ -97,14 +97,22 @@ def run_search(
     config = ModelConfig.of(model, **model_settings)
     if get_spec(config.model).kind != NETWORK:
         raise SearchError(f"{config.model} is not trained in epochs and has nothing to search; choose a network")
-    shared_study = _optuna()
+    shared_study = _study_class()
     plan = make_plan(manifest, config, space=space, preset=preset, settings=training_settings, noise=noise, seed=seed)
     seen = manifest[manifest["split"].isin(("train", "validation"))].reset_index(drop=True)
     for split in ("train", "validation"):
         split_rows(seen, split, plan.model.classes)
     out = Path(out)
     agreed = {**plan.settings(manifest), "prune": prune}
-    study = shared_study(storage or out / "study.log", name, agreed, plan.space, plan.preset.monitor, seed, prune)
+    study = shared_study(
+        storage or out / "study.log",
+        name=name,
+        settings=agreed,
+        space=plan.space,
+        monitor=plan.preset.monitor,
+        seed=seed,
+        prune=prune,
+    )
     _work(study, plan, seen, trials, out, show_progress)
     return read_search(study, plan, out)
 
@@ -113,7 +121,7 @@ def _work(study: Any, plan: Plan, manifest: pd.DataFrame, trials: int, out: Path
     """Makes trials until the study has had enough, and waits for those of others."""
     with tqdm(desc="Searching", total=trials, unit="trial", delay=2.0, disable=not show_progress, leave=False) as bar:
         while True:
-            trial = study.take(trials)
+            trial = study.start_trial(trials)
             if trial is not None:
                 try:
                     _run_trial(study, trial, plan, manifest, show_progress)
@@ -138,7 +146,7 @@ def _run_trial(study: Any, trial: Any, plan: Plan, manifest: pd.DataFrame, show_
     started = time.perf_counter()
     try:
         arguments = plan.arguments(trial.params, trial.user_attrs["seed"])
-        report = ReportToStudy(trial, plan.preset.monitor, arguments["preset"].epochs)
+        report = ReportToStudy(trial, monitor=plan.preset.monitor, epochs=arguments["preset"].epochs)
         with heartbeat(trial):
             training = _train(arguments, manifest, report, show_progress)
         about = {"best_epoch": training.best["epoch"], "epochs_run": len(training.history)}
@@ -147,14 +155,14 @@ def _run_trial(study: Any, trial: Any, plan: Plan, manifest: pd.DataFrame, show_
         ending = (states.PRUNED, None, {"reason": str(pruned), "epochs_run": report.epochs_run})
     except Exception as error:
         if not (isinstance(error, TrainingError) or _is_out_of_memory(error)):
-            study.give_back(trial)
+            study.requeue(trial)
             raise
         ending = (states.FAIL, None, {"reason": " ".join(str(error).split())[:300] or type(error).__name__})
     except BaseException:
-        study.give_back(trial)
+        study.requeue(trial)
         raise
     state, score, about = ending
-    study.tell(trial, state, score, seconds=round(time.perf_counter() - started, 2), **about)
+    study.end_trial(trial, state, score, seconds=round(time.perf_counter() - started, 2), **about)
     gc.collect()  # a Keras model is a cycle: without this the next one is built while it still holds its memory
 
 
@@ -175,7 +183,8 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "resourceexhausted" in words or "out of memory" in words
 
 
-def _optuna() -> Any:
+def _study_class() -> Any:
+    """Imports and returns `SharedStudy`, which needs Optuna."""
     try:
         from braintumor_tf.training.search.study import SharedStudy
     except ModuleNotFoundError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial
 
-from braintumor_tf.training.presets import MONITORS
+from braintumor_tf.training.presets import rank
 
 STEPS = 10
 """Points of a training at which it is compared with others: tenths of its epochs, so that long and short ones, whose
@@ -68,7 +68,7 @@ class ReportToStudy(keras.callbacks.Callback):
         optuna.TrialPruned: out of Keras's `fit`, when the trial should end.
     """
 
-    def __init__(self, trial: Trial, monitor: str, epochs: int):
+    def __init__(self, trial: Trial, *, monitor: str, epochs: int):
         super().__init__()
         self.trial = trial
         self.monitor = monitor
@@ -81,8 +81,8 @@ class ReportToStudy(keras.callbacks.Callback):
         """Reports and decides."""
         score = float((logs or {})[self.monitor])
         self.epochs_run = epoch + 1
-        better = max if MONITORS[self.monitor] == "max" else min
-        self.best = score if self.best is None else better(self.best, score)
+        if self.best is None or rank(self.monitor, score) > rank(self.monitor, self.best):
+            self.best = score
         step = STEPS * (epoch + 1) // self.epochs
         if step <= self._step:
             return

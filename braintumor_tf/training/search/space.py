@@ -99,7 +99,7 @@ SPACES: Mapping[str, Mapping[str, Range | Choice]] = MappingProxyType(
 
 
 def resolve_space(
-    space: Mapping[str, Any] | Iterable[str] | None, preset: str = "scratch", fixed: Iterable[str] = ()
+    space: Mapping[str, Any] | Iterable[str] | None, *, preset: str = "scratch", fixed: Iterable[str] = ()
 ) -> dict[str, Range | Choice]:
     """Returns the ranges of a search.
 

@@ -31,11 +31,15 @@ def open_storage(storage: str | Path) -> optuna.storages.BaseStorage:
     return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
 
 
-def patiently(opened: Callable[[], Opened], where: str) -> Opened:
-    """Two processes that make the tables of a database at once get in each other's way for a moment."""
+def with_retries(action: Callable[[], Opened], where: str) -> Opened:
+    """Returns what an action on a storage returns; two processes that make a database at once disturb each other.
+
+    Raises:
+        SearchError: it fails for another reason, or six times; the text names `where`.
+    """
     for attempt in range(6):
         try:
-            return opened()
+            return action()
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             failure = error
             time.sleep(0.1 * 2**attempt)
@@ -47,7 +51,7 @@ def patiently(opened: Callable[[], Opened], where: str) -> Opened:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def without_study_log() -> Iterator[None]:
     """Keeps Optuna from logging that it made a study."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -15,11 +15,11 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from braintumor_tf.errors import SearchError
-from braintumor_tf.training.presets import MONITORS
+from braintumor_tf.training.presets import MONITORS, rank
 from braintumor_tf.training.search.heartbeat import host_name, is_dead
 from braintumor_tf.training.search.sampler import SlotSampler, seed_of, slot_of
 from braintumor_tf.training.search.space import WHOLE, Choice, Range
-from braintumor_tf.training.search.storage import open_storage, patiently, quiet
+from braintumor_tf.training.search.storage import open_storage, with_retries, without_study_log
 
 ATTEMPTS = 3
 """How often the same trial is started; one whose process dies each time counts as failed."""
@@ -47,6 +47,7 @@ class SharedStudy:
     def __init__(
         self,
         storage: str | Path,
+        *,
         name: str,
         settings: Mapping[str, Any],
         space: Mapping[str, Range | Choice],
@@ -58,15 +59,15 @@ class SharedStudy:
         self.settings = settings
         self.space = space
         self.seed = seed
-        self.maximise = MONITORS[monitor] == "max"
+        self.monitor = monitor
         pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=3) if prune else None
-        with quiet():
-            self.study = patiently(
+        with without_study_log():
+            self.study = with_retries(
                 lambda: optuna.create_study(
                     storage=open_storage(storage),
                     study_name=name,
                     load_if_exists=True,
-                    direction="maximize" if self.maximise else "minimize",
+                    direction="maximize" if MONITORS[monitor] == "max" else "minimize",
                     sampler=SlotSampler(seed),
                     pruner=pruner or optuna.pruners.NopPruner(),
                 ),
@@ -108,9 +109,9 @@ class SharedStudy:
     def best(self) -> FrozenTrial | None:
         """The finished trial with the best score, the first of equals; None before there is one."""
         complete = [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
-        return max(complete, key=lambda trial: trial.value if self.maximise else -trial.value, default=None)
+        return max(complete, key=lambda trial: rank(self.monitor, trial.value), default=None)
 
-    def take(self, trials: int) -> Trial | None:
+    def start_trial(self, trials: int) -> Trial | None:
         """Starts the next trial, if the study as a whole has had fewer than `trials`.
 
         Those whose process has died are marked as failed first, and put in the queue again.
@@ -121,7 +122,7 @@ class SharedStudy:
         self.check_settings()
         for trial in self.trials:
             if trial.state is TrialState.RUNNING and is_dead(trial):
-                self.give_back(trial)
+                self.requeue(trial)
         waiting = any(trial.state is TrialState.WAITING for trial in self.trials)
         if not waiting and sum(map(counts, self.trials)) >= trials:
             return None
@@ -136,8 +137,8 @@ class SharedStudy:
             _suggest(trial, name, domain)
         return trial
 
-    def tell(self, trial: Trial, state: TrialState, value: float | None = None, **about: Any) -> bool:
-        """Ends a trial. Returns False where others had given it up already, so that its result is dropped."""
+    def end_trial(self, trial: Trial, state: TrialState, value: float | None = None, **about: Any) -> bool:
+        """Ends a trial; returns False where another process has given it up already, so that its result is dropped."""
         try:
             for key, entry in about.items():
                 trial.set_user_attr(key, entry)
@@ -146,7 +147,7 @@ class SharedStudy:
             return False
         return True
 
-    def give_back(self, trial: FrozenTrial | Trial) -> None:
+    def requeue(self, trial: FrozenTrial | Trial) -> None:
         """Ends a trial that was interrupted or killed, and puts it in the queue again, with the same values and seed.
 
         A trial that had all its `ATTEMPTS` stays failed.

@@ -38,8 +38,8 @@ from braintumor_tf.training import (
 )
 from braintumor_tf.training.batches import training_batches, validation_batches
 from braintumor_tf.training.frozen_features import kept_views, split_at_features, stage_inputs
-from tests.training import test_resume
-from tests.training.test_distribution import _assert_equal_runs, _finish, _python, needs_jax
+from tests.training import test_resume_state
+from tests.training.devices.test_several_devices import _assert_equal_runs, _finish, _python, needs_jax
 from tests.training.toy import small_cnn, toy_manifest
 
 AUGMENTATION = {"rotation_range": 20, "width_shift_range": 0.1}
@@ -236,20 +236,20 @@ def test_a_preset_from_before_there_were_views_is_read(name):
 
 # === Resuming ===
 
-RESUMED = replace(test_resume.PRESET, stages=(Stage("head", 3, trains="head", views=2), Stage("fine_tuning", 1)))
+RESUMED = replace(test_resume_state.PRESET, stages=(Stage("head", 3, trains="head", views=2), Stage("fine_tuning", 1)))
 
 
 def experiment(manifest: pd.DataFrame, out: str | Path) -> Run:
-    """As `tests.training.test_resume.experiment`, on kept features; the process that is killed calls it too."""
-    return test_resume.experiment(manifest, out, preset=RESUMED)
+    """As `tests.training.test_resume_state.experiment`, on kept features; the process that is killed calls it too."""
+    return test_resume_state.experiment(manifest, out, preset=RESUMED)
 
 
 def test_a_run_that_was_killed_on_kept_features_ends_with_the_same_weights(manifest, tmp_path):
     whole = experiment(manifest, tmp_path / "whole")
-    code = textwrap.dedent(test_resume.KILLED).replace("tests.training.test_resume", __name__)
+    code = textwrap.dedent(test_resume_state.KILLED).replace("tests.training.test_resume_state", __name__)
     table, out = str(whole.path / "manifest.csv"), str(tmp_path / "run")
     command = [sys.executable, "-c", code.format(epoch=2, point="batch", manifest=table, out=out)]
-    environment = {**os.environ, "PYTHONPATH": str(test_resume.REPOSITORY)}
+    environment = {**os.environ, "PYTHONPATH": str(test_resume_state.REPOSITORY)}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert answer.returncode == -signal.SIGKILL, answer.stderr[-2000:]
     assert len(Run(out).history) == 1

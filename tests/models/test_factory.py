@@ -14,7 +14,7 @@ from braintumor_tf.models.network import as_predictor, load_network
 from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.callbacks import save_network
 
-SCRATCH = [name for name, spec in MODELS.items() if not spec.pretrained]  # the others: test_transfer.py, test_vit.py
+SCRATCH = [name for name, spec in MODELS.items() if not spec.pretrained]  # the others: architectures/
 NETWORKS = [name for name in SCRATCH if MODELS[name].kind == NETWORK]
 
 

@@ -40,7 +40,7 @@ KILLED = """
     from pathlib import Path
     import braintumor_tf.training.resume_state as checkpoints
     import braintumor_tf.training.callbacks as callbacks
-    from tests.training.test_resume import experiment
+    from tests.training.test_resume_state import experiment
     from braintumor_tf.datasets import read_manifest
 
     epoch, point = {epoch}, {point!r}

@@ -22,7 +22,7 @@ from braintumor_tf.training import TrainingError, on_devices
 from braintumor_tf.training.devices.devices import join_processes, resolve_devices
 from tests.training.toy import toy_manifest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 TIME_LIMIT = 900
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 

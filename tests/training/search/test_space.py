@@ -25,12 +25,12 @@ from braintumor_tf.types import ModelConfig
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_default_space_fits_its_preset_and_holds_the_epochs(name):
-    space = resolve_space(None, name)
+    space = resolve_space(None, preset=name)
     check_space(space, PRESETS[name], ModelConfig())
     assert "epochs" in space
     assert set(space) <= set(PARAMETERS)
-    assert resolve_space(json.loads(json.dumps(space_as_dict(space))), name) == space
-    assert list(resolve_space(None, name, fixed=["epochs"])) == [key for key in space if key != "epochs"]
+    assert resolve_space(json.loads(json.dumps(space_as_dict(space))), preset=name) == space
+    assert list(resolve_space(None, preset=name, fixed=["epochs"])) == [key for key in space if key != "epochs"]
 
 
 @pytest.mark.parametrize(
