@@ -11,7 +11,7 @@ from typing import Any
 
 from braintumor_tf._version import __version__
 
-_STAGES = (
+_ROOMS = (
     "datasets",
     "matching",
     "leakage",
@@ -39,16 +39,16 @@ _NAMES = {
     "report": ("write_model_card", "write_report"),
     "runs": ("Run",),
 }
-_STAGE_OF = {name: stage for stage, names in _NAMES.items() for name in names}
+_ROOM_OF = {name: stage for stage, names in _NAMES.items() for name in names}
 
-__all__ = ["__version__", *_STAGES, *_STAGE_OF]
+__all__ = ["__version__", *_ROOMS, *_ROOM_OF]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _STAGES:
+    if name in _ROOMS:
         return importlib.import_module(f"braintumor_tf.{name}")
-    if name in _STAGE_OF:
-        return getattr(importlib.import_module(f"braintumor_tf.{_STAGE_OF[name]}"), name)
+    if name in _ROOM_OF:
+        return getattr(importlib.import_module(f"braintumor_tf.{_ROOM_OF[name]}"), name)
     raise AttributeError(f"module 'braintumor_tf' has no attribute {name!r}")
 
 
