@@ -125,6 +125,14 @@ def write_manifest(path: str | Path, manifest: pd.DataFrame) -> Path:
 def read_manifest(path: str | Path) -> pd.DataFrame:
     """Reads a manifest that `write_manifest` wrote.
 
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> made = pd.DataFrame([dict.fromkeys(COLUMNS, "") | {"path": "a.png", "width": 64, "height": 64}])
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = write_manifest(f"{folder}/manifest.csv", made)
+        ...     read_manifest(f"{folder}/manifest.csv")["path"].tolist()
+        ['a.png']
+
     Raises:
         DatasetError: the file is missing, or lacks a column of a manifest.
     """

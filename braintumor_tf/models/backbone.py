@@ -36,8 +36,9 @@ def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
         model: a network built by `braintumor_tf.models.build`, or loaded.
 
     Example:
-        >>> for layer in backbone_layers(model):
-        ...     layer.trainable = False
+        >>> from braintumor_tf.models import build
+        >>> [layer.name for layer in backbone_layers(build("CNN", image_size=32))][:2]
+        ['scale', 'block_1_convolution_1']
     """
     inputs = (keras.layers.InputLayer, SelectChannels, FitSize)
     return [layer for layer in model.layers if not isinstance(layer, inputs) and not _HEAD.match(layer.name)]

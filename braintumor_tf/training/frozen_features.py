@@ -57,9 +57,10 @@ def split_at_features(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         A model from images to features, shape ``(batch, features)``, and one from features to probabilities.
 
     Example:
-        >>> backbone, head = split_at_features(build("MobileNetV2-0.35"))
-        >>> head.predict(backbone.predict(images)).shape == (len(images), 4)
-        True
+        >>> from braintumor_tf.models import build
+        >>> backbone, head = split_at_features(build("MobileNetV2-0.35", image_size=32))
+        >>> backbone.output_shape, head.input_shape, head.output_shape
+        ((None, 1280), (None, 1280), (None, 4))
     """
     features = next(layer.input for layer in head_layers(model) if layer.name not in _POOLING)
     parts = keras.Model(model.input, features), keras.Model(features, model.output)

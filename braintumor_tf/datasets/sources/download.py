@@ -30,6 +30,10 @@ def fetch(name: str, *, data_dir: str | Path = "data") -> Path:
     Returns:
         The folder of the images. An interruption never leaves half of it there.
 
+    Example:
+        >>> fetch("navoneel")  # doctest: +SKIP
+        PosixPath('data/navoneel')
+
     Raises:
         DatasetError: the name is unknown, there is no network, or the host refuses; the text says what to do.
     """

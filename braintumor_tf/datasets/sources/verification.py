@@ -72,6 +72,10 @@ def verify(name_or_dir: str | Path, *, data_dir: str | Path = "data", show_progr
     Returns:
         What it is, how certain that is, and what differs.
 
+    Example:
+        >>> print(verify("Downloads/archive").conclusion)  # doctest: +SKIP
+        Downloads/archive: is sartaj, complete and unchanged
+
     Raises:
         DatasetError: there is no such folder, or it holds no image.
     """

@@ -103,9 +103,9 @@ def attention_model(model: keras.Model) -> keras.Model:
         ModelError: the model has no attention.
 
     Example:
-        >>> scores = attention_model(build("ViT-Ti/16")).predict(images)
-        >>> scores[0].shape
-        (1, 3, 197, 197)
+        >>> from braintumor_tf.models import build
+        >>> attention_model(build("ViT-Ti/16", image_size=64)).output_shape[0]  # heads, 4 x 4 patches and the class token
+        (None, 3, 17, 17)
     """
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.MultiHeadAttention)]
     if not layers:

@@ -22,7 +22,7 @@ def escape(value: Any) -> Markup:
 
     Example:
         >>> escape("a|b *c* no_tumor")
-        Markup('a\\\\|b \\\\*c\\\\* no_tumor')
+        Markup('a\\|b \\*c\\* no_tumor')
     """
     return Markup(_SPECIAL.sub(lambda found: f"\\{found[0]}", re.sub(r"\s+", " ", str(value))))
 

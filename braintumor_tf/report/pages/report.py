@@ -73,6 +73,10 @@ def write_report(
     Returns:
         The path of ``report.html``.
 
+    Example:
+        >>> write_report("models/cnn")  # doctest: +SKIP
+        PosixPath('models/cnn/report.html')
+
     Raises:
         RunError: the run is missing or has not been scored.
     """

@@ -51,7 +51,9 @@ def search_trials(
         title: the figure's title.
 
     Example:
-        >>> search_trials(found.trials, found.parameters, found.monitor)
+        >>> trials = pd.DataFrame({"trial": [0, 1], "state": "finished", "score": [0.7, 0.8], "learning_rate": [0.1, 0.01]})
+        >>> search_trials(trials, parameters=["learning_rate"]).get_axes() != []
+        True
     """
     scored = trials[trials["score"].notna() & trials["state"].isin(["finished", "pruned"])].reset_index(drop=True)
     if scored.empty:

@@ -38,7 +38,7 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
     Example:
         >>> overlay(np.full((1, 2), 100, np.uint8), np.array([[0.0, 1.0]]))[0].tolist()
-        [[100, 100, 100], [211, 144, 45]]
+        [[100, 100, 100], [208, 194, 90]]
     """
     grey = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
     return np.rint(_mix(grey / 255.0, heat) * 255).astype(np.uint8)
