@@ -104,7 +104,7 @@ def attention_model(model: keras.Model) -> keras.Model:
 
     Example:
         >>> from braintumor_tf.models import build
-        >>> attention_model(build("ViT-Ti/16", image_size=64)).output_shape[0]  # heads, 4 x 4 patches and the class token
+        >>> attention_model(build("ViT-Ti/16", image_size=64)).output_shape[0]  # 4 x 4 patches and a token
         (None, 3, 17, 17)
     """
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.MultiHeadAttention)]

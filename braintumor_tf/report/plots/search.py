@@ -51,7 +51,8 @@ def search_trials(
         title: the figure's title.
 
     Example:
-        >>> trials = pd.DataFrame({"trial": [0, 1], "state": "finished", "score": [0.7, 0.8], "learning_rate": [0.1, 0.01]})
+        >>> trials = pd.DataFrame({"trial": [0, 1], "state": "finished", "score": [0.7, 0.8]})
+        >>> trials["learning_rate"] = [0.1, 0.01]
         >>> search_trials(trials, parameters=["learning_rate"]).get_axes() != []
         True
     """
