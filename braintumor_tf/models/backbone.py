@@ -12,13 +12,9 @@ from braintumor_tf.models.layers import FitSize, SelectChannels
 BATCH_NORMALISATION_MOMENTUM = 0.97
 """Momentum of the running mean and variance in every backbone that is built here.
 
-Keras's own are 0.999 for MobileNetV2 and 0.99 for EfficientNet: such statistics remember thousands or hundreds of
-steps, so that after a short fine-tuning, prediction uses those of ImageNet with the weights of today. 0.9 follows
-within ten steps, but with batches of 32 it is so noisy that the validation score of a network whose weights stand
-still moves by two points from epoch to epoch; 0.99 still lags behind in the middle of a training. 0.97 does neither
-where an epoch has some 70 steps; where it has fewer, the preset ``transfer`` lowers it
-(`braintumor_tf.training.stages.normalisation_momentum`). A
-frozen backbone's statistics do not move, whatever the momentum, and predictions do not depend on it."""
+It follows a short fine-tuning; Keras's own, 0.99 and 0.999, lag behind it. Where an epoch has few steps, the preset
+``transfer`` lowers it (`braintumor_tf.training.stages.normalisation_momentum`)."""
+
 
 _HEAD = re.compile(r"(average_pooling|class_token|dropout|probabilities|head_\d+(_dropout)?)$")
 _BLOCK = re.compile(r"(block_?\d+[a-z]?|expanded_conv)_")

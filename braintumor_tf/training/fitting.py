@@ -76,7 +76,7 @@ def fit(
     them the running statistics of their batch normalisation. A stage that trains the head alone can do so on features
     that are computed once (`Stage.views`). Augmentation and noise touch the training images only;
     the test images are not read. After every epoch ``history.csv`` is rewritten, and ``model.keras`` at every better
-    one, so that an interruption (Ctrl-C is passed on) leaves the best model so far on disk and in `model`.
+    one. So an interruption leaves the best model so far on disk and in `model`; Ctrl-C is passed on.
 
     Repeatable: on a CPU the same model seed (`build`), `seed`, images and settings give the same weights on the same
     machine; no global random state is read or set. That holds too where training was killed and resumed. On a GPU,
@@ -99,8 +99,8 @@ def fit(
             so on (`resolve_preset`).
 
     Raises:
-        TrainingError: a split is empty, a label or a setting is not known, the loss is not finite, the model was built
-            on other devices or in another precision, or the checkpoint is that of another training.
+        TrainingError: a split is empty, a label or a setting is not known, or the loss is not finite. Also where the
+            model was built on other devices or in another precision, or the checkpoint is that of another training.
         ImageInputError: the first batch does not fit the model's input contract.
 
     Example:

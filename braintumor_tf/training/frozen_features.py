@@ -58,9 +58,9 @@ def split_at_features(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
     Example:
         >>> from braintumor_tf.models import build
-        >>> backbone, head = split_at_features(build("MobileNetV2-0.35", image_size=32))
-        >>> backbone.output_shape, head.input_shape, head.output_shape
-        ((None, 1280), (None, 1280), (None, 4))
+        >>> backbone, head = split_at_features(build("CNN", image_size=32))
+        >>> backbone.output_shape, head.output_shape
+        ((None, 256), (None, 4))
     """
     features = next(layer.input for layer in head_layers(model) if layer.name not in _POOLING)
     parts = keras.Model(model.input, features), keras.Model(features, model.output)

@@ -13,18 +13,14 @@ from braintumor_tf.training.presets import ALL, AUTO, HEAD, Preset, Stage
 _NOT_DECAYED = ("bias", "gamma", "beta", "positions", "token")
 """Parts of the names of weights that weight decay leaves alone."""
 
-
 MOMENTA = (0.9, 0.97)
-"""Between which momenta of batch normalisation `normalisation_momentum` chooses; the models of this package are built
-with the upper one, and `braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM` says what is wrong beyond either.
-"""
+"""The lowest and the highest momentum of batch normalisation that `normalisation_momentum` chooses.
+
+The upper one is `braintumor_tf.models.backbone.BATCH_NORMALISATION_MOMENTUM`."""
 
 
 def normalisation_momentum(steps: int) -> float:
     """Returns the momentum with which running statistics look back over about half an epoch, within `MOMENTA`.
-
-    With 0.97 they look back over some 33 steps: half an epoch of 2,000 images, but five epochs of 200, where they
-    would still be those of ImageNet when training is nearly over.
 
     Args:
         steps: an epoch.

@@ -164,7 +164,7 @@ def test_a_network_has_the_published_parameters_and_parts(row):
 
 
 def check_parts(row: Row) -> None:
-    """Checks that a network of Keras's is door, backbone in blocks, and head, and that the momentum is ours."""
+    """Checks that a network of Keras's is input layers, backbone in blocks, and head, and that the momentum is ours."""
     backbone, blocks = backbone_layers(row.built), backbone_blocks(row.built)
     assert [layer.name for layer in head_layers(row.built)] == ["average_pooling", "dropout", "probabilities"]
     assert len(backbone) + 3 + 3 == len(row.built.layers)

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
-from braintumor_tf.models import MODELS, ModelError, build, get_spec, load_model, resolve_classes
+from braintumor_tf.models import (
+    MODELS,
+    ModelConfig,
+    ModelError,
+    build,
+    get_spec,
+    load_model,
+    resolve_classes,
+    resolve_config,
+)
 from braintumor_tf.models.network import as_predictor, load_network
 from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.callbacks import save_network
@@ -128,3 +137,14 @@ def test_the_table_is_read_without_keras():
         "assert not {'keras', 'tensorflow', 'sklearn'} & set(sys.modules), 'imported too early'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_settings_replace_those_of_a_configuration_and_nothing_is_left_open():
+    config = ModelConfig(model="EfficientNetB3", dropout=0, head=[8])
+    assert ModelConfig.of(config, seed=3) == ModelConfig(model="EfficientNetB3", dropout=0, head=[8], seed=3)
+    found = resolve_config(config)
+    assert (found.classes, found.image_size, found.dropout, found.head) == (CLASSES, (300, 300), 0.0, (8,))
+    assert resolve_config(found, labels=["tumor"]) == found
+    assert resolve_config(config, labels=["tumor"]).classes == BINARY_CLASSES
+    assert resolve_config(config, labels=["b", "a"]).classes == ("a", "b")
+    assert resolve_config(ModelConfig(image_size=(32, 48))).image_size == (32, 48)

@@ -15,7 +15,7 @@ from braintumor_tf.files import to_json
 from braintumor_tf.models import load_model
 from braintumor_tf.models.network import as_predictor
 from braintumor_tf.runs import Run
-from braintumor_tf.training import Preset, TrainingError, callbacks, fit, resolve_preset
+from braintumor_tf.training import Preset, Stage, TrainingError, callbacks, fit, resolve_preset, split_settings
 from braintumor_tf.training.batches import class_weights, training_batches, validation_batches
 from braintumor_tf.training.presets import MONITORS, PRESETS
 from braintumor_tf.training.stages import learning_rate_schedule
@@ -94,7 +94,7 @@ def test_augmentation_and_noise_touch_the_training_images_only(manifest):
     assert [predictor.classes[index] for index in labels] == list(expected)
 
 
-def test_images_scaled_twice_are_refused_at_the_door(manifest):
+def test_images_scaled_twice_are_refused(manifest):
     with pytest.raises(ValueError, match="0-1"):
         fit(small_cnn(), manifest, **{**QUICK, "augmentation": {"rescale": 1 / 255}})
 
@@ -185,3 +185,11 @@ def test_class_weights_balance_the_classes():
     for wrong in ("even", {"z": 1.0}, {"a": -1.0}):
         with pytest.raises(TrainingError, match="class_weights"):
             class_weights(rows, ("a", "b"), wrong)
+
+
+def test_settings_of_an_experiment_are_split_into_model_and_training():
+    model, training = split_settings({"dropout": 0.1, "crop": "head", "epochs": 3, "stages": (Stage(),)})
+    assert model == {"dropout": 0.1, "crop": "head"} and set(training) == {"epochs", "stages"}
+    assert split_settings({}) == ({}, {})
+    with pytest.raises(TrainingError, match="epoch, size: no such setting; there are .*dropout.*epochs.*weights"):
+        split_settings({"size": 3, "epoch": 5, "dropout": 0.1})

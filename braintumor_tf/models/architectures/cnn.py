@@ -15,11 +15,7 @@ from braintumor_tf.models.seeding import Seeds
 from braintumor_tf.types import ModelConfig
 
 BATCH_NORM_MOMENTUM = 0.9
-"""Momentum of the running mean and variance.
-
-Keras's default of 0.99 remembers some hundred batches, so that on small data the statistics that prediction uses lag
-epochs behind the weights and the validation score of a short training is that of another network. 0.9 follows within
-one epoch."""
+"""Momentum of the running mean and variance; with Keras's 0.99 they lag epochs behind the weights on small data."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +44,7 @@ BLOCKS = (
     ConvolutionBlock(filters=160, convolutions=2),
     ConvolutionBlock(filters=256, pool=1),
 )
-"""The five blocks.
-
-The first block shrinks the image fourfold, as in residual networks: at full size a convolution costs more memory
-traffic than it gains accuracy, and on two cores an epoch would take three times as long."""
+"""The five blocks; the first shrinks the image fourfold, because convolutions at full size take most of the time."""
 
 
 def build_cnn(config: ModelConfig, *, blocks: Sequence[ConvolutionBlock] = BLOCKS) -> keras.Model:

@@ -32,8 +32,8 @@ def build_efficientnet(config: ModelConfig, *, variant: str) -> keras.Model:
     """Builds an EfficientNet of a variant such as ``"B0"`` from a resolved configuration.
 
     Scaling and normalising are layers of Keras's own network. Its ImageNet weights were trained on images that are
-    divided by the square root of the deviation once more, which Keras only does for ``weights="imagenet"`` and not for
-    the same file by its path; here every file gets that layer, and random weights do not.
+    divided by the square root of the deviation once more. Keras does so for ``weights="imagenet"`` only, not for the
+    same file by its path. Here every file gets that layer, and random weights do not.
     """
     _, x = image_input(config.image_size, channels=3, crop=config.crop)
     network = getattr(keras.applications, f"EfficientNet{variant}")

@@ -104,8 +104,8 @@ def attention_model(model: keras.Model) -> keras.Model:
 
     Example:
         >>> from braintumor_tf.models import build
-        >>> attention_model(build("ViT-Ti/16", image_size=64)).output_shape[0]  # 4 x 4 patches and a token
-        (None, 3, 17, 17)
+        >>> attention_model(build("ViT-Ti/16", image_size=32)).output[0].shape
+        (None, 3, 5, 5)
     """
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.MultiHeadAttention)]
     if not layers:

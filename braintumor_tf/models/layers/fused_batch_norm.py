@@ -12,12 +12,10 @@ from keras import ops
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalisation, computed on TensorFlow in one kernel instead of some ten.
 
-    Keras 3 composes it of moments, differences and products, each a pass over the whole feature map, and as many again
-    for the gradient. On processors that was half of the time of training MobileNetV2: with the fused kernel a step
-    takes half as long. Arguments, weights, statistics and, but for rounding, results are those of
-    `keras.layers.BatchNormalization`. Everything that the kernel does not do, such as masks, statistics over several
-    devices (``synchronized``), renormalisation or another number of axes, and other backends, go Keras's own way; JAX's
-    compiler fuses these steps anyway.
+    Keras 3 composes it of moments, differences and products, which takes longer on processors. Arguments, weights,
+    statistics and, but for rounding, results are those of `keras.layers.BatchNormalization`. What the kernel does not
+    do is left to Keras: masks, statistics over several devices (``synchronized``), renormalisation, another number of
+    axes, and other backends.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

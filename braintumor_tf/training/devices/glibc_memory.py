@@ -15,10 +15,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 def keep_freed_memory() -> bool:
     """Tells glibc to keep memory that is freed for the next allocation, and returns whether that was possible.
 
-    As soon as `fit` reads from Python batches, TensorFlow (2.21, "Memory patch applied") makes glibc give every
-    freed block of 128 KiB or more back to the system. Each step then has every page of its activations cleared anew:
-    half of the processor time of training a small network on a CPU. The price of keeping it is that the process
-    stays at its peak size.
+    TensorFlow makes glibc give every freed block back to the system, so that each step has all of its pages cleared
+    anew. The price of keeping them is that the process stays at its peak size.
 
     Nothing happens on systems without glibc.
     """

@@ -1,9 +1,9 @@
 """Training with `keras.distribution` on the JAX backend: devices of this process, and of several processes.
 
-JAX computes with arrays that span all devices as if there were one, so sums over a batch, gradient clipping and batch
-normalisation need no care, and dropout draws the same masks. What needs care is that Keras fixes once an epoch how
-batches lie on the devices, while the last batch may not divide by their number. So every device is given the whole
-batch, and the split into parts, of unequal size if need be, is made at the model's first layer. It needs JAX.
+JAX computes with arrays that span all devices as if there were one. So sums over a batch, gradient clipping and batch
+normalisation need no care, and dropout draws the same masks. But Keras fixes once an epoch how batches lie on the
+devices, while the last batch may not divide by their number. So every device is given the whole batch, and the split
+into parts, of unequal size if need be, is made at the model's first layer. It needs JAX.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ def resolve_precision(precision: str = AUTO) -> str:
     """Returns the name of the Keras dtype policy that a precision means on this machine.
 
     ``"auto"`` is ``mixed_float16`` on GPUs with tensor cores (compute capability 7.0 and up) if all have them,
-    ``mixed_bfloat16`` on TPUs, and ``float32`` on anything else. Processors have no gain: on one without bfloat16
-    units, MobileNetV2 trained at a quarter of the speed.
+    ``mixed_bfloat16`` on TPUs, and ``float32`` on anything else. Processors do not gain by
+    it.
 
     Args:
         precision: one of `PRECISIONS`.

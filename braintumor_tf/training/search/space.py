@@ -62,7 +62,7 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "class_weights": "'balanced' or None",
         "patience": "epochs without a better one after which a stage ends",
         "dropout": "share of features dropped before the classification",
-        "augmentation": "strength of the preset's augmentation: 0 is none, 1 as it is, 2 twice the ranges",
+        "augmentation": "strength of the preset's augmentation: 0 changes nothing, 2 doubles its ranges",
     }
 )
 """Every parameter that can be searched, and what it means."""

@@ -1,4 +1,4 @@
-"""The input contract: what is refused at the door, and what the layers of the model do to the rest."""
+"""The input contract: which arrays are refused, and what the layers of the model do to the rest."""
 
 from __future__ import annotations
 
