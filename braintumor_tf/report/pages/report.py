@@ -43,7 +43,7 @@ CONTENTS = (
     ("members", "Members"),
     ("shortcuts", "Shortcut audit"),
     ("classes", "Classes"),
-    ("tumour", "Any tumour"),
+    ("tumour", "Tumour or no tumour"),
     ("calibration", "Calibration"),
     ("robustness", "Noise"),
     ("trust", "Explanations"),

@@ -16,6 +16,7 @@ from braintumor_tf.report.plots.style import (
     class_colours,
     message_figure,
     new_figure,
+    set_heading,
     shorten,
     themed,
 )
@@ -111,27 +112,24 @@ def grey_level_histograms(
         chart.set_title(name.replace("_", " "), fontsize=10, fontweight="normal", pad=4)
     figure.supxlabel("grey level", fontsize=10)
     figure.supylabel("share of pixels (%)", fontsize=10)
-    figure.suptitle(title or f"Grey levels, severity {severity}", x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title or f"Grey levels, severity {severity}")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2)
     return figure
 
 
 @themed
-def batch_grid(
-    batch: np.ndarray, labels: Sequence[str] = (), *, columns: int = 4, title: str = "What the network sees"
-) -> Figure:
+def batch_grid(batch: np.ndarray, labels: Sequence[str] = (), *, title: str = "What the network sees") -> Figure:
     """The images of a batch as they reach the network, from its lowest (black) to its highest value (white).
 
     Args:
         batch: shape (images, height, width, channels), any range, channels last.
         labels: one for each image; empty for no labels.
-        columns: images in a row.
         title: the figure's title; the range of values is added.
     """
     if not len(batch):
         return message_figure("the batch is empty", title)
-    low, high = float(batch.min()), float(batch.max())
+    columns, low, high = 4, float(batch.min()), float(batch.max())
     scaled = (batch - low) * (255 / (high - low) if high > low else 0)
     rows = -(-len(batch) // columns)
     figure, axes = new_figure(1.25 * columns, 1.4 * rows + 0.45, rows, columns)
@@ -143,7 +141,7 @@ def batch_grid(
         if len(labels):
             chart.set_title(shorten(labels[number], 13), fontsize=9, color=colours[labels[number]], loc="center", pad=3)
     heading = f"{title} ({low:.2f} to {high:.2f})"
-    figure.suptitle(heading, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, heading)
     return figure
 
 
@@ -158,7 +156,7 @@ def _rows(rows: Mapping[str, Sequence[np.ndarray]], columns: Sequence[str], titl
         line[0].set_ylabel(name.replace(" ", "\n", 1), rotation=0, ha="right", va="center", fontsize=9, color=INK)
     for chart, name in zip(axes[0], columns, strict=True):
         chart.set_title(name, fontsize=9, fontweight="normal", loc="center", pad=3)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 

@@ -17,6 +17,7 @@ from braintumor_tf.report.plots.style import (
     legend_below,
     message_figure,
     new_figure,
+    set_heading,
     shorten,
     themed,
 )
@@ -65,7 +66,7 @@ def reliability_diagram(calibration: Mapping[str, Any], *, title: str = "Does th
     for chart in axes[1]:
         chart.set_ylim(0, top)
     axes[0, 0].get_gridspec().set_height_ratios([2.6, 1])
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
@@ -153,6 +154,6 @@ def set_sizes(calibration: Mapping[str, Any], *, title: str = "How many classes 
     chart.invert_yaxis()
     chart.set(xlim=(0, 1), xlabel="share of the class's test images")
     chart.grid(axis="y", visible=False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     legend_below(chart, most + 1)
     return figure

@@ -19,6 +19,7 @@ from braintumor_tf.report.plots.style import (
     legend_below,
     message_figure,
     new_figure,
+    set_heading,
     shorten,
     themed,
 )
@@ -65,7 +66,7 @@ def leaderboard(table: pd.DataFrame, *, score: str = "macro_f1", title: str = ""
     chart.grid(axis="y", visible=False)
     chart.tick_params(axis="y", length=0)
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        set_heading(figure, title)
     _draw_legend(chart, rows, close)
     return figure
 
@@ -168,7 +169,7 @@ def score_intervals(
     chart.set(xlim=(0, 1.0), ylim=(height - 0.15, -0.75), xlabel="score with 95 % interval")
     chart.set_xticks(np.arange(0, 1.01, 0.2))
     chart.grid(axis="y", visible=False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     for index, measure in enumerate(measures):
         filled = "white" if index else INK
         chart.plot([], [], _MARKERS[index % 4], color=INK, mfc=filled, ms=6, label=score_title(measure))

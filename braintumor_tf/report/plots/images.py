@@ -21,6 +21,7 @@ from braintumor_tf.report.plots.style import (
     class_colours,
     message_figure,
     new_figure,
+    set_heading,
     shorten,
     themed,
 )
@@ -76,23 +77,22 @@ def sample_grid(
         for chart, path in zip(line, [*paths, *[None] * (for_each_class - len(paths))], strict=True):
             _draw_tile(chart, path, "", colours[label])
         line[0].set_title(shorten(label, 28), fontsize=10.5, color=INK, pad=4)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
 @themed
 def predicted_grid(
-    predictions: pd.DataFrame, *, count: int = 12, seed: int = 0, title: str = "Predictions, drawn at random"
+    predictions: pd.DataFrame, *, count: int = 12, title: str = "Predictions, drawn at random"
 ) -> Figure:
     """Random scored images with true label, predicted label and probability; a heavy frame marks an error.
 
     Args:
         predictions: the table of predictions.
         count: how many images, about the same number for each class.
-        seed: of the draw.
         title: the figure's title.
     """
-    return _grid(_tiles(predicted_rows(predictions, count=count, seed=seed)), title, "nothing has been predicted")
+    return _grid(_tiles(predicted_rows(predictions, count=count)), title, "nothing has been predicted")
 
 
 @themed
@@ -135,7 +135,7 @@ def near_duplicate_pairs(pairs: Iterable[tuple[str, str, str]], *, title: str = 
         chart.set_title(
             "\n".join(shorten(line, 34) for line in caption.split("\n")[:2]), fontsize=9, fontweight="normal"
         )
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
@@ -150,17 +150,17 @@ def _tiles(rows: pd.DataFrame) -> list[Tile]:
     return tiles
 
 
-def _grid(tiles: Sequence[Tile], title: str, empty: str, columns: int = 4) -> Figure:
+def _grid(tiles: Sequence[Tile], title: str, empty: str) -> Figure:
     if not tiles:
         return message_figure(empty, title)
-    columns = min(columns, max(len(tiles), 3))
+    columns = 4 if len(tiles) > 3 else 3
     rows = -(-len(tiles) // columns)
     figure, axes = new_figure(1.36 * columns, 1.66 * rows + 0.45, rows, columns)
     for chart in axes.ravel()[len(tiles) :]:
         chart.set_axis_off()
     for chart, (path, caption, colour) in zip(axes.ravel(), tiles, strict=False):
         _draw_tile(chart, path, caption, colour)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 

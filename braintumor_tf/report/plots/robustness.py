@@ -19,6 +19,7 @@ from braintumor_tf.report.plots.style import (
     legend_below,
     message_figure,
     new_figure,
+    set_heading,
     shorten,
     themed,
 )
@@ -68,7 +69,7 @@ def robustness_curves(
             chart.set_ylabel(score_title(metric))
         if place // 2 == rows - 1:
             chart.set_xlabel("severity")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     if axes.size > len(noises):
         spare = axes.flat[-1]
         spare.set_axis_off()
@@ -110,7 +111,7 @@ def robustness_table(
             chart.set_title(shorten(name, 50), fontsize=10, pad=4)
         chart.tick_params(labelbottom=chart is axes[-1, 0])
     axes[-1, 0].set_xlabel("severity")
-    figure.suptitle(f"{title}: {score_title(metric)}", x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, f"{title}: {score_title(metric)}")
     return figure
 
 

@@ -33,11 +33,11 @@ def sample_rows(manifest: pd.DataFrame, *, for_each_class: int = 4, seed: int = 
     return shuffled.groupby("label", sort=True).head(for_each_class).sort_values("label", kind="stable")
 
 
-def predicted_rows(predictions: pd.DataFrame, *, count: int = 12, seed: int = 0) -> pd.DataFrame:
+def predicted_rows(predictions: pd.DataFrame, *, count: int = 12) -> pd.DataFrame:
     """Draws scored images at random, as many of each true class as there is room for, with their confidence."""
     predictions = with_confidence(predictions)
     classes = max(predictions["label"].nunique(), 1)
-    return sample_rows(predictions, for_each_class=-(-count // classes), seed=seed).head(max(count, classes))
+    return sample_rows(predictions, for_each_class=-(-count // classes)).head(max(count, classes))
 
 
 def worst_rows(predictions: pd.DataFrame, *, count: int = 12) -> pd.DataFrame:

@@ -160,6 +160,11 @@ def shorten(text: object, width: int = 22) -> str:
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
+def set_heading(figure: Figure, text: str) -> None:
+    """Writes the title of a whole figure at its upper left."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold")
+
+
 def legend_below(axes: Axes, columns: int = 2) -> None:
     """Puts the legend of `axes` under the figure, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()

@@ -21,6 +21,9 @@ from braintumor_tf.report.wording.numbers import number
 
 JPEG_QUALITY = 80
 
+THUMBNAIL = 160
+"""Side of a thumbnail in a page, in pixels."""
+
 MAX_TILES = 48
 """Images in one grid of a page at most, so that a page with many classes stays small."""
 
@@ -76,9 +79,9 @@ def keep_figure(figure: Figure, path: str | Path, *, alt: str, caption: str = ""
     return {"source": embed_file(save_figure(figure, path)), "alt": alt, "caption": caption}
 
 
-def embed_thumbnail(path: str | Path, *, side: int = 160) -> str | None:
+def embed_thumbnail(path: str | Path) -> str | None:
     """Returns a square thumbnail of an image file as a ``data:`` address; None where it cannot be read."""
-    image = thumbnail(path, side=side)
+    image = thumbnail(path, side=THUMBNAIL)
     return None if image is None else embed_image(image, kind="jpeg")
 
 

@@ -152,7 +152,10 @@ def near_duplicate_sentence(metrics: Mapping[str, Any], near_duplicates: int, im
         images: test images.
     """
     if not near_duplicates:
-        return f"0 of the {images:,} test images have a near-duplicate in training: no answer can come from memory."
+        return (
+            f"0 of the {images:,} test images have a near-duplicate in training: nothing suggests that answers come "
+            "from memory."
+        )
     with_one, rest = (score(metrics, f"{part}.accuracy").value for part in ("twins", "clean"))
     if with_one is None or rest is None:
         return (

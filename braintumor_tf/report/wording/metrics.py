@@ -126,17 +126,17 @@ def score_title(name: str) -> str:
     return title if title.isupper() else f"{title[0].lower()}{title[1:]}"
 
 
-def score_table(metrics: Mapping[str, Any], names: tuple[str, ...] = ("accuracy", "macro_f1")) -> pd.DataFrame:
+def score_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
     """Puts the model, its scores with and without near-duplicates in training, and the baselines into one tidy table.
 
     Args:
         metrics: as in ``metrics.json``.
-        names: the scores to take.
 
     Returns:
-        A DataFrame with columns `name`, `kind` (``model``, ``clean``, ``twins`` or ``baseline``), `score`, `value`,
-        `low`, `high`; baselines best first; rows without a value are left out.
+        A DataFrame with columns `name`, `kind` (``model``, ``clean``, ``twins`` or ``baseline``), `score` (accuracy or
+        macro-F1), `value`, `low`, `high`; baselines best first; rows without a value are left out.
     """
+    names = ("accuracy", "macro_f1")
     rows = [("this model", "model", name, score(metrics, name)) for name in names]
     for kind, title in NEAR_DUPLICATES.items():
         rows += [(f"… {title}", kind, name, score(metrics, f"{kind}.{name}")) for name in names]

@@ -106,7 +106,7 @@ def signed(found: Score | Mapping[str, Any] | float | None, digits: int = 3) -> 
     return plain_text(found, "+", digits)
 
 
-def distance(lead: Score, digits: int = 2) -> str:
+def distance(lead: Score) -> str:
     """Writes a difference in words.
 
     Example:
@@ -115,8 +115,8 @@ def distance(lead: Score, digits: int = 2) -> str:
     """
     if lead.value < 0:
         turned = Score(-lead.value, *(None if end is None else -end for end in (lead.high, lead.low)))
-        return f"{plain_text(turned, digits=digits)} below"
-    return f"{plain_text(lead, digits=digits)} above"
+        return f"{plain_text(turned, digits=2)} below"
+    return f"{plain_text(lead, digits=2)} above"
 
 
 def cell(found: Score | Mapping[str, Any] | float | None) -> Cell:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from braintumor_tf.explanation.checks.masking import WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
 from braintumor_tf.report.plots.style import (
     ACCENT,
     FAINT,
@@ -18,6 +19,7 @@ from braintumor_tf.report.plots.style import (
     legend_below,
     message_figure,
     new_figure,
+    set_heading,
     themed,
 )
 from braintumor_tf.report.wording.numbers import plain
@@ -32,7 +34,7 @@ def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point 
     References, which do not depend on the model, are grey. The dotted line is what guessing gives.
 
     Args:
-        table: of `explain.localisation_table`.
+        table: of `explanation.localisation_table`.
         title: the figure's title.
     """
     if table.empty:
@@ -49,7 +51,7 @@ def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point 
         highest = float(table[[key, f"{key}_high"]].max().max())
         chart.set(xlim=(0, 1.0 if key == "pointing" else max(1.15 * highest, 1e-3)), xlabel=f"{label},\nshare")
     legend_below(axes[0, 0], 1)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
@@ -60,7 +62,7 @@ def randomisation_curve(table: pd.DataFrame, *, title: str = "Does the map depen
     The dashed lines show how alike the maps of two different images are: what has nothing to do with each other.
 
     Args:
-        table: of `explain.randomisation_check`.
+        table: of `explanation.randomisation_check`.
         title: the figure's title.
     """
     if table.empty:
@@ -84,7 +86,7 @@ def randomisation_curve(table: pd.DataFrame, *, title: str = "Does the map depen
                      rotation_mode="anchor", fontsize=8.5)  # fmt: skip
     lowest = float(steps[["spearman_low", "ssim_low", "spearman", "ssim"]].min().min())
     chart.set(ylim=(min(-0.1, lowest - 0.05), 1.05), ylabel="similarity with the trained map")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     chart.set_xlabel("random from the top down to")
     chart.grid(axis="x", visible=False)
     legend_below(chart, 3)
@@ -96,7 +98,7 @@ def masking_drops(table: pd.DataFrame, *, title: str = "What covering a part cos
     """Dots with 95 % bars: the drop of the true class's probability where lesion, control or border is covered.
 
     Args:
-        table: of `explain.masking_check`.
+        table: of `explanation.masking_check`.
         title: the figure's title.
     """
     table = table[table["masked"] != "nothing"] if len(table) else table
@@ -111,7 +113,7 @@ def masking_drops(table: pd.DataFrame, *, title: str = "What covering a part cos
     low, high = float(table["drop_low"].min()), float(table["drop_high"].max())
     edges = [value for value in (low, high, 0.0) if np.isfinite(value)]
     chart.set(xlim=(min(edges) - 0.05, max(edges) + 0.08), xlabel="drop of probability with 95 % interval")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
@@ -120,38 +122,31 @@ def outside_scores(table: pd.DataFrame, *, title: str = "Does the score come fro
     """Dots with 95 % bars: balanced accuracy with parts of the image covered, and that of a constant answer.
 
     Args:
-        table: of `explain.outside_check`.
+        table: of `explanation.outside_check`.
         title: the figure's title.
     """
     if table.empty:
         return message_figure("the check was not made", title)
     figure, axes = new_figure(4.9, 1.5 + _ROW * len(table))
     chart = axes[0, 0]
-    inside = {"whole image", "without the border strip", "without the background"}
+    inside = {WHOLE, WITHOUT_BORDER, WITHOUT_BACKGROUND}
     colours = [ACCENT if name in inside else WARNING for name in table["shown"]]
     _dots(chart, table, "balanced_accuracy", [str(name) for name in table["shown"]], colours)
     chart.axvline(table["constant"].iloc[0], color=MUTED, linewidth=1.2, linestyle=":", label="always the same answer")
     chart.set(xlim=(0, 1.0), xlabel="balanced accuracy with 95 % interval")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     legend_below(chart, 1)
     return figure
 
 
 @themed
-def image_versions(
-    versions: Mapping[str, np.ndarray],
-    *,
-    notes: Mapping[str, str] | Sequence[str] = (),
-    title: str = "What the model was shown",
-) -> Figure:
-    """Versions of one image side by side, as `explain.masking.outside_versions` and `lesion_versions` make them.
+def image_versions(versions: Mapping[str, np.ndarray], *, title: str = "What the model was shown") -> Figure:
+    """Versions of one image side by side, as `outside_versions` and `lesion_versions` of `explanation` make them.
 
     Args:
         versions: images, uint8, by name.
-        notes: a second line for each, by name or in order.
         title: the figure's title.
     """
-    found = notes if isinstance(notes, Mapping) else dict(zip(versions, notes))
     columns = 2 if len(versions) == 4 else min(3, len(versions))
     rows = -(-len(versions) // columns)
     figure, axes = new_figure(1.75 * columns, 2.15 * rows + 0.4, rows, columns)
@@ -159,9 +154,8 @@ def image_versions(
         chart.set_axis_off()
     for chart, (name, image) in zip(axes.ravel(), versions.items()):
         chart.imshow(image, cmap="gray", vmin=0, vmax=255)
-        chart.set_title("\n".join([str(name), *([found[name]] if name in found else [])]), fontsize=8.8,
-                        fontweight="normal", pad=4)  # fmt: skip
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        chart.set_title(str(name), fontsize=8.8, fontweight="normal", pad=4)
+    set_heading(figure, title)
     return figure
 
 

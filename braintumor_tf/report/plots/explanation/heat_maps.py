@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.report.plots.explanation.overlays import colour_bar, heat_tile, overlay, tile
-from braintumor_tf.report.plots.style import INK, WARNING, message_figure, new_figure, shorten, themed
+from braintumor_tf.report.plots.style import INK, WARNING, message_figure, new_figure, set_heading, shorten, themed
 from braintumor_tf.report.wording.numbers import number
 
 TILE = 210
@@ -73,7 +73,7 @@ def explained_images(
     for chart in axes.ravel()[count:]:
         chart.set_axis_off()
     colour_bar(axes)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
@@ -142,7 +142,7 @@ def right_and_wrong_maps(rows: pd.DataFrame, maps: Sequence[np.ndarray], *, titl
             0, 1.2, words_above, transform=axes[0, column].transAxes, color=INK, fontweight="bold", fontsize=10.5
         )
     colour_bar(axes)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
@@ -155,7 +155,7 @@ def _single(image: Any, heat: np.ndarray, caption: str, wrong: bool, title: str)
         _show(chart, shown, wrong)
     _set_caption(axes[0, 0], caption, wrong)
     colour_bar(axes)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.report.plots.explanation.overlays import overlay, tile
-from braintumor_tf.report.plots.style import MUTED, message_figure, new_figure, shorten, themed
+from braintumor_tf.report.plots.style import MUTED, message_figure, new_figure, set_heading, shorten, themed
 
 TILE = 150
 """Side of an image in pixels."""
@@ -66,7 +66,7 @@ def layer_filters(model: Any, layer: str | None = None, *, count: int = 64, titl
         bar.outline.set_visible(False)
     of = "" if shown == filters else f", {shown} of {filters}"
     heading = title if title is not None else f"{name}: {rows}×{columns} filters{of}"
-    figure.suptitle(heading, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, heading)
     return figure
 
 
@@ -119,7 +119,7 @@ def activation_maps(
             _draw_channels(charts[first:], found, place, chosen)
         shape = "×".join(map(str, found.shape[1:]))
         _set_wide_title(axes[line * count, 0], f"{layer} ({shape})")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 
@@ -168,7 +168,7 @@ def attention_heads(
             _draw_image(chart, None if pixels is None else _attended(pixels, attention[block - 1, head]))
             if row == 0:
                 chart.set_title(f"head {head + 1}", fontsize=9.5, fontweight="normal", loc="center", pad=4)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 

@@ -14,7 +14,7 @@ from braintumor_tf.explanation.checks.localisation import area_share, energy_ins
 from braintumor_tf.explanation.checks.masks import read_mask
 from braintumor_tf.report.plots.explanation.checks import method_name
 from braintumor_tf.report.plots.explanation.overlays import colour_bar, heat_tile, overlay, tile
-from braintumor_tf.report.plots.style import message_figure, new_figure, shorten, themed
+from braintumor_tf.report.plots.style import message_figure, new_figure, set_heading, shorten, themed
 
 TILE = 220
 """Side of an image in pixels."""
@@ -34,8 +34,8 @@ def maps_and_lesions(
 ) -> Figure:
     """A row for each slice: the slice with its lesion outlined, then the map of each method over it.
 
-    Under each map stands the share of its energy on the lesion, under the slice the lesion's share of the picture,
-    which is what a map that is the same everywhere has.
+    Under each map stands the share of its energy on the lesion. Under the slice stands the lesion's share of the
+    picture, which is what a map that is the same everywhere has.
 
     Args:
         images: paths or pixels from 0 to 255, shape ``(height, width)`` or ``(height, width, 1 | 3)`` each.
@@ -75,7 +75,7 @@ def maps_and_lesions(
                 _head(chart, method_name(method))
     _head(axes[0, 0], "slice")
     colour_bar(axes)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    set_heading(figure, title)
     return figure
 
 

@@ -44,7 +44,7 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return np.rint(_mix(grey / 255.0, heat) * 255).astype(np.uint8)
 
 
-def colour_bar(axes: Any, label: str = "share of the strongest") -> None:
+def colour_bar(axes: Any) -> None:
     """Adds the bar from 0 to 1 beside `axes`, its colours laid over a middle grey as they are over a brain."""
     steps = np.linspace(0, 1, 256)
     colours = _mix(np.full((1, 256, 3), _BRAIN), steps[None])[0]
@@ -52,7 +52,7 @@ def colour_bar(axes: Any, label: str = "share of the strongest") -> None:
     shown = ScalarMappable(Normalize(0, 1), ListedColormap(colours))
     bar = figure.colorbar(shown, ax=axes, shrink=min(0.8, 2.6 / figure.get_figheight()), aspect=18, fraction=0.05)
     bar.set_ticks([0, 0.5, 1])
-    bar.set_label(label)
+    bar.set_label("share of the strongest")
     bar.outline.set_visible(False)
 
 
