@@ -19,7 +19,7 @@ from braintumor_tf.datasets import CLASSES, scan, write_synthetic
 from braintumor_tf.leakage import group, split
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
-from tests.report.test_html import check_page
+from tests.report.html_page import check_page
 
 SIDE = 64
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from braintumor_tf.report.plots import search_trials
+from tests.report.figure_texts import texts
 
 
 def make_trials(count: int) -> pd.DataFrame:
@@ -27,10 +27,6 @@ def make_trials(count: int) -> pd.DataFrame:
 
 def titles(figure: Figure) -> set[str]:
     return {chart.get_title(loc="left") for chart in figure.axes} - {""}
-
-
-def texts(figure: Figure) -> str:
-    return "\n".join(item.get_text() for item in figure.findobj(matplotlib.text.Text))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 60])

@@ -15,7 +15,7 @@ from braintumor_tf.report import plots
 from braintumor_tf.report.plots.explanation.overlays import COLOURS, STRONGEST, heat_tile, overlay, tile
 from braintumor_tf.report.plots.style import WARNING, to_png
 from tests.report.conftest import make_predictions
-from tests.report.test_plots import texts
+from tests.report.figure_texts import texts
 from tests.training.toy import small_cnn
 
 GENERATOR = np.random.default_rng(0)

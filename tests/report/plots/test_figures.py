@@ -13,15 +13,11 @@ from braintumor_tf.report import plots
 from braintumor_tf.report.plots.style import CLASS_COLOURS, MAX_BYTES, SPLIT_COLOURS, class_colours, save_figure
 from braintumor_tf.report.wording.metrics import score_table
 from tests.report.conftest import make_history, make_manifest, make_metrics, make_predictions
+from tests.report.figure_texts import texts
 
 MANY = tuple(
     f"{name} – très long nom de classe № {place} 脑肿瘤 $x^2$" for place, name in enumerate("abcdefghijklmnopqrst")
 )
-
-
-def texts(figure: Figure) -> str:
-    """Every text of a figure, in one string."""
-    return "\n".join(item.get_text() for item in figure.findobj(matplotlib.text.Text))
 
 
 def draw_all(manifest: pd.DataFrame, classes: tuple[str, ...]) -> list[Figure]:

@@ -33,7 +33,7 @@ from tests.evaluation.made_predictions import drawn
 from tests.evaluation.test_corruption_error import made
 from tests.experiments.quick import hashed, without_trees
 from tests.report.conftest import make_manifest, make_predictions, make_run
-from tests.report.test_shortcuts import EXPLANATIONS
+from tests.report.made_explanations import EXPLANATIONS
 from tests.training.toy import toy_manifest
 
 HEADINGS = [

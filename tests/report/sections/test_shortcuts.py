@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 import pytest
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import score_predictions
-from braintumor_tf.explanation.checks.masking import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
 from braintumor_tf.leakage import near_duplicate_in_training
 from braintumor_tf.report.sections.covered_parts import covered_sentences
 from braintumor_tf.report.sections.shortcuts import (
@@ -20,6 +17,7 @@ from braintumor_tf.report.sections.shortcuts import (
 )
 from braintumor_tf.report.wording.numbers import number, plain, signed
 from tests.report.conftest import make_predictions
+from tests.report.made_explanations import EXPLANATIONS
 
 
 def metrics_with(low, value, high, reached=0.7):
@@ -65,24 +63,6 @@ def test_near_duplicates_are_set_against_the_rest():
     assert near_duplicate_sentence({}, 0, 394).startswith("0 of the 394 test images")
 
 
-def row(shown, balanced, change, share):
-    scores = {"accuracy": balanced, "balanced_accuracy": balanced, "change": change, "share": share}
-    return {"shown": shown, "constant": 0.25, **{k: dict(zip(("value", "low", "high"), v)) for k, v in scores.items()}}
-
-
-EXPLANATIONS = {
-    "split": "test",
-    "shown": {BACKGROUND: "the head blackened"},
-    "outside": [
-        row(WHOLE, (0.9, 0.85, 0.95), (0, 0, 0), (1, 1, 1)),
-        row(WITHOUT_BORDER, (0.8, 0.7, 0.9), (-0.1, -0.15, -0.05), (0.85, 0.7, 0.9)),
-        row(WITHOUT_BACKGROUND, (0.9, 0.85, 0.95), (0.0, -0.01, 0.01), (1, 0.9, 1.1)),
-        row(OUTLINE, (0.51, 0.45, 0.57), (-0.4, -0.5, -0.3), (0.4, 0.3, 0.5)),
-        row(BACKGROUND, (0.25, 0.25, 0.25), (-0.65, -0.7, -0.6), (0.0, 0.0, 0.0)),
-    ],
-}
-
-
 def test_covered_parts_say_what_they_cost():
     assert covered_sentences(EXPLANATIONS) == [
         "With the border strip blackened accuracy changes by −0.10 (−0.15 to −0.05): the model uses it.",
@@ -111,9 +91,3 @@ def test_the_section_holds_what_the_run_measured(manifest, predictions, tmp_path
     assert section["figure"] and (tmp_path / "outside_head.png").is_file()
     unchecked = shortcut_section(metrics, pd.Series(dtype=bool), None, folder=tmp_path)
     assert unchecked["covered"] == [] and unchecked["figure"] is None
-
-
-def test_differences_are_written_with_a_true_minus_and_without_minus_zero():
-    assert plain(-0.0004) == "0.000" and plain(-0.0004, "+") == "+0.000" and plain(-0.25, "+", 2) == "−0.25"
-    assert signed({"value": 0.1, "low": None, "high": None}) == "+0.100"
-    assert not re.search(r"-\d", signed({"value": -0.1, "low": -0.2, "high": 0.0}))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from braintumor_tf.report.pages.audit import MAX_PAIRS, write_audit_page
-from tests.report.test_html import check_page
+from tests.report.html_page import check_page
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-import matplotlib
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from braintumor_tf.evaluation import Comparison, compare
@@ -16,7 +14,8 @@ from braintumor_tf.report.pages.comparison import write_comparison
 from braintumor_tf.report.plots.comparison import leaderboard
 from braintumor_tf.report.plots.style import DPI, save_figure
 from tests.evaluation.made_runs import made_manifest, made_run
-from tests.report.test_html import check_page
+from tests.report.figure_texts import texts
+from tests.report.html_page import check_page
 
 LONG = "MobileNetV2-0.35_<b>a data set</b>_with_a_very_long_name_$x^2$_and_a_protocol_grouped"
 BASELINES = {"metadata": 0.3, "border": 1.0, "nearest_neighbour": 1.4, "pca_logistic_regression": 0.8}
@@ -35,10 +34,6 @@ def comparisons(tmp_path_factory) -> dict[int, Comparison]:
         for number in range(16)
     ]  # fmt: skip
     return {2: compare(few, resamples=100), 16: compare(many, resamples=100)}
-
-
-def drawn_texts(figure: Figure) -> list[str]:
-    return [item.get_text() for item in figure.findobj(matplotlib.text.Text) if item.get_text()]
 
 
 @pytest.mark.parametrize("runs", [2, 16])
@@ -73,14 +68,12 @@ def test_marks_say_what_can_be_told_from_the_best(comparisons):
             behind = row.lead_low > 0
             assert (mark.get_markerfacecolor() == "white") == behind
     assert {"behind the highest", "shortcut baseline", "mean, least and largest over seeds"} <= set(
-        drawn_texts(chart.figure)
+        texts(chart.figure).split("\n")
     )
 
 
 def test_a_score_that_no_run_has_is_said(comparisons):
-    assert "no run has this score" in "\n".join(
-        drawn_texts(leaderboard(comparisons[2].leaderboard, score="twins_accuracy"))
-    )
+    assert "no run has this score" in texts(leaderboard(comparisons[2].leaderboard, score="twins_accuracy"))
 
 
 @pytest.mark.parametrize("runs", [2, 16])
