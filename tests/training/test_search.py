@@ -2,70 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 optuna = pytest.importorskip("optuna")
 
+from braintumor_tf.augment.noise import GaussianNoise  # noqa: E402
 from braintumor_tf.cli.main import main  # noqa: E402
+from braintumor_tf.datasets.labels import CLASSES  # noqa: E402
 from braintumor_tf.experiments import run_experiment  # noqa: E402
-from braintumor_tf.training import (  # noqa: E402
-    PRESETS,
-    Range,
-    Search,
-    SearchError,
-    TrainingError,
-    resolve_preset,
-    run_search,
-)
-from braintumor_tf.training.search import heartbeat as study_workers  # noqa: E402
-from braintumor_tf.training.search import run as searching  # noqa: E402
-from braintumor_tf.training.search import sampler as study_sampling  # noqa: E402
-from braintumor_tf.training.search import study  # noqa: E402
-from tests.training.toy import small_cnn, toy_manifest  # noqa: E402
+from braintumor_tf.training import PRESETS, Range, Search, SearchError, TrainingError, resolve_preset, run_search
+from tests.training.toy import BUILT, MODELS_BUILT, small_cnn_in_the_table, toy_manifest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPACE = {"learning_rate": Range(1e-3, 3e-2, log=True), "epochs": Range(1, 2), "dropout": [0.0, 0.3]}
 COMPARED = ["state", "score", *SPACE, "best_epoch", "epochs_run", "seed"]
 
-# Joins a search in a process of its own; with a number, it kills itself in the first epoch of that trial.
+# Joins a search in a process of its own; with a number, it kills itself where that trial's network is built.
 WORKER = """
     import os, signal, sys
-    import braintumor_tf.training.search.run as searching
     from braintumor_tf.datasets import read_manifest
-    from tests.training.test_search import small_search, small_build
-    searching.build = small_build
+    from tests.training.test_search import small_search
+    from tests.training.toy import BUILT, small_cnn_in_the_table
     manifest, out, storage, trials, deadly = sys.argv[1:]
-    train = searching._train
-    def killed(arguments, manifest, report, show):
-        if report.trial.number == int(deadly):
+    built = []
+    def watch():
+        if len(built) == int(deadly) + 1:  # the first is built to check the arguments
             os.kill(os.getpid(), signal.SIGKILL)
-        return train(arguments, manifest, report, show)
-    searching._train = killed
-    small_search(read_manifest(manifest), out, trials=int(trials), storage=storage or None)
+        built.append(1)
+    with small_cnn_in_the_table():
+        if int(deadly) >= 0:
+            BUILT.append(watch)
+        small_search(read_manifest(manifest), out, trials=int(trials), storage=storage or None)
 """
-
-
-def small_build(model: str, seed: int, **arguments: Any) -> Any:
-    """A smaller network than the table's, so that a trial takes a second."""
-    return small_cnn(seed)
 
 
 def small_search(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Search:
     settings = {"trials": 3, "space": SPACE, "preset": "smoke", "image_size": 32, "show_progress": False, **changes}
     return run_search(manifest, "CNN", out, **settings)
+
+
+@contextlib.contextmanager
+def in_trials(happenings: dict[int, BaseException | Callable[[], None]]) -> Iterator[None]:
+    """Raises an error, or calls a function, where the network of the trial of that place in a search is built."""
+    built = itertools.count(-1)  # the first is built to check the arguments
+
+    def watch() -> None:
+        happening = happenings.get(next(built))
+        if isinstance(happening, BaseException):
+            raise happening
+        if happening is not None:
+            happening()
+
+    BUILT.append(watch)
+    try:
+        yield
+    finally:
+        BUILT.remove(watch)
 
 
 def worker(folder: Path, out: Path, trials: int, storage: str = "", deadly: int = -1) -> subprocess.Popen:
@@ -92,14 +98,14 @@ def manifest(folder) -> pd.DataFrame:
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
-    monkeypatch.setattr(searching, "build", small_build)
+def small():
+    with small_cnn_in_the_table():
+        yield
 
 
 @pytest.fixture(scope="module")
 def found(manifest, tmp_path_factory) -> Search:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(searching, "build", small_build)
+    with small_cnn_in_the_table():
         return small_search(manifest, tmp_path_factory.mktemp("found"))
 
 
@@ -121,11 +127,8 @@ def test_a_search_writes_its_trials_and_its_best_preset(found):
     assert (about["seed"], about["dropout"], about["score"]) == (found.seed, found.dropout, found.score)
 
 
-def test_run_experiment_reproduces_the_best_trial(found, tmp_path, monkeypatch):
-    from braintumor_tf.experiments import single as experiment
-
+def test_run_experiment_reproduces_the_best_trial(found, tmp_path):
     manifest = toy_manifest(tmp_path / "images")  # the same images, the test images among them
-    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(seed=arguments[-2]))
     run = run_experiment(
         manifest, out=tmp_path / "run", baselines=False, resamples=10, show_progress=False, **found.arguments
     )
@@ -173,114 +176,12 @@ def test_a_killed_trial_is_tried_again_with_the_same_result(found, folder, manif
     assert resumed.score == found.score
 
 
-def test_ctrl_c_keeps_finished_trials_and_the_search_goes_on(found, manifest, tmp_path, monkeypatch):
-    train = searching._train
-
-    def interrupted(arguments, rows, report, show):
-        if report.trial.number == 1:
-            raise KeyboardInterrupt
-        return train(arguments, rows, report, show)
-
-    monkeypatch.setattr(searching, "_train", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+def test_ctrl_c_keeps_finished_trials_and_the_search_goes_on(found, manifest, tmp_path):
+    with in_trials({1: KeyboardInterrupt()}), pytest.raises(KeyboardInterrupt):
         small_search(manifest, tmp_path)
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table["state"]) == ["finished", "killed", "waiting"]
-    monkeypatch.setattr(searching, "_train", train)
     assert small_search(manifest, tmp_path).score == found.score
-
-
-def fake_training(scores: dict[int, Any]) -> Any:
-    """Stands for a training, where a test is about the study: a score, or an error to raise, for each trial."""
-
-    def train(arguments, manifest, report, show):
-        result = scores.get(report.trial.number, 0.5)
-        if isinstance(result, BaseException):
-            raise result
-        history = pd.DataFrame({"epoch": [1]})
-        return type("Trained", (), {"best": {"epoch": 1, "score": result}, "history": history})()
-
-    return train
-
-
-def test_a_failed_trial_counts_and_the_search_goes_on(manifest, tmp_path, monkeypatch):
-    errors = {0: TrainingError("the loss is not finite"), 1: MemoryError("too large")}
-    monkeypatch.setattr(searching, "_train", fake_training(errors))
-    result = small_search(manifest, tmp_path, trials=4)
-    assert list(result.trials["state"]) == ["failed", "failed", "finished", "finished"]
-    assert list(result.trials["reason"][:2]) == ["the loss is not finite", "too large"]
-    monkeypatch.setattr(searching, "_train", fake_training({0: TrainingError("first"), 1: TrainingError("second")}))
-    with pytest.raises(SearchError, match="none of 2 trials finished; the last one: second"):
-        small_search(manifest, tmp_path / "none", trials=2)
-
-
-def test_an_unexpected_error_is_raised_and_three_attempts_are_enough(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(searching, "_train", fake_training({number: ZeroDivisionError() for number in range(3)}))
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError):
-            small_search(manifest, tmp_path, trials=2)
-    result = small_search(manifest, tmp_path, trials=2)
-    assert list(result.trials["state"]) == ["killed", "killed", "killed", "finished"]
-    assert list(result.trials["attempt"]) == [1, 2, 3, 1]
-    assert result.trials["seed"][:3].nunique() == 1
-
-
-def test_a_silent_trial_of_another_machine_is_given_up_after_a_while(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(searching, "_train", fake_training({}))
-    names = iter(["another machine"])
-    monkeypatch.setattr(study, "host_name", lambda: next(names, study_workers.host_name()))
-    monkeypatch.setattr(searching, "_run_trial", lambda *arguments: (_ for _ in ()).throw(SystemExit))
-    with pytest.raises(SystemExit):
-        small_search(manifest, tmp_path, trials=1)
-    monkeypatch.undo()
-    monkeypatch.setattr(searching, "_train", fake_training({}))
-    waits = []
-    monkeypatch.setattr(searching.time, "sleep", waits.append)
-    monkeypatch.setattr(study_workers, "SILENT_SECONDS", 1.0)
-    result = small_search(manifest, tmp_path, trials=1)
-    assert waits
-    assert list(result.trials["state"]) == ["killed", "finished"]
-
-
-def test_a_result_that_others_gave_up_is_dropped(manifest, tmp_path, monkeypatch):
-    def train(arguments, rows, report, show):
-        if report.trial.number == 0:
-            report.trial.study.tell(0, state=optuna.trial.TrialState.FAIL)
-        return fake_training({})(arguments, rows, report, show)
-
-    monkeypatch.setattr(searching, "_train", train)
-    result = small_search(manifest, tmp_path, trials=1)
-    assert result.number == 1
-
-
-def test_the_last_place_goes_to_one_of_two(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(searching, "_train", fake_training({}))
-    counts, calls = study.counts, []
-
-    def late(trial):
-        calls.append(trial.number)
-        return counts(trial) and len(calls) > 1  # this process has not yet seen that the place is taken
-
-    small_search(manifest, tmp_path, trials=1)
-    monkeypatch.setattr(study, "counts", late)
-    assert len(small_search(manifest, tmp_path, trials=1).trials) == 1
-
-
-def test_hopeless_trials_are_ended_early():
-    def learn(trial, scores):
-        report = study_sampling.ReportToStudy(trial, "val_macro_f1", len(scores))
-        for epoch, score in enumerate(scores):
-            report.on_epoch_end(epoch, {"val_macro_f1": score})
-        return report.best
-
-    shared = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(5, 3))
-    for epochs in (4, 5, 10, 20, 40):
-        trial = shared.ask()
-        shared.tell(trial, learn(trial, np.linspace(0.1, 0.9, epochs)))
-        assert set(trial.storage.get_trial(trial._trial_id).intermediate_values) <= set(range(1, 11))
-    with pytest.raises(optuna.TrialPruned, match="after 6 epochs"):
-        learn(shared.ask(), np.linspace(0.1, 0.3, 20))
-    assert learn(shared.ask(), np.linspace(0.1, 0.95, 60)) == 0.95  # long trainings rise later, and are not cut for it
 
 
 def tried(folder: Path) -> list[str]:
@@ -296,6 +197,12 @@ def tried(folder: Path) -> list[str]:
         ({"seed": 1}, "seed"),
         ({"prune": False}, "prune"),
         ({"image_size": 40}, "image_size"),
+        ({"dropout": 0.1}, "dropout"),
+        ({"head": (8,)}, "head"),
+        ({"crop": "head"}, "crop"),
+        ({"noise": GaussianNoise(20)}, "noise"),
+        ({"classes": CLASSES[::-1]}, "classes"),
+        ({"label_smoothing": 0.1}, "preset.label_smoothing"),
         ({"data": True}, "data"),
     ],
 )
@@ -337,39 +244,21 @@ def test_what_cannot_be_searched_is_named(manifest, tmp_path):
         small_search(manifest[manifest["split"] != "validation"], tmp_path)
 
 
-def test_without_optuna_one_line_says_what_to_install(manifest, tmp_path, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("braintumor_tf.training.search.study")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(SearchError, match=r'pip install "braintumor_tf\[tune\]"$'):
-        small_search(manifest, tmp_path)
-
-
-def test_the_model_of_a_trial_is_freed(manifest, tmp_path, monkeypatch):
-    models = []
-
-    def remembered(*arguments, **settings):
-        model = small_build(*arguments, **settings)
-        models.append(weakref.ref(model))
-        return model
-
-    monkeypatch.setattr(searching, "build", remembered)
+def test_the_model_of_a_trial_is_freed(manifest, tmp_path):
     small_search(manifest, tmp_path, trials=1, space={"dropout": [0.0]}, epochs=1)
     gc.collect()
-    assert [reference() for reference in models] == [None]
+    assert [reference() for reference in MODELS_BUILT] == [None, None]  # to check the arguments, and for the trial
 
 
-def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch):
+def test_the_command_searches_trains_and_names_wrong_words(tmp_path):
     from click.testing import CliRunner
 
     from braintumor_tf.datasets import write_synthetic
-    from braintumor_tf.experiments import single as experiment
 
     images = write_synthetic(
         tmp_path / "images", patients_per_class=6, slices_per_patient=2, image_size=64,
         byte_copies=0, reencoded_copies=0, label_conflicts=0, show_progress=False,
     )  # fmt: skip
-    monkeypatch.setattr(experiment, "build", lambda name, *arguments: small_cnn(seed=arguments[-2]))
     out = tmp_path / "out"
     words = [
         "search",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,3 +53,47 @@ def small_cnn(seed: int = 0) -> Any:
 
     blocks = (ConvolutionBlock(8), ConvolutionBlock(8))
     return build_cnn("CNN", CLASSES, (32, 32), "random", 0.5, (), seed, blocks)
+
+
+def build_small(
+    name: str,
+    classes: tuple[str, ...],
+    image_size: tuple[int, int],
+    weights: str,
+    dropout: float,
+    head: tuple[int, ...],
+    seed: int | None,
+) -> Any:
+    """Builds the network of `small_cnn` in place of the table's CNN, and runs `BUILT` first."""
+    from braintumor_tf.models.cnn import ConvolutionBlock, build_cnn
+
+    for watch in BUILT:
+        watch()
+    blocks = (ConvolutionBlock(8), ConvolutionBlock(8))
+    model = build_cnn(name, classes, image_size, weights, dropout, head, seed, blocks)
+    MODELS_BUILT.append(weakref.ref(model))
+    return model
+
+
+BUILT: list[Callable[[], None]] = []
+"""What is called whenever `build_small` builds a network: it may raise, or end the process."""
+
+MODELS_BUILT: list[weakref.ref] = []
+"""The networks that `build_small` has built."""
+
+
+@contextlib.contextmanager
+def small_cnn_in_the_table() -> Iterator[None]:
+    """Makes the row ``"CNN"`` of the table of models a small network, for all who build one by its name."""
+    from braintumor_tf.models import MODELS, get_spec
+
+    row = replace(MODELS["CNN"], builder=f"{__name__}:{build_small.__name__}")
+    names = get_spec.__globals__  # wherever that function lives, this is where it looks the table up
+    before = names["MODELS"]
+    names["MODELS"] = MappingProxyType({**MODELS, "CNN": row})
+    try:
+        yield
+    finally:
+        names["MODELS"] = before
+        BUILT.clear()
+        MODELS_BUILT.clear()
