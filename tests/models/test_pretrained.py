@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.server
 import os
 import threading
@@ -201,6 +202,18 @@ def test_the_hashes_of_the_efficientnets_are_those_that_keras_checks():
     for name, (file,) in rows.items():
         variant = name.removeprefix("EfficientNet").lower()
         assert (file.name, file.md5) == (f"efficientnet{variant}_notop.h5", hashes[variant][1])
+
+
+def test_the_hash_is_that_of_the_whole_file_and_a_change_at_its_end_is_noticed(home, server):
+    content = np.random.default_rng(0).bytes(3 * 2**20 + 5)
+    path = home / "efficientnetb0_notop.h5"
+    path.write_bytes(content)
+    for algorithm in ("md5", "sha256"):
+        assert file_hash(path, algorithm) == hashlib.new(algorithm, content).hexdigest()
+    with pytest.raises(WeightsUnavailable, match=hashlib.md5(content).hexdigest()):
+        describe_weights("EfficientNetB0", "imagenet")
+    path.write_bytes(b"abc")  # whose hash is in the table here
+    assert describe_weights("EfficientNetB0", "imagenet")["bytes"] == 3
 
 
 def test_a_directory_that_cannot_be_written_is_still_read(home, monkeypatch):

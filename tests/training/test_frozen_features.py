@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf.augment.image_cache import ImageCache
 from braintumor_tf.augment.noise import GaussianNoise
 from braintumor_tf.datasets import write_manifest
 from braintumor_tf.models import build
@@ -139,17 +139,14 @@ def test_noise_and_seed_are_in_the_views_and_validation_has_neither(manifest):
         np.testing.assert_array_equal(changed[1], plain[1])
 
 
-def test_what_does_not_fit_into_memory_is_kept_in_a_file(manifest, monkeypatch):
+def test_what_does_not_fit_into_memory_is_kept_in_a_file(manifest, tmp_path, monkeypatch):
     inside, outside = (_inputs(manifest, 2, memory_bytes=size)[0].features for size in (96 * 8 * 4, 0))
     assert inside.disk_used == 96 * 8 * 4 and outside.disk_used == 2 * inside.disk_used
     for view in (0, 1):
         np.testing.assert_array_equal(inside.get(view), outside.get(view))
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(ImageCache, "_write", full)
-    with pytest.raises(TrainingError, match=r"No space left.*fewer views than 2"):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(TrainingError, match=r"kept on disk: No such file.*fewer views than 2"):
         _inputs(manifest, 2, memory_bytes=0)
 
 

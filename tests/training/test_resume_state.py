@@ -36,33 +36,34 @@ PRESET = Preset(
 
 # Runs the same experiment in a process that kills itself: in the middle of an epoch, or while it writes a checkpoint.
 KILLED = """
-    import os, signal
+    import json, os, signal
     from pathlib import Path
-    import braintumor_tf.training.resume_state as checkpoints
-    import braintumor_tf.training.callbacks as callbacks
+    import keras
+    import numpy as np
     from tests.training.test_resume_state import experiment
     from braintumor_tf.datasets import read_manifest
 
     epoch, point = {epoch}, {point!r}
     kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
 
-    class Deadly(callbacks.PinEpoch):
+    class Deadly(keras.callbacks.Callback):
         def on_epoch_begin(self, number, logs=None):
-            super().on_epoch_begin(number, logs)
             self.number = number + 1
         def on_train_batch_end(self, batch, logs=None):
             if point == "batch" and self.number == epoch and batch == 1:
                 kill()
 
+    def deadly_fit(model, *arguments, callbacks=(), **settings):
+        return fit(model, *arguments, callbacks=[*callbacks, Deadly()], **settings)
+
     def deadly_savez(path, **arrays):
-        if point == "checkpoint" and len(checkpoints.json.loads(str(arrays["about"]))["rows"]) == epoch:
+        if point == "checkpoint" and len(json.loads(str(arrays["about"]))["rows"]) == epoch:
             Path(path).write_bytes(b"half")
             kill()
         savez(path, **arrays)
 
-    import braintumor_tf.training.fitting as fitting
-    fitting.PinEpoch = Deadly
-    savez, checkpoints.np.savez = checkpoints.np.savez, deadly_savez
+    fit, keras.Model.fit = keras.Model.fit, deadly_fit
+    savez, np.savez = np.savez, deadly_savez
     experiment(read_manifest({manifest!r}), {out!r})
 """
 

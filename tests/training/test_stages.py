@@ -135,11 +135,16 @@ def test_what_a_stage_trains_is_read_from_words():
 
 def test_weight_decay_takes_adamw_and_spares_biases_and_normalisation():
     model = _network()
-    compile_stage(model, PLAIN, STAGES[1], steps=3)
+    compile_stage(model, PLAIN, Stage(learning_rate=0.5, warmup=0.0), steps=3)
     assert isinstance(model.optimizer, keras.optimizers.AdamW) and model.optimizer.global_clipnorm == 1.0
-    model.optimizer.build(model.trainable_variables)
-    decayed = {weight.name for weight in model.trainable_variables if model.optimizer._use_weight_decay(weight)}
-    assert decayed == {"kernel"}
+    before = _weights(model)
+    still = [keras.ops.zeros(weight.shape) for weight in model.trainable_variables]
+    model.optimizer.apply(still, model.trainable_variables)  # without gradients decay alone moves weights
+    moved = _moved(before, _weights(model)) - {path for path, values in before.items() if not values.any()}
+    kernels = {weight.path for weight in model.trainable_variables if weight.path.endswith("kernel")}
+    assert moved == kernels and len(kernels) > 50
+    name = model.get_layer("probabilities").kernel.path
+    np.testing.assert_allclose(_weights(model)[name], before[name] * (1 - 0.01 * 0.5), rtol=1e-5)
     compile_stage(model, Preset(), Stage(), steps=3)
     assert type(model.optimizer) is keras.optimizers.Adam
 

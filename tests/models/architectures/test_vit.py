@@ -7,6 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import ImageInputError, ModelError, build, load_model
@@ -92,11 +93,27 @@ def test_positions_are_interpolated_and_the_class_tokens_kept():
     np.testing.assert_allclose(constant, np.full((1, 11, 3), 2.5), rtol=1e-5)
 
 
+@pytest.mark.parametrize("grid", [(3, 4), (5, 7), (20, 13)])
+def test_positions_are_interpolated_as_pillow_interpolates(grid):
+    positions = np.random.default_rng(2).normal(size=(1, 1 + 10 * 8, 3)).astype("float32")
+    found = resize_positions(positions, (10, 8), grid)
+    np.testing.assert_array_equal(found[:, 0], positions[:, 0])
+    for feature in range(3):
+        one = Image.fromarray(positions[0, 1:, feature].reshape(10, 8))
+        expected = np.asarray(one.resize(grid[::-1], Image.Resampling.BICUBIC))
+        np.testing.assert_allclose(found[0, 1:, feature].reshape(grid), expected, atol=2e-3)
+
+
 def test_a_trained_model_is_resized_with_its_weights_and_saved(tmp_path):
     model = tiny(head=(8,))
     same = resize_vit(model, (32, 48))
     images = _images(2, 32, 48, 3)
     np.testing.assert_array_equal(_answers(same, images), _answers(model, images))
+    wide = resize_vit(model, (48, 96))
+    place = wide.get_layer("positions")
+    learned = resize_positions(model.get_layer("positions").get_weights()[1], (2, 3), (3, 6))
+    assert place.grid == (3, 6) and as_predictor(wide).image_size == (48, 96)
+    np.testing.assert_array_equal(place.get_weights()[1], learned)
     larger = resize_vit(model, 64)
     assert as_predictor(larger).image_size == (64, 64) and as_predictor(model).image_size == (32, 48)
     position = next(layer for layer in larger.layers if isinstance(layer, AddPositions))

@@ -141,6 +141,23 @@ def test_a_keras_hub_checkpoint_gives_the_same(timm_tensors, tmp_path, prefix):
     assert all(np.array_equal(a, b) for a, b in zip(head, model.get_layer("probabilities").get_weights()))
 
 
+@pytest.mark.parametrize(("depth", "words"), [(2, "3 blocks"), (4, r"block_3/")])
+def test_a_keras_hub_checkpoint_of_another_depth_is_refused(timm_tensors, tmp_path, depth, words):
+    path = _write_h5(tmp_path / "model.weights.h5", _as_keras_hub(timm_tensors), "layers/")
+    model = _vit(depth=depth)
+    before = model.get_weights()
+    with pytest.raises(ModelError, match=words):
+        load_vit_checkpoint(model, path)
+    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights()))
+
+
+def test_positions_that_are_no_square_are_refused(timm_tensors, tmp_path):
+    timm_tensors["pos_embed"] = timm_tensors["pos_embed"][:, :4]
+    save_file(timm_tensors, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match="4 positions are no square"):
+        load_vit_checkpoint(_vit(), tmp_path / "model.safetensors")
+
+
 def test_positions_of_another_grid_are_interpolated(timm_tensors, tmp_path):
     save_file(timm_tensors, tmp_path / "model.safetensors")
     model = _vit(side=64)

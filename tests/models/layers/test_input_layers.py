@@ -27,6 +27,12 @@ GOOD = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1))
         (GOOD[..., 0], r"images\[None\]"),
         (np.repeat(GOOD, 4, axis=-1), "channels"),
         (GOOD[:0], "nothing"),
+        (np.array([0.0, 255.5]).reshape(1, 1, 2, 1), "255.5; give 0 to 255"),
+        (np.array([-0.5, 200.0]).reshape(1, 1, 2, 1), "-0.5 to 200; give 0 to 255"),
+        (np.array([0.0, 1.0]).reshape(1, 1, 2, 1), "0-1"),
+        (np.array([1.0, np.inf]).reshape(1, 1, 2, 1), "infinite"),
+        (np.array([1.0, -np.inf]).reshape(1, 1, 2, 1), "infinite"),
+        (GOOD[..., :1].repeat(2, axis=-1), "channels"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(images, words):
@@ -34,7 +40,12 @@ def test_what_does_not_fit_is_refused_by_name(images, words):
         check_images(images)
 
 
-@pytest.mark.parametrize("images", [GOOD, GOOD.astype(np.uint8), GOOD.astype(np.float32), np.zeros((1, 8, 8, 3))])
+EDGES = np.array([0.0, 255.0, 0.25, 1.5]).reshape(1, 2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "images", [GOOD, GOOD.astype(np.uint8), GOOD.astype(np.float32), np.zeros((1, 8, 8, 3)), EDGES, EDGES[:, 1:] + 0.5]
+)
 def test_what_fits_is_accepted(images):
     check_images(images)
 
@@ -55,6 +66,20 @@ def test_resizing_agrees_with_reading_at_that_size():
     assert np.abs(layer - to_array(Image.fromarray(image), size=(32, 24))).max() < 3
     same = keras.ops.convert_to_numpy(FitSize(120, 90)(image[None, ..., None].astype("float32")))
     np.testing.assert_array_equal(same[0, ..., 0], image)
+
+
+@pytest.mark.parametrize("size", [(20, 15), (90, 70), (31, 64)], ids=["smaller", "larger", "both"])
+def test_noise_is_resized_as_pillow_resizes_it(size):
+    """Noise tells apart what smooth images do not: another kernel, no antialiasing, a shift by half a pixel."""
+    image = np.random.default_rng(3).uniform(0, 255, (60, 45)).astype("float32")
+    layer = keras.ops.convert_to_numpy(FitSize(*size)(image[None, ..., None]))[0, ..., 0]
+    pillow = np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(layer, pillow, atol=0.1)
+
+
+def test_colours_are_weighed_red_green_blue():
+    answers = keras.ops.convert_to_numpy(SelectChannels(1)(255 * np.eye(3, dtype="float32")[None, None]))
+    np.testing.assert_allclose(answers[0, 0, :, 0], 255 * np.array([0.299, 0.587, 0.114]), atol=1e-3)
 
 
 def test_a_wrong_number_of_channels_is_refused_by_the_layer():

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from braintumor_tf.experiments import run_experiment
 from braintumor_tf.models import load_model
 from braintumor_tf.models.network import as_predictor
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, Stage, TrainingError, fit, in_precision, resolve_precision, resolve_preset
-from braintumor_tf.training.devices.precision import _policy_of_gpus
 from tests.training.toy import small_cnn, toy_manifest
 
 MIXED = ("mixed_float16", "mixed_bfloat16")
@@ -90,18 +90,26 @@ def test_automatic_is_float32_on_a_processor_and_is_recorded(manifest, tmp_path)
     assert run.config["training"]["precision"] == resolve_precision("auto")
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="asks TensorFlow for its devices")
 @pytest.mark.parametrize(
-    ("capabilities", "policy"),
+    ("devices", "policy"),
     [
-        ([], "float32"),
-        ([6.1], "float32"),
-        ([7.0], "mixed_float16"),
-        ([9.0, 9.0], "mixed_float16"),
-        ([9.0, 6.1], "float32"),
+        ({}, "float32"),
+        ({"GPU": [(6, 1)]}, "float32"),
+        ({"GPU": [(7, 0)]}, "mixed_float16"),
+        ({"GPU": [(9, 0), (9, 0)]}, "mixed_float16"),
+        ({"GPU": [(9, 0), (6, 1)]}, "float32"),
+        ({"GPU": [(9, 0), None]}, "float32"),
+        ({"TPU": [None]}, "mixed_bfloat16"),
     ],
 )
-def test_graphics_processors_with_tensor_cores_compute_in_halves(capabilities, policy):
-    assert _policy_of_gpus(capabilities) == policy
+def test_processors_with_tensor_cores_compute_in_halves(devices, policy, monkeypatch):
+    def details(device: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
+        return {} if device is None else {"compute_capability": device}
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: devices.get(kind, []))
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", details)
+    assert resolve_precision("auto") == policy
 
 
 @pytest.mark.parametrize("precision", MIXED)
