@@ -90,8 +90,7 @@ def search(
         config = {"dataset": dataset, "protocol": protocol, "unreadable": unreadable, "search": str(folder)}
         report = _train_best(found, manifest, folder / "best", config)
     if as_json:
-        summary = json.loads((folder / "search.json").read_text(encoding="utf-8"))
-        print_json({**summary, "preset": found.preset.to_dict(), "out": folder, "report": report})
+        print_json({**found.to_dict(), "preset": found.preset.to_dict(), "out": folder, "report": report})
         return
     _say(found, folder)
     if report is not None:
