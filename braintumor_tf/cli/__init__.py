@@ -1,5 +1,1 @@
-"""The command ``braintumor-tf``."""
-
-from braintumor_tf.cli.main import main
-
-__all__ = ["main"]
+"""The command line: one file a command; `braintumor_tf.cli.main` puts them together."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
+
+from braintumor_tf.cli._options import json_option
+from braintumor_tf.cli._output import print_json, say_path, say_verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = ("macro_f1", "accuracy", "tumour_sensitivity", "tumour_specificity", "clean_accuracy")
 """The scores that fit a terminal; ``summary.csv`` and the page have all."""
@@ -17,7 +23,7 @@ SHOWN = ("macro_f1", "accuracy", "tumour_sensitivity", "tumour_specificity", "cl
 @click.option("--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="Draws of the tests.")
 @click.option("--seed", default=0, show_default=True, help="Of these draws.")
 @click.option("--out", default="plots/comparison", show_default=True, metavar="DIR", help="Folder for the files.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
+@json_option("Print one JSON object to standard output.")
 def compare(
     runs: tuple[str, ...], common: bool, measure_time: bool, resamples: int, seed: int, out: str, as_json: bool
 ) -> None:
@@ -33,7 +39,6 @@ def compare(
     Example: braintumor-tf compare models/*_sartaj_grouped_0 --time --out plots/sartaj
     """
     from braintumor_tf.evaluation import compare as compare_runs
-    from braintumor_tf.files import to_json
     from braintumor_tf.report.pages.comparison import write_comparison
     from braintumor_tf.report.sections.comparison import comparison_verdict
 
@@ -42,19 +47,16 @@ def compare(
     verdict = comparison_verdict(found)
     if as_json:
         said = {"sentences": verdict.sentences, "warnings": verdict.warnings}
-        click.echo(to_json({**found.to_dict(), **said, "page": page.resolve()}))
+        print_json({**found.to_dict(), **said, "page": page.resolve()})
         return
     for line in _lines(found.leaderboard):
         click.echo(line)
     click.echo()
-    for sentence in verdict.sentences:
-        click.echo(sentence)
-    for warning in verdict.warnings:
-        click.echo(f"Caution: {warning}")
-    click.echo(f"comparison: {page.resolve()}")
+    say_verdict(verdict)
+    say_path("comparison", page)
 
 
-def _lines(table: Any) -> list[str]:
+def _lines(table: pd.DataFrame) -> list[str]:
     """The leaderboard in columns: scores with their intervals, then costs."""
     from braintumor_tf.report.wording.leaderboard import TITLES, cost_texts, row_score_text, row_title, score_columns
 

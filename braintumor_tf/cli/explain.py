@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from braintumor_tf.cli._options import json_option
+from braintumor_tf.cli._output import error_rows, exit_with, print_json, say_path
+
 
 @click.command()
 @click.argument("run")
@@ -17,7 +20,7 @@ import click
 @click.option("--target", metavar="CLASS", help="The class asked about; by default the predicted one of each image.")
 @click.option("--out", default="plots", show_default=True, metavar="DIR", help="Folder that receives the files.")
 @click.option("--check", is_flag=True, help="Check whether explanations of RUN can be believed; renews its report.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, or with --check one object.")
+@json_option("Print a JSON list, or with --check one object.")
 def explain(
     run: str,
     images: tuple[str, ...],
@@ -45,37 +48,32 @@ def explain(
     if bool(images) == check:
         raise click.UsageError("give images to explain, or --check without images")
     if check:
-        _check(run, as_json)
+        _check(run, as_json=as_json)
         return
-    from braintumor_tf.files import to_json
     from braintumor_tf.report.explained_images import explain_files
 
     found, errors = explain_files(run, images, Path(out), method=method, target=target, layer=layer)
     if as_json:
-        rows = [one.to_dict() for one in found]
-        click.echo(to_json([*rows, *({"path": error.path, "error": error.reason} for error in errors)]))
+        print_json([*(one.to_dict() for one in found), *error_rows(errors)])
     else:
         for one in found:
             click.echo(f"{one.path}: {one.predicted} {one.probabilities[one.predicted]:.3f}, {one.picture}")
-    for error in errors:
-        click.echo(f"braintumor-tf: {error}", err=True)
-    if errors:
-        raise SystemExit(1)
+    exit_with(errors)
 
 
-def _check(run: str, as_json: bool) -> None:
+def _check(path: str, *, as_json: bool) -> None:
+    """Checks the explanations of a run, renews its report, and prints what was found."""
     from braintumor_tf.explanation import check_explanations
-    from braintumor_tf.files import to_json
     from braintumor_tf.report import write_report
     from braintumor_tf.report.sections.trust import trust_sentences
     from braintumor_tf.runs import Run
 
-    opened = Run.of(run)
-    found = check_explanations(opened)
-    report = write_report(opened)
+    run = Run.of(path)
+    found = check_explanations(run)
+    report = write_report(run)
     if as_json:
-        click.echo(to_json(found))
+        print_json(found)
         return
     for sentence in trust_sentences(found):
         click.echo(sentence)
-    click.echo(f"report: {report.resolve()}")
+    say_path("report", report)

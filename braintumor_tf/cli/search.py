@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from braintumor_tf.cli.models import CROP, DATA_DIR
+from braintumor_tf.cli._options import (
+    BINARY,
+    DATA_DIR,
+    MODEL_SETTINGS,
+    add_options,
+    default_folder,
+    json_option,
+    protocol_option,
+)
+from braintumor_tf.cli._output import print_json, say_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from braintumor_tf.training import Search
 
 
 @click.command()
 @click.option("--model", required=True, help="A network: CNN, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
 @click.option("--dataset", required=True, help="synthetic, the name of a source, a folder or a CSV.")
-@click.option(
-    "--protocol",
-    default="grouped",
-    show_default=True,
-    type=click.Choice(["grouped", "random", "official"]),
-    help="How images are split.",
-)
-@click.option("--binary", is_flag=True, help="Tumour or not, whatever the type.")
+@protocol_option("grouped", "random", "official")
+@BINARY
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Of all processes together.")
 @click.option("--only", multiple=True, metavar="NAME", help="Search this parameter alone; may be repeated.")
 @click.option("--space", metavar="FILE", help="Ranges of your own, as JSON: {NAME: {low, high, log} or [VALUES]}.")
@@ -32,16 +40,14 @@ from braintumor_tf.cli.models import CROP, DATA_DIR
 @click.option("--name", default="search", show_default=True, help="Of the study; one database can hold several.")
 @click.option("--preset", help="Preset to start from, by name or as a .json file; by default the model's own.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage, no longer searched then.")
-@CROP
-@click.option("--image-size", type=click.IntRange(1), help="Side in pixels; by default the model's own.")
-@click.option("--weights", default="random", show_default=True, help="random, imagenet or a file.")
+@add_options(*MODEL_SETTINGS)
 @click.option("--seed", default=0, show_default=True, help="Decides the split and everything else drawn at random.")
 @click.option("--prune/--no-prune", default=True, show_default=True, help="End hopeless trials early.")
 @click.option("--train", "train_best", is_flag=True, help="Train the best settings at the end, and write the report.")
 @click.option(
     "--out", metavar="DIR", help="Folder of the search; by default models/search_MODEL_DATASET_PROTOCOL_SEED."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option("Print one JSON object.")
 @DATA_DIR
 def search(
     model: str,
@@ -50,6 +56,8 @@ def search(
     binary: bool,
     only: tuple[str, ...],
     space: str | None,
+    preset: str | None,
+    seed: int,
     train_best: bool,
     out: str | None,
     as_json: bool,
@@ -66,25 +74,27 @@ def search(
     Example: braintumor-tf search --model CNN --dataset data/sartaj --trials 40 --storage sqlite:///study.db --train
     """
     ranges = _ranges(only, space)
-    manifest, unreadable = _split(dataset, protocol, binary, options["seed"], data_dir, model, ranges, options)
-    from braintumor_tf.training import run_search as make_search
+    _check(model, preset, ranges, options)
+    from braintumor_tf.datasets import load, to_binary
+    from braintumor_tf.leakage import group, split
+    from braintumor_tf.training import run_search
 
-    name = "_".join(["search", model, Path(dataset).stem, protocol, str(options["seed"])]).replace("/", "-")
-    folder = Path(out or Path("models") / name)
-    found = make_search(manifest, model, out=folder, space=ranges, **options)
+    scan = load(dataset, data_dir=data_dir)
+    manifest = group(to_binary(scan.manifest) if binary else scan.manifest)
+    manifest = split(manifest, protocol, seed=seed)
+    folder = Path(out or default_folder("search", model, Path(dataset).stem, protocol, str(seed)))
+    found = run_search(manifest, model, out=folder, space=ranges, preset=preset, seed=seed, **options)
     report = None
     if train_best:
+        unreadable = scan.unreadable.to_dict("records")
         config = {"dataset": dataset, "protocol": protocol, "unreadable": unreadable, "search": str(folder)}
         report = _train_best(found, manifest, folder / "best", config)
     if as_json:
-        from braintumor_tf.files import to_json
-
-        summary = json.loads((folder / "search.json").read_text(encoding="utf-8"))
-        click.echo(to_json({**summary, "preset": found.preset.to_dict(), "out": folder, "report": report}))
+        print_json({**found.to_dict(), "preset": found.preset.to_dict(), "out": folder, "report": report})
         return
     _say(found, folder)
     if report is not None:
-        click.echo(f"report: {report.resolve()}")
+        say_path("report", report)
 
 
 def _ranges(only: tuple[str, ...], space: str | None) -> dict[str, Any] | list[str] | None:
@@ -103,49 +113,33 @@ def _ranges(only: tuple[str, ...], space: str | None) -> dict[str, Any] | list[s
     return ranges
 
 
-def _split(
-    dataset: str,
-    protocol: str,
-    binary: bool,
-    seed: int,
-    data_dir: str,
-    model: str,
-    ranges: dict[str, Any] | list[str] | None,
-    options: dict[str, Any],
-) -> tuple[Any, list[dict[str, Any]]]:
-    """Refuses wrong words before images are read; then loads, groups and splits."""
-    from braintumor_tf.datasets import load, to_binary
-    from braintumor_tf.leakage import group, split
+def _check(model: str, preset: str | None, ranges: dict[str, Any] | list[str] | None, options: dict[str, Any]) -> None:
+    """Refuses an unknown model, preset or parameter before images are read."""
     from braintumor_tf.models import get_spec
     from braintumor_tf.training import resolve_preset, resolve_space
 
-    own = get_spec(model).preset_for(options["weights"])
-    resolve_preset(options["preset"] or own, epochs=options["epochs"])
-    resolve_space(ranges, preset=options["preset"] or own, fixed=["epochs"] if options["epochs"] else [])
-    scan = load(dataset, data_dir=data_dir)
-    manifest = to_binary(scan.manifest) if binary else scan.manifest
-    return split(group(manifest), protocol, seed=seed), scan.unreadable.to_dict("records")
+    chosen, epochs = preset or get_spec(model).preset_for(options["weights"]), options["epochs"]
+    resolve_preset(chosen, epochs=epochs)
+    resolve_space(ranges, preset=chosen, fixed=["epochs"] if epochs else [])
 
 
-def _train_best(found: Any, manifest: Any, out: Path, config: dict[str, Any]) -> Path:
+def _train_best(found: Search, manifest: pd.DataFrame, out: Path, config: dict[str, Any]) -> Path:
     from braintumor_tf.experiments import run_experiment
     from braintumor_tf.report import write_report
 
-    run = run_experiment(manifest, out=out, config=config, resume=True, **found.arguments)
-    return write_report(run)
+    return write_report(run_experiment(manifest, out=out, config=config, resume=True, **found.arguments))
 
 
-def _say(found: Any, folder: Path) -> None:
+def _say(found: Search, folder: Path) -> None:
     states = found.trials["state"].value_counts()
     click.echo(f"{len(found.trials)} trials: " + ", ".join(f"{count} {state}" for state, count in states.items()))
     row = found.trials.set_index("trial").loc[found.number]
     values = ", ".join(f"{name} {_short(row[name])}" for name in found.parameters)
     click.echo(f"best: trial {found.number}, {found.monitor} {found.score:.4f} (the best of many: too good), {values}")
     click.echo(f"trials: {folder / 'trials.csv'}")
-    click.echo(
-        f"preset: {folder / 'best.json'} (braintumor-tf train --preset {shlex.quote(str(folder / 'best.json'))} "
-        f"--dropout {_short(found.dropout)} ...)"
-    )
+    best = folder / "best.json"
+    command = f"braintumor-tf train --preset {shlex.quote(str(best))} --dropout {_short(found.dropout)} ..."
+    click.echo(f"preset: {best} ({command})")
 
 
 def _short(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,10 @@ class ExperimentSettings:
 
     model: ModelConfig
     preset: Preset
-    noise: Noise | None
-    baselines: bool | Sequence[str]
-    resamples: int
-    about: Mapping[str, Any]
+    noise: Noise | None = None
+    baselines: bool | Sequence[str] = True
+    resamples: int = 1000
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(

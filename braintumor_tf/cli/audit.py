@@ -1,0 +1,61 @@
+"""The command ``audit``: can a score on a folder be believed?"""
+
+from __future__ import annotations
+
+import click
+
+from braintumor_tf.cli._options import json_option
+from braintumor_tf.cli._output import print_json
+
+LEAK_EXIT_CODE = 3
+"""How ``--fail-on leak`` ends where test images have near-duplicates in training."""
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--against", multiple=True, metavar="DIR2", help="Another data set to compare with; may be repeated.")
+@json_option("Print one JSON object to standard output.")
+@click.option("--html", metavar="FILE", help="Write a page that shows near-duplicate pairs side by side.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["leak"]),
+    help=f"Exit with {LEAK_EXIT_CODE} if test images have near-duplicates in training.",
+)
+@click.option(
+    "--distance", default=8, show_default=True, help="Bits that perceptual hashes of near-duplicates differ in."
+)
+@click.option("--correlation", default=0.9, show_default=True, help="Least correlation of their thumbnails.")
+@click.option("--strict", is_flag=True, help="Stop at unreadable files instead of listing them.")
+@click.option("--no-cache", is_flag=True, help="Read every file again.")
+def audit(
+    folder: str,
+    against: tuple[str, ...],
+    as_json: bool,
+    html: str | None,
+    fail_on: str | None,
+    distance: int,
+    correlation: float,
+    strict: bool,
+    no_cache: bool,
+) -> None:
+    """Audits a labelled image folder: duplicates, near-duplicates across splits, label conflicts, bad files, overlaps.
+
+    \b
+    Example: braintumor-tf audit data/sartaj --against data/navoneel --html audit.html
+    """
+    from braintumor_tf.datasets import scan
+    from braintumor_tf.leakage.audit_report import format_audit
+    from braintumor_tf.leakage.folder_audit import audit as audit_folder
+
+    first, *others = [scan(each, strict=strict, cache=not no_cache) for each in (folder, *against)]
+    report = audit_folder(first, others, distance=distance, correlation=correlation)
+    if html:
+        from braintumor_tf.report.pages.audit import write_audit_page
+
+        click.echo(f"wrote {write_audit_page(report, html)}", err=True)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        click.echo(format_audit(report))
+    if fail_on == "leak" and report.leak:
+        raise SystemExit(LEAK_EXIT_CODE)

@@ -1,0 +1,70 @@
+"""The commands ``datasets list``, ``fetch`` and ``verify``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from braintumor_tf.cli._options import DATA_DIR, json_option
+from braintumor_tf.cli._output import print_json
+
+
+@click.group()
+def datasets() -> None:
+    """Lists, fetches and verifies the declared data sets.
+
+    \b
+    Example: braintumor-tf datasets list
+    """
+
+
+@datasets.command("list")
+@json_option("Print a JSON list.")
+def list_datasets(as_json: bool) -> None:
+    """Shows the declared data sets: classes, counts, licence, known faults.
+
+    \b
+    Example: braintumor-tf datasets list
+    """
+    from braintumor_tf.datasets.sources.table import SOURCES, format_sources
+
+    if as_json:
+        print_json([asdict(source) for source in SOURCES])
+    else:
+        click.echo(format_sources())
+
+
+@datasets.command("fetch")
+@click.argument("name")
+@DATA_DIR
+def fetch_dataset(name: str, data_dir: str) -> None:
+    """Downloads a declared data set to DATA_DIR/NAME and prints its folder.
+
+    \b
+    Example: braintumor-tf datasets fetch navoneel
+    """
+    from braintumor_tf.datasets import fetch
+
+    click.echo(fetch(name, data_dir=data_dir))
+
+
+@datasets.command("verify")
+@click.argument("name_or_dir")
+@DATA_DIR
+@json_option("Print one JSON object.")
+def verify_dataset(name_or_dir: str, data_dir: str, as_json: bool) -> None:
+    """Recognises a data set by its content and says what differs. Exits with 1 if it is not complete and unchanged.
+
+    \b
+    Example: braintumor-tf datasets verify Downloads/archive
+    """
+    from braintumor_tf.datasets import verify
+
+    found = verify(name_or_dir, data_dir=data_dir)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        click.echo(found.conclusion)
+    if not found.complete:
+        raise SystemExit(1)

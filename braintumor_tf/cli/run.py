@@ -1,0 +1,52 @@
+"""The command ``run``: the numbered notebooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from braintumor_tf.cli._output import say_path
+
+
+@click.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option(
+    "--dataset", default="synthetic", show_default=True, help="synthetic, the name of a source, a folder or a CSV."
+)
+@click.option("--out", default="models", show_default=True, help="Folder for executed notebooks, pages and runs.")
+@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A notebook's parameter.")
+@click.option("--resume", is_flag=True, help="Skip notebooks that are finished in OUT.")
+@click.option("--timeout", type=float, help="Seconds that one cell may take.")
+@click.option("--kernel", help="An installed Jupyter kernel; by default this very Python.")
+def run(
+    notebooks: tuple[str, ...],
+    dataset: str,
+    out: str,
+    parameters: tuple[tuple[str, str], ...],
+    resume: bool,
+    timeout: float | None,
+    kernel: str | None,
+) -> None:
+    """Runs numbered notebooks with papermill, by default the required ones (0x), and prints the reports they wrote.
+
+    NOTEBOOK is a name (00_quickstart), a number (00), a group (1x) or a path.
+
+    \b
+    Example: braintumor-tf run 11 --dataset data/sartaj -p PROTOCOL grouped
+    """
+    from braintumor_tf.notebooks.runner import run_notebooks, select_notebooks
+
+    results = run_notebooks(
+        select_notebooks(notebooks or ["0x"]),
+        out=out,
+        parameters=dict(parameters),
+        dataset=dataset,
+        resume=resume,
+        timeout=timeout,
+        kernel=kernel,
+    )
+    for result in results:
+        click.echo(f"{result.name}: {result.html}")
+        if result.results.get("report"):
+            say_path("report", Path(result.results["report"]))

@@ -1,0 +1,203 @@
+"""The command ``train``: one run, or the folds of a run, from a data set to a report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from braintumor_tf.cli._options import (
+    BASELINES,
+    BINARY,
+    DATA_DIR,
+    DROPOUT,
+    MODEL_SETTINGS,
+    TRAINING_SETTINGS,
+    add_options,
+    default_folder,
+    protocol_option,
+)
+from braintumor_tf.cli._output import say_run
+
+if TYPE_CHECKING:
+    from braintumor_tf.augment.noise.base import Noise
+    from braintumor_tf.runs import Run
+
+NOISE = (
+    click.option(
+        "--noise",
+        metavar="NAMES",
+        help="Noise for the training images: gaussian, salt_and_pepper, speckle and so on; of "
+        "several, such as gaussian,speckle, each image gets one.",
+    ),
+    click.option(
+        "--severity",
+        default="1",
+        show_default=True,
+        help="How strong the noise is, 1 to 5; a range such as 1-5 is drawn from for each image.",
+    ),
+    click.option(
+        "--noise-probability",
+        default=1.0,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="The share of the training images that get noise in an epoch.",
+    ),
+    click.option(
+        "--noise-size",
+        type=click.IntRange(1),
+        help="Side of the training images when noise is added to them, such as the 224 at which "
+        "robustness tests; by default that of the model.",
+    ),
+)
+
+DEVICES = (
+    click.option("--devices", metavar="NAMES", help="Train on several: all, or names such as gpu:0,gpu:1."),
+    click.option("--job-addresses", metavar="HOST:PORT", help="Of process 0, where several processes train together."),
+    click.option("--num-processes", type=click.IntRange(1), help="How many processes train together (JAX backend)."),
+    click.option("--process-id", type=click.IntRange(0), help="Which of them this is, from 0."),
+)
+
+
+@click.command()
+@click.option("--model", help="CNN, PCA, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
+@click.option("--dataset", help="synthetic, the name of a source, a folder or a CSV.")
+@protocol_option("grouped", "random", "official", "kfold", "external")
+@click.option("--folds", type=click.IntRange(2), help="How many, for the protocol kfold; 5 by default.")
+@click.option("--external", metavar="DATASET", help="The data set to test on, for the protocol external.")
+@BINARY
+@click.option("--preset", help="Training preset, by name or as a .json file; by default the model's own.")
+@add_options(*TRAINING_SETTINGS, DROPOUT, *MODEL_SETTINGS, *NOISE)
+@click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
+@click.option(
+    "--split-seed", type=int, help="Of the split alone, so that runs of several seeds share one; by default --seed."
+)
+@BASELINES
+@add_options(*DEVICES)
+@click.option("--out", metavar="DIR", help="The run's directory; by default models/MODEL_DATASET_PROTOCOL_SEED.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted, with its own settings.")
+@DATA_DIR
+def train(
+    resume: str | None,
+    devices: str | None,
+    job_addresses: str | None,
+    num_processes: int | None,
+    process_id: int | None,
+    **options: Any,
+) -> None:
+    """Trains and scores a model, and prints the path of the report.
+
+    \b
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol grouped --epochs 20
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --noise gaussian,speckle --severity 1-5
+    Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
+    Example: braintumor-tf train --model EfficientNetB3 --dataset data/sartaj --weights imagenet --devices all
+    """
+    _check(resume, options)
+    names = devices.split(",") if devices and devices != "all" else devices
+    first = _join(job_addresses, num_processes, process_id)
+    if names:
+        from braintumor_tf.training.devices.devices import resolve_devices
+
+        resolve_devices(names)  # before the images are read
+    if resume:
+        from braintumor_tf.experiments import resume_experiment
+
+        run = resume_experiment(resume, show_progress=first, devices=names)
+    else:
+        run = _start(devices=names, **options)
+    if not first:
+        click.echo("trained; process 0 has the run and its report")
+        return
+    from braintumor_tf.report import write_report
+
+    say_run(run, write_report(run))
+
+
+def _check(resume: str | None, options: dict[str, Any]) -> None:
+    """Refuses options that do not go together."""
+    context = click.get_current_context()
+    given = [name for name in options if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if resume and given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise click.UsageError(f"--resume goes on with the run's own settings; leave out {names}")
+    if not resume and not (options["model"] and options["dataset"]):
+        raise click.UsageError("give --model and --dataset, or --resume RUN")
+    if options["noise_size"] is not None and options["noise"] is None:
+        raise click.UsageError("--noise-size goes with --noise")
+    if options["folds"] is not None and options["protocol"] != "kfold":
+        raise click.UsageError("--folds goes with --protocol kfold")
+    if options["split_seed"] is not None and options["protocol"] == "kfold":
+        raise click.UsageError("--split-seed does not go with --protocol kfold; give --seed, which its folds follow")
+
+
+def _join(job_addresses: str | None, num_processes: int | None, process_id: int | None) -> bool:
+    """Joins the other processes, where there are any, and returns whether this is the first."""
+    if job_addresses is None and num_processes is None and "KERAS_DISTRIBUTION_NUM_PROCESSES" not in os.environ:
+        return True
+    from braintumor_tf.training import join_processes
+    from braintumor_tf.training.devices.devices import is_first_process
+
+    join_processes(job_addresses, num_processes=num_processes, process_id=process_id)
+    return is_first_process()
+
+
+def _start(
+    *,
+    model: str,
+    dataset: str,
+    protocol: str,
+    folds: int | None,
+    external: str | None,
+    binary: bool,
+    preset: str | None,
+    noise: str | None,
+    severity: str,
+    noise_probability: float,
+    noise_size: int | None,
+    seed: int,
+    split_seed: int | None,
+    baselines: bool,
+    devices: str | list[str] | None,
+    out: str | None,
+    data_dir: str,
+    **settings: Any,
+) -> Run:
+    """Refuses unknown words before images are read; then loads, groups and splits the data set, and trains."""
+    from braintumor_tf.datasets import CLASSES, load, to_binary
+    from braintumor_tf.experiments.settings import ExperimentSettings
+    from braintumor_tf.leakage import group, split
+    from braintumor_tf.training.settings import parse_trains
+
+    settings["trains"] = parse_trains(settings["trains"])
+    ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
+    training_noise = _noise(noise, severity, noise_probability, noise_size)
+    scans = [load(name, data_dir=data_dir) for name in (dataset, external) if name is not None]
+    manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
+    config = {
+        "dataset": dataset,
+        "protocol": protocol,
+        "split_seed": seed if split_seed is None else split_seed,
+        **({"external": external} if external else {}),
+        "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
+    }
+    how = {"preset": preset, "noise": training_noise, "baselines": baselines, "seed": seed, "devices": devices}
+    how |= {"config": config, "out": out or default_folder(model, Path(dataset).stem, protocol, str(seed)), **settings}
+    from braintumor_tf.experiments import run_experiment, run_folds
+
+    if protocol == "kfold" and not others:
+        return run_folds(group(manifest), model, folds=folds or 5, **how)
+    manifest = manifest if others else group(manifest)
+    manifest = split(manifest, protocol, seed=config["split_seed"], external=others[0] if others else None)
+    return run_experiment(manifest, model, **how)
+
+
+def _noise(names: str | None, severity: str, probability: float, size: int | None) -> Noise | None:
+    """Returns the noise of the training images; the severity is checked where there is none too."""
+    from braintumor_tf.augment.noise import parse_severities, training_noise
+
+    severities = parse_severities(severity)
+    return None if names is None else training_noise(names.split(","), severities, probability=probability, size=size)
