@@ -58,7 +58,7 @@ def _assert_same(run: Run, expected: Run) -> None:
 
 
 def test_an_experiment_goes_on_with_all_its_settings(manifest, tmp_path):
-    run = run_experiment(manifest, "PCA", tmp_path / "whole", **SETTINGS)
+    run = run_experiment(manifest, "PCA", out=tmp_path / "whole", **SETTINGS)
     config = run.config
     assert (config["classes"], config["image_size"], config["crop"]) == (list(CLASSES[::-1]), [12, 16], "head")
     assert (config["seed"], config["resamples"], config["dropout"], config["dataset"]) == (3, 7, 0.2, "toy")
@@ -67,5 +67,5 @@ def test_an_experiment_goes_on_with_all_its_settings(manifest, tmp_path):
 
 
 def test_a_k_fold_run_goes_on_with_all_its_settings(manifest, tmp_path):
-    run = run_folds(manifest, "PCA", tmp_path / "whole", folds=2, **SETTINGS)
+    run = run_folds(manifest, "PCA", out=tmp_path / "whole", folds=2, **SETTINGS)
     _assert_same(resume_experiment(_started_only(run, tmp_path / "begun"), show_progress=False), run)

@@ -211,9 +211,9 @@ def test_the_hash_is_that_of_the_whole_file_and_a_change_at_its_end_is_noticed(h
     for algorithm in ("md5", "sha256"):
         assert file_hash(path, algorithm) == hashlib.new(algorithm, content).hexdigest()
     with pytest.raises(WeightsUnavailable, match=hashlib.md5(content).hexdigest()):
-        describe_weights("EfficientNetB0", "imagenet")
+        describe_weights("EfficientNetB0", weights="imagenet")
     path.write_bytes(b"abc")  # whose hash is in the table here
-    assert describe_weights("EfficientNetB0", "imagenet")["bytes"] == 3
+    assert describe_weights("EfficientNetB0", weights="imagenet")["bytes"] == 3
 
 
 def test_a_directory_that_cannot_be_written_is_still_read(home, monkeypatch):

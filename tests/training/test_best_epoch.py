@@ -142,7 +142,7 @@ def test_after_resuming_a_worse_epoch_does_not_replace_the_best(manifest, tmp_pa
 
 
 def test_validation_batches_hold_the_images_of_the_files_in_order(manifest):
-    batches = validation_batches(manifest, Network(small_cnn()), 7)
+    batches = validation_batches(manifest, Network(small_cnn()), batch_size=7)
     for _ in range(2):  # a second epoch is no other
         found = np.concatenate([batches[index][0] for index in range(len(batches))])
         np.testing.assert_allclose(found, _pixels(manifest), atol=1)

@@ -7,6 +7,7 @@ import pytest
 from braintumor_tf.training import PRESETS, SPACES, Choice, Preset, Range, Stage, TrainingError, resolve_preset
 from braintumor_tf.training.search.space import strengthened, with_values
 from braintumor_tf.training.stages import trained_blocks
+from braintumor_tf.types import ModelConfig
 
 POSE = {
     "rotation_range": 15, "width_shift_range": 0.08, "height_shift_range": 0.08, "zoom_range": 0.15,
@@ -52,7 +53,7 @@ def test_the_presets_are_the_documented_ones(name, stages, others):
         "batch_size": 32, "weight_decay": 0.0, "augmentation": {}, "normalisation_momentum": None, **common, **others,
         "stages": tuple(dict(zip(keys, stage)) for stage in stages),
     }  # fmt: skip
-    assert PRESETS[name].as_dict() == expected
+    assert PRESETS[name].to_dict() == expected
 
 
 def test_the_numbers_of_blocks_are_rounded_to_one_at_least():
@@ -114,16 +115,17 @@ def test_the_default_ranges_are_the_documented_ones():
 
 def test_values_reach_the_last_stage_and_what_is_not_searched_stays():
     preset = PRESETS["transfer"]
-    changed, dropout = with_values(preset, 0.5, {"learning_rate": 3e-4, "epochs": 7, "batch_size": 16, "trains": 0.5})
-    assert dropout == 0.5 and changed.augmentation == STRONG and changed.batch_size == 16
+    values = {"learning_rate": 3e-4, "epochs": 7, "batch_size": 16, "trains": 0.5}
+    changed, model = with_values(preset, ModelConfig(), values)
+    assert model == ModelConfig() and changed.augmentation == STRONG and changed.batch_size == 16
     assert changed.stages[0] == preset.stages[0]
     last = changed.stages[1]
     assert (last.learning_rate, last.epochs, last.trains, last.warmup) == (3e-4, 7, 0.5, 0.1)
-    assert with_values(preset, 0.5, {"dropout": 0.1}) == (preset, 0.1)
-    assert with_values(preset, 0.5, {"augmentation": 0.0})[0].augmentation["rotation_range"] == 0
+    assert with_values(preset, ModelConfig(), {"dropout": 0.1}) == (preset, ModelConfig(dropout=0.1))
+    assert with_values(preset, ModelConfig(), {"augmentation": 0.0})[0].augmentation["rotation_range"] == 0
     for wrong in ({"dropout": 1.0}, {"dropout": -0.1}, {"augmentation": -0.1}):
         with pytest.raises(TrainingError):
-            with_values(preset, 0.5, wrong)
+            with_values(preset, ModelConfig(), wrong)
 
 
 @pytest.mark.parametrize(
