@@ -132,7 +132,7 @@ def test_a_run_scores_its_own_test_images_and_keeps_what_was_found(run):
     kept = read_robustness(run)
     pd.testing.assert_frame_equal(kept.predictions, found.predictions)
     pd.testing.assert_frame_equal(kept.table, found.table)
-    assert run.robustness == json.loads(json.dumps(kept.as_dict())) and kept.name == run.name == "pca"
+    assert run.robustness == json.loads(json.dumps(kept.to_dict())) and kept.name == run.name == "pca"
     again = robustness(run, run.manifest, **QUICK)
     pd.testing.assert_frame_equal(again.predictions, found.predictions)
     assert kept.mean_corruption_error(again).to_dict()["reference"] == "pca"
@@ -179,7 +179,7 @@ def test_what_cannot_be_scored_is_refused(manifest, tmp_path):
     for model, rows, options, message in (
         (Watcher(), None, {}, "give a manifest"),
         (Watcher(), manifest.head(0), {}, "no test image"),
-        (Watcher(), test.assign(label="cat"), {}, "cat is none"),
+        (Watcher(), test.assign(label="cat"), {}, "label cat"),
         (Watcher(), test, {"severities": (7,)}, "1 to 5"),
         (Watcher(), test, {"size": 0}, "size=0"),
         (Watcher(), test, {"noises": "wind"}, "no noise called 'wind'"),
