@@ -164,7 +164,7 @@ def score_cell(run: Run, setting: Setting) -> Robustness:
     manifest = run.manifest
     rows = manifest[manifest["split"] == setting.scored]
     found = robustness(run, rows, size=setting.noise_size, show_progress=False)
-    run.write_robustness(found.as_dict(), found.predictions)
+    run.write_robustness(found.to_dict(), found.predictions)
     return found
 
 

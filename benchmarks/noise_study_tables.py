@@ -11,7 +11,7 @@ from noise_study_cells import CLEAN, KEPT, REMOVED, SEEN, UNSEEN, Cell, Manifest
 
 from braintumor_tf.evaluation import Robustness, read_robustness
 from braintumor_tf.evaluation.robustness.draws import draw_scores
-from braintumor_tf.evaluation.scores.group_bootstrap import score
+from braintumor_tf.evaluation.scores.group_bootstrap import with_interval
 from braintumor_tf.leakage import near_duplicate_in_training
 from braintumor_tf.report.plots.robustness import noise_name
 
@@ -191,7 +191,7 @@ def _joined(value: float, resampled: np.ndarray | None) -> np.ndarray:
 
 
 def _score(values: np.ndarray) -> dict[str, Any]:
-    return score(values[0], values[1:])
+    return with_interval(values[0], values[1:]).to_dict()
 
 
 def _points(found: Mapping[str, Any] | None, signed: bool = False) -> str:

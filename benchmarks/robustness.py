@@ -47,7 +47,7 @@ def measure(name: str, size: int, manifest: pd.DataFrame, repeats: int) -> dict[
         return model.predict(images, batch_size=32, verbose=0)
 
     def noisy() -> Any:
-        return robustness(model, manifest, show_progress=False).as_dict()
+        return robustness(model, manifest, show_progress=False).to_dict()
 
     clean()
     robustness(model, manifest.head(32), noises="gaussian", severities=[1], resamples=10, show_progress=False)

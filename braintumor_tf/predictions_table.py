@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -60,19 +60,48 @@ def make_predictions(rows: pd.DataFrame, classes: Sequence[str], probabilities: 
     return pd.concat([table, pd.DataFrame(probabilities / sums, columns=probability_columns(classes))], axis=1)
 
 
-def check_predictions(table: pd.DataFrame, classes: Sequence[str]) -> None:
-    """Raises EvaluationError unless a table has every column, labels among the classes, and finite probabilities."""
-    columns = probability_columns(classes)
-    missing = [name for name in (*IMAGE_COLUMNS[1:], PREDICTED, *columns) if name not in table]
+def check_predictions(
+    table: pd.DataFrame, classes: Sequence[str], *, columns: Sequence[str] = (*IMAGE_COLUMNS[1:], PREDICTED)
+) -> None:
+    """Refuses a table that cannot be scored.
+
+    Args:
+        table: a predictions table.
+        classes: class names in order.
+        columns: what the table must have beside the probabilities.
+
+    Raises:
+        EvaluationError: a column is missing, a label is not among the classes, or a probability is not finite.
+    """
+    missing = [name for name in (*columns, *probability_columns(classes)) if name not in table]
     if missing:
         raise EvaluationError(
             f"the predictions have no column {', '.join(missing)}; the classes are {', '.join(classes)}"
         )
-    unknown = sorted((set(table["label"]) | set(table[PREDICTED])) - set(classes))
-    if unknown:
-        raise EvaluationError(f"label {', '.join(unknown)} is none of the classes {', '.join(classes)}")
+    for name in ("label", PREDICTED):
+        if name in columns:
+            class_numbers(table[name], classes)
     if not np.isfinite(probabilities_of(table, classes)).all():
         raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
+
+
+def class_numbers(names: Iterable[str], classes: Sequence[str]) -> np.ndarray:
+    """Returns the place of each name among the classes, int of shape ``(images,)``.
+
+    Raises:
+        EvaluationError: a name is not among the classes.
+
+    Example:
+        >>> class_numbers(["tumor", "no_tumor"], ("no_tumor", "tumor")).tolist()
+        [1, 0]
+    """
+    names, number = list(names), {name: place for place, name in enumerate(classes)}
+    unknown = sorted(set(names) - set(number), key=str)
+    if unknown:
+        raise EvaluationError(
+            f"label {', '.join(map(str, unknown))} is not among the classes; they are {', '.join(classes)}"
+        )
+    return np.array([number[name] for name in names], int)
 
 
 def probabilities_of(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:

@@ -40,6 +40,15 @@ class Score:
         """Returns ``value``, ``low`` and ``high``, as they stand in ``metrics.json``."""
         return asdict(self)
 
+    def columns(self, name: str) -> dict[str, float | None]:
+        """Returns the score as columns of a table: ``name``, ``name_low`` and ``name_high``.
+
+        Example:
+            >>> Score(0.91, 0.87, 0.94).columns("accuracy")
+            {'accuracy': 0.91, 'accuracy_low': 0.87, 'accuracy_high': 0.94}
+        """
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
     def __str__(self) -> str:
         if self.value is None:
             return "not defined"

@@ -83,7 +83,7 @@ def evaluate_under_noise(path: str, noise: str, severity: str, *, as_json: bool)
     found = score_robustness(run, noises=names, severities=parse_severities(severity))
     report = write_report(run) if run.finished else None
     if as_json:
-        print_json({"run": run.path, **found.as_dict()})
+        print_json({"run": run.path, **found.to_dict()})
         return
     scores = found.table[found.table["metric"] == "macro_f1"]
     grid = scores.pivot(index="noise", columns="severity", values="value").reindex(scores["noise"].unique())

@@ -98,7 +98,7 @@ def run_ensemble(
     fitted = predict_baselines(manifest, classes, seed=seed) if baselines else None
     metrics = score_predictions(together, manifest, classes, baselines=fitted, seed=seed, resamples=resamples)
     calibrate_where_possible(out)
-    out.write_metrics({**metrics, "members": member_scores(runs, shares)})
+    out.write_metrics({**metrics.to_dict(), "members": member_scores(runs, shares)})
     return out
 
 

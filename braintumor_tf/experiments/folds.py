@@ -129,7 +129,7 @@ def run_folds(
         seed=seed,
         resamples=resamples,
     )
-    run.write_metrics({**metrics, "folds": fold_scores(runs), "training": _training(runs)})
+    run.write_metrics({**metrics.to_dict(), "folds": fold_scores(runs), "training": _training(runs)})
     return run
 
 

@@ -28,7 +28,7 @@ class Evaluation:
     """A run's model, or the ensemble of several, scored once more.
 
     Attributes:
-        metrics: as `score_predictions` returns them.
+        metrics: the scores as ``metrics.json`` holds them.
         predictions: the predictions that were scored.
         manifest: the run's images, or its training and validation images and those of the other data set.
         weights: of the runs in the order given.
@@ -149,7 +149,7 @@ def _scores(
     baselines: Mapping[str, pd.DataFrame] | None,
 ) -> dict[str, Any]:
     how = {"baselines": baselines, "seed": config["seed"], "resamples": config["resamples"]}
-    return score_predictions(predictions, manifest, config["classes"], **how)
+    return score_predictions(predictions, manifest, config["classes"], **how).to_dict()
 
 
 def _join(manifest: pd.DataFrame, external: pd.DataFrame, classes: Sequence[str], show_progress: bool) -> pd.DataFrame:

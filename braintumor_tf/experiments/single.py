@@ -114,6 +114,6 @@ def run_experiment(
             run.predictions, manifest, made.model.classes, baselines=beside, seed=seed, resamples=resamples
         )
         calibrate_where_possible(run)
-        run.write_metrics({**metrics, "training": {**training.to_dict(), "devices": list(names)}})
+        run.write_metrics({**metrics.to_dict(), "training": {**training.to_dict(), "devices": list(names)}})
     wait_for_processes()  # until the run is scored
     return run

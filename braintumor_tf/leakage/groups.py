@@ -83,11 +83,11 @@ def near_duplicate_in_training(rows: pd.DataFrame, manifest: pd.DataFrame, *, co
         >>> near_duplicate_in_training(manifest, manifest).tolist()
         [False, False, True, False]
     """
-    known = set(_as_text(manifest.loc[manifest["split"] == "train", column])) - {""}
-    found = _as_text(rows[column]).isin(known)
+    known = set(as_text(manifest.loc[manifest["split"] == "train", column])) - {""}
+    found = as_text(rows[column]).isin(known)
     return found & (rows["split"] != "train") if "split" in rows else found
 
 
-def _as_text(values: pd.Series) -> pd.Series:
+def as_text(values: pd.Series) -> pd.Series:
     """Returns values as text, empty where they are missing: a CSV may give numbers on one side, text on the other."""
     return values.astype(object).where(values.notna(), "").astype(str)

@@ -106,7 +106,7 @@ def test_the_scores_of_the_tables_are_those_of_the_runs(study):
     for record, own in zip(records, found):
         table = own.table[own.table["metric"] == "macro_f1"].set_index(["noise", "severity"])
         assert record["clean"] == pytest.approx(table.loc[("clean", 0), ["value", "low", "high"]].to_dict())
-        assert record["seen_loss"] == pytest.approx(own.mean_loss(cells_of.SEEN, severities=[3]))
+        assert record["seen_loss"] == pytest.approx(own.mean_loss(cells_of.SEEN, severities=[3]).to_dict())
         assert record["common"] == record["rest"] == record["clean"] and record["twins"] is None
     assert records[1]["clean_loss"]["value"] == pytest.approx(
         records[0]["clean"]["value"] - records[1]["clean"]["value"]

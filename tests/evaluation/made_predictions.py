@@ -1,4 +1,4 @@
-"""Predictions tables with a known fault: how far the stated probabilities are from the chances that they are right."""
+"""Predictions tables with a known fault: how far the stated probabilities are from the shares that are right."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def table(
-    chances: np.ndarray,
+    probabilities: np.ndarray,
     labels: Sequence[int],
     groups: Sequence[object] | None = None,
     split: str = "test",
@@ -24,17 +24,17 @@ def table(
 ) -> pd.DataFrame:
     """Returns a predictions table of probabilities ``(images, classes)`` and class numbers."""
     names = np.array(classes, dtype=object)
-    groups = range(len(chances)) if groups is None else groups
+    groups = range(len(probabilities)) if groups is None else groups
     frame = pd.DataFrame(
         {
-            "path": [f"{split}_{place}.png" for place in range(len(chances))],
+            "path": [f"{split}_{place}.png" for place in range(len(probabilities))],
             "label": names[np.asarray(labels)],
             "split": split,
             "group": [f"{split}{group}" for group in groups],
-            "predicted": names[np.asarray(chances).argmax(axis=1)],
+            "predicted": names[np.asarray(probabilities).argmax(axis=1)],
         }
     )
-    return frame.assign(**{f"p_{name}": np.asarray(chances)[:, place] for place, name in enumerate(classes)})
+    return frame.assign(**{f"p_{name}": np.asarray(probabilities)[:, place] for place, name in enumerate(classes)})
 
 
 def drawn(

@@ -36,9 +36,9 @@ def answers(manifest: pd.DataFrame, strength: float, seed: int, classes: Sequenc
     rows = manifest[manifest["split"] == "test"].reset_index(drop=True)
     logits = np.random.default_rng(seed).normal(size=(len(rows), len(classes)))
     logits[np.arange(len(rows)), [list(classes).index(label) for label in rows["label"]]] += strength
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    table = rows[["path", "label", "split", "group"]].assign(predicted=np.array(classes)[chances.argmax(axis=1)])
-    return table.assign(**{f"p_{name}": chances[:, place] for place, name in enumerate(classes)})
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    table = rows[["path", "label", "split", "group"]].assign(predicted=np.array(classes)[probabilities.argmax(axis=1)])
+    return table.assign(**{f"p_{name}": probabilities[:, place] for place, name in enumerate(classes)})
 
 
 def made_run(
@@ -68,6 +68,6 @@ def made_run(
         name: answers(manifest, good, 100 + place, classes)
         for place, (name, good) in enumerate((baselines or {}).items())
     }
-    metrics = score_predictions(run.predictions, manifest, classes, baselines=beside, resamples=200)
+    metrics = score_predictions(run.predictions, manifest, classes, baselines=beside, resamples=200).to_dict()
     run.write_metrics({**metrics, "training": {"seconds": 61.5, "epochs": 3}})
     return run

@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Run:
 
 def test_an_old_run_answers_as_a_calibrated_one(run):
     before = answering(run)
-    found = calibrate_run(run)
+    found = calibrate_run(run).to_dict()
     after = answering(run.path)
     assert before == after and after.coverage == 0.9
     assert after.temperature == pytest.approx(found["temperature"]["value"])

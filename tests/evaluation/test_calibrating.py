@@ -30,7 +30,7 @@ def run(tmp_path: Path) -> Run:
 def test_what_is_found_is_kept_and_nothing_else_changes(run):
     before = {path.name: path.read_bytes() for path in run.path.iterdir()}
     assert run.calibration is None
-    found = calibrate_run(run.path, alpha=0.2)
+    found = calibrate_run(run.path, alpha=0.2).to_dict()
     assert {path.name for path in run.path.iterdir()} == {*before, "calibration.json"}
     assert all((run.path / name).read_bytes() == content for name, content in before.items())
     kept = run.calibration
@@ -38,13 +38,13 @@ def test_what_is_found_is_kept_and_nothing_else_changes(run):
     assert kept["interval"]["seed"] == 4 and kept["interval"]["resamples"] == 30
     assert kept["conformal"]["coverage_stated"] == pytest.approx(0.8)
     assert json.loads(json.dumps(kept)) == kept and kept["validation"] == {"images": 400, "groups": 200}
-    assert calibrate_run(run, alpha=0.2)["scores"] == found["scores"]
+    assert calibrate_run(run, alpha=0.2).to_dict()["scores"] == found["scores"]
 
 
 def test_everything_is_fitted_on_validation_alone():
     validation, test = _tables()
-    found = measure_calibration(validation, test, CLASSES, resamples=20)
-    other = measure_calibration(validation, drawn(300, 9, 2.0), CLASSES, resamples=20)
+    found = measure_calibration(validation, test, CLASSES, resamples=20).to_dict()
+    other = measure_calibration(validation, drawn(300, 9, 2.0), CLASSES, resamples=20).to_dict()
     assert found["temperature"] == other["temperature"]
     assert found["temperature"]["value"] == fit_temperature(validation, CLASSES).value == pytest.approx(2, rel=0.3)
     for name in CLASSES:
@@ -55,7 +55,7 @@ def test_everything_is_fitted_on_validation_alone():
 
 
 def test_boastful_probabilities_are_put_right_and_classes_are_covered():
-    found = measure_calibration(*_tables(images=2000), CLASSES, resamples=50)
+    found = measure_calibration(*_tables(images=2000), CLASSES, resamples=50).to_dict()
     before, after = found["scores"]["before"], found["scores"]["after"]
     for name in ("expected_calibration_error", "negative_log_likelihood", "brier_score"):
         assert after[name]["value"] < before[name]["value"], name
@@ -85,11 +85,11 @@ def test_a_run_without_validation_predictions_says_what_to_do(run):
 
 def test_a_class_without_test_images_and_a_perfect_model_do_not_break_it(run):
     validation, test = _tables()
-    found = measure_calibration(validation, test[test["label"] != "glioma"], CLASSES, resamples=20)
+    found = measure_calibration(validation, test[test["label"] != "glioma"], CLASSES, resamples=20).to_dict()
     assert found["conformal"]["classes"]["glioma"]["coverage"]["value"] is None
     for table in (validation, test):
         table["label"] = table["predicted"]
-    found = measure_calibration(validation, test, CLASSES, resamples=20)
+    found = measure_calibration(validation, test, CLASSES, resamples=20).to_dict()
     assert found["temperature"]["at_bound"] and found["selective"]["area"]["value"] == 0
     run.write_calibration(found)
     assert run.calibration["conformal"]["accuracy_answered"]["value"] == 1

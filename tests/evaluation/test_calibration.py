@@ -28,7 +28,7 @@ def _truth(frame, classes=CLASSES):
     return frame["label"].map({name: place for place, name in enumerate(classes)}).to_numpy()
 
 
-def _chances(frame, classes=CLASSES):
+def _probabilities(frame, classes=CLASSES):
     return frame[[f"p_{name}" for name in classes]].to_numpy()
 
 
@@ -66,24 +66,24 @@ def test_brier_and_log_loss_by_hand_and_beside_scikit_learn():
     assert log_losses(np.array([0]), np.array([[0.25, 0.75]]))[0] == pytest.approx(np.log(4))
     assert np.isfinite(log_losses(np.array([0]), np.array([[0.0, 1.0]])))[0]
     frame = drawn(300)
-    ours = log_losses(_truth(frame), _chances(frame)).mean()
-    assert ours == pytest.approx(log_loss(_truth(frame), _chances(frame), labels=range(4)))
+    ours = log_losses(_truth(frame), _probabilities(frame)).mean()
+    assert ours == pytest.approx(log_loss(_truth(frame), _probabilities(frame), labels=range(4)))
     binary = drawn(300, classes=BINARY_CLASSES)
-    truth, chances = _truth(binary, BINARY_CLASSES), _chances(binary, BINARY_CLASSES)
-    assert brier_scores(truth, chances).mean() == pytest.approx(2 * brier_score_loss(truth, chances[:, 1]))
+    truth, probabilities = _truth(binary, BINARY_CLASSES), _probabilities(binary, BINARY_CLASSES)
+    assert brier_scores(truth, probabilities).mean() == pytest.approx(2 * brier_score_loss(truth, probabilities[:, 1]))
 
 
 def test_the_reliability_table_is_that_of_scikit_learn():
     frame = drawn(500, temperature=0.5)
     found = reliability_table(frame, CLASSES, bins=10, resamples=50)
     right = (frame["label"] == frame["predicted"]).to_numpy()
-    accuracy, confidence = calibration_curve(right, _chances(frame).max(axis=1), n_bins=10)
+    accuracy, confidence = calibration_curve(right, _probabilities(frame).max(axis=1), n_bins=10)
     filled = found[found["images"] > 0]
     np.testing.assert_allclose(filled["accuracy"], accuracy)
     np.testing.assert_allclose(filled["confidence"], confidence)
     assert found["images"].sum() == 500 and found["accuracy"][0] != found["accuracy"][0]
     gaps = (filled["images"] * (filled["accuracy"] - filled["confidence"]).abs()).sum() / 500
-    error = calibration_scores(frame, CLASSES, bins=10, resamples=0)["expected_calibration_error"]
+    error = calibration_scores(frame, CLASSES, bins=10, resamples=0).to_dict()["expected_calibration_error"]
     assert error == {"value": pytest.approx(gaps), "low": None, "high": None}
     inside = filled.dropna(subset=["accuracy_low"])
     assert ((inside["accuracy_low"] <= inside["accuracy"]) & (inside["accuracy"] <= inside["accuracy_high"])).all()
@@ -100,14 +100,14 @@ def test_a_bin_of_one_group_has_no_interval():
 
 def test_scores_have_intervals_and_repeat():
     frame = drawn(400, temperature=0.6)
-    found = calibration_scores(frame, CLASSES, resamples=200, seed=3)
+    found = calibration_scores(frame, CLASSES, resamples=200, seed=3).to_dict()
     for name, each in found.items():
         if name != "error_if_calibrated":
             assert each["low"] <= each["value"] <= each["high"] and each["low"] < each["high"], name
-    assert found == calibration_scores(frame, CLASSES, resamples=200, seed=3)
+    assert found == calibration_scores(frame, CLASSES, resamples=200, seed=3).to_dict()
     assert found["accuracy"]["value"] == (frame["label"] == frame["predicted"]).mean()
     assert found["confidence"]["value"] > found["accuracy"]["value"]
-    one = calibration_scores(frame.assign(group="g"), CLASSES, resamples=20)
+    one = calibration_scores(frame.assign(group="g"), CLASSES, resamples=20).to_dict()
     assert all(each["low"] is None for name, each in one.items() if name != "error_if_calibrated")
     to_json(found)
 
@@ -117,18 +117,18 @@ def test_the_interval_of_the_error_holds_the_true_one():
     for seed in range(40):
         confidence = 1 - 0.6 * np.random.default_rng(seed).beta(1, 3, 400)
         right = np.random.default_rng(1000 + seed).random(400) < confidence - 0.05
-        chances = np.column_stack([confidence, 1 - confidence])
-        frame = table(chances, (~right).astype(int), classes=BINARY_CLASSES)
-        found = calibration_scores(frame, BINARY_CLASSES, resamples=100)["expected_calibration_error"]
+        probabilities = np.column_stack([confidence, 1 - confidence])
+        frame = table(probabilities, (~right).astype(int), classes=BINARY_CLASSES)
+        found = calibration_scores(frame, BINARY_CLASSES, resamples=100).to_dict()["expected_calibration_error"]
         held += found["low"] <= 0.05 <= found["high"]
     assert held >= 34
 
 
 def test_honest_probabilities_have_an_error_like_the_floor_and_others_have_not():
     honest, boastful = drawn(2000), drawn(2000, temperature=0.4)
-    found = calibration_scores(honest, CLASSES, resamples=50)
+    found = calibration_scores(honest, CLASSES, resamples=50).to_dict()
     assert found["expected_calibration_error"]["value"] < 1.6 * found["error_if_calibrated"]
-    found = calibration_scores(boastful, CLASSES, resamples=50)
+    found = calibration_scores(boastful, CLASSES, resamples=50).to_dict()
     assert found["expected_calibration_error"]["value"] > 5 * found["error_if_calibrated"]
 
 
@@ -150,7 +150,7 @@ def test_scaling_lowers_log_loss_and_calibration_error_of_other_images():
     fitted = fit_temperature(drawn(600, seed=1, temperature=0.5, split="validation"), CLASSES)
     test = drawn(600, seed=2, temperature=0.5)
     after = scale_predictions(test, CLASSES, fitted.value)
-    before, after_scores = (calibration_scores(frame, CLASSES, resamples=20) for frame in (test, after))
+    before, after_scores = (calibration_scores(frame, CLASSES, resamples=20).to_dict() for frame in (test, after))
     for name in ("negative_log_likelihood", "brier_score", "expected_calibration_error"):
         assert after_scores[name]["value"] < before[name]["value"], name
     assert after_scores["accuracy"] == before["accuracy"]
@@ -174,13 +174,13 @@ def test_scaling_is_that_of_the_logits():
     st.floats(*BOUNDS),
 )
 def test_scaling_never_changes_the_class_that_is_named(rows, temperature):
-    chances = np.array(rows) + 1e-9
-    chances /= chances.sum(axis=1, keepdims=True)
-    found = scale(chances, temperature)
+    probabilities = np.array(rows) + 1e-9
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    found = scale(probabilities, temperature)
     np.testing.assert_allclose(found.sum(axis=1), 1)
-    places = np.arange(len(chances))
-    assert (found[places, chances.argmax(axis=1)] == found.max(axis=1)).all()
-    order = np.argsort(chances, axis=1)
+    places = np.arange(len(probabilities))
+    assert (found[places, probabilities.argmax(axis=1)] == found.max(axis=1)).all()
+    order = np.argsort(probabilities, axis=1)
     assert (np.diff(np.take_along_axis(found, order, axis=1), axis=1) >= 0).all()
 
 

@@ -10,7 +10,7 @@ from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import EvaluationError, combine, validation_weights
 from braintumor_tf.evaluation.calibration.temperature import fit_temperature, scale
 
-CHANCES = [f"p_{name}" for name in CLASSES]
+PROBABILITIES = [f"p_{name}" for name in CLASSES]
 
 
 def table(seed: int, strength: float = 0.0, images: int = 60, split: str = "validation") -> pd.DataFrame:
@@ -19,17 +19,17 @@ def table(seed: int, strength: float = 0.0, images: int = 60, split: str = "vali
     truth = np.arange(images) % len(CLASSES)
     logits = generator.normal(size=(images, len(CLASSES)))
     logits[np.arange(images), truth] += strength
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     frame = pd.DataFrame(
         {
             "path": [f"{index}.png" for index in range(images)],
             "label": [CLASSES[place] for place in truth],
             "split": split,
             "group": [f"g{index // 2}" for index in range(images)],
-            "predicted": [CLASSES[place] for place in chances.argmax(axis=1)],
+            "predicted": [CLASSES[place] for place in probabilities.argmax(axis=1)],
         }
     )
-    return frame.assign(**dict(zip(CHANCES, chances.T)))
+    return frame.assign(**dict(zip(PROBABILITIES, probabilities.T)))
 
 
 def calibrated_log_loss(frame: pd.DataFrame) -> float:
@@ -46,8 +46,8 @@ def test_an_ensemble_of_identical_members_is_the_member(weights):
 def test_the_mean_is_the_mean_and_the_order_of_members_and_rows_changes_nothing():
     tables, weights = [table(seed, 1.0) for seed in range(3)], np.array([0.5, 0.2, 0.3])
     together = combine(tables, weights)
-    expected = sum(weight * one[CHANCES].to_numpy() for weight, one in zip(weights, tables))
-    np.testing.assert_allclose(together[CHANCES], expected, atol=1e-12)
+    expected = sum(weight * one[PROBABILITIES].to_numpy() for weight, one in zip(weights, tables))
+    np.testing.assert_allclose(together[PROBABILITIES], expected, atol=1e-12)
     assert list(together["predicted"]) == [CLASSES[place] for place in expected.argmax(axis=1)]
     for order in ([2, 0, 1], [1, 2, 0]):
         shuffled = [tables[place].sample(frac=1, random_state=place) for place in order]
@@ -79,7 +79,7 @@ def test_members_that_are_about_as_good_share_alike():
 
 def test_hesitation_alone_costs_no_weight():
     bold, shy = table(0, 2.0, 400), table(1, 2.0, 400)
-    shy[CHANCES] = scale(shy[CHANCES].to_numpy(), 4.0)
+    shy[PROBABILITIES] = scale(shy[PROBABILITIES].to_numpy(), 4.0)
     weights = validation_weights([bold, shy])
     assert weights[1] >= 0.5
 
@@ -104,7 +104,7 @@ def test_weights_follow_their_members_and_identical_members_share_alike():
 
 def test_a_member_that_is_sure_and_wrong_gets_no_weight():
     good, bad = table(0, 3.0), table(1)
-    bad[CHANCES] = 0.0
+    bad[PROBABILITIES] = 0.0
     for row, label in enumerate(bad["label"]):
         bad.loc[row, f"p_{CLASSES[(CLASSES.index(label) + 1) % 4]}"] = 1.0
     np.testing.assert_allclose(validation_weights([bad, good]), [0, 1], atol=1e-6)

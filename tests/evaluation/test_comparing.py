@@ -129,7 +129,7 @@ def test_copies_of_the_data_elsewhere_in_another_order_are_the_same_images(manif
     there = Run.create(tmp_path / "near", three[1].config, moved)
     table = three[1].predictions.assign(path=lambda rows: rows["path"].str.replace("a/", "elsewhere/", regex=False))
     there.write_predictions(table.sample(frac=1, random_state=1))
-    there.write_metrics(score_predictions(there.predictions, moved, CLASSES, resamples=200))
+    there.write_metrics(score_predictions(there.predictions, moved, CLASSES, resamples=200).to_dict())
     here, elsewhere = (compare([three[0], other], resamples=DRAWS) for other in (three[1], there))
     pd.testing.assert_frame_equal(here.pairs, elsewhere.pairs)
 

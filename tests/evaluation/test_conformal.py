@@ -18,6 +18,7 @@ from braintumor_tf.evaluation import (
 from braintumor_tf.evaluation.calibration.conformal import Threshold, answers, least_probability
 from braintumor_tf.evaluation.calibration.risk_coverage import area_score, area_under_risk_coverage
 from braintumor_tf.evaluation.scores.group_bootstrap import share_scores
+from braintumor_tf.types import Score
 from tests.evaluation.made_predictions import drawn, softmax, table
 
 
@@ -25,20 +26,20 @@ from tests.evaluation.made_predictions import drawn, softmax, table
 @pytest.mark.parametrize("number", [1, 4, 9, 19, 20, 57, 99, 100])
 @pytest.mark.parametrize("count", ["share", "worst"])
 def test_single_images_give_the_textbook_quantile(number, alpha, count):
-    chances = np.random.default_rng(number).random(number)
+    probabilities = np.random.default_rng(number).random(number)
     rank = math.ceil(round((number + 1) * (1 - alpha), 9))  # the rank-th smallest of the scores 1 - p
-    wanted = 0.0 if rank > number else 1 - np.sort(1 - chances)[rank - 1]
-    assert least_probability(chances, np.arange(number), alpha=alpha, count=count) == pytest.approx(wanted)
+    wanted = 0.0 if rank > number else 1 - np.sort(1 - probabilities)[rank - 1]
+    assert least_probability(probabilities, np.arange(number), alpha=alpha, count=count) == pytest.approx(wanted)
 
 
 def test_images_of_a_group_share_one_vote_or_the_worst_stands_for_all():
-    chances, groups = np.array([0.9, 0.8, 0.7, 0.2, 0.6]), np.array([0, 0, 0, 0, 1])
+    probabilities, groups = np.array([0.9, 0.8, 0.7, 0.2, 0.6]), np.array([0, 0, 0, 0, 1])
     # two groups: at alpha 0.5 one and a half must be covered: 0.9, 0.8, 0.7 are 3/4 of a group, 0.6 a whole one
-    assert least_probability(chances, groups, alpha=0.5) == 0.6
-    assert least_probability(chances, groups, alpha=0.4) == 0.2  # 1.8 of 2
-    assert least_probability(chances, groups, alpha=0.5, count="worst") == 0.2
-    assert least_probability(chances, groups, alpha=0.3) == 0.0  # 2.1 of 2: nothing can be promised
-    copies = np.repeat(chances[:4], 25)
+    assert least_probability(probabilities, groups, alpha=0.5) == 0.6
+    assert least_probability(probabilities, groups, alpha=0.4) == 0.2  # 1.8 of 2
+    assert least_probability(probabilities, groups, alpha=0.5, count="worst") == 0.2
+    assert least_probability(probabilities, groups, alpha=0.3) == 0.0  # 2.1 of 2: nothing can be promised
+    copies = np.repeat(probabilities[:4], 25)
     assert (
         least_probability(copies, np.repeat(groups[:4], 25), alpha=0.5) == 0.2
     )  # a hundred images are still one group
@@ -57,10 +58,12 @@ def _new_group(generator, groups):
 def test_one_image_of_a_new_group_is_covered_as_stated(groups, alpha):
     generator, one, whole = np.random.default_rng(5), [], []
     for _ in range(2000):
-        group, chances = _new_group(generator, groups)
+        group, probabilities = _new_group(generator, groups)
         old = group < groups
-        one.append((chances[~old] >= least_probability(chances[old], group[old], alpha=alpha)).mean())
-        whole.append((chances[~old] >= least_probability(chances[old], group[old], alpha=alpha, count="worst")).all())
+        one.append((probabilities[~old] >= least_probability(probabilities[old], group[old], alpha=alpha)).mean())
+        whole.append(
+            (probabilities[~old] >= least_probability(probabilities[old], group[old], alpha=alpha, count="worst")).all()
+        )
     for covered, most in ((one, 1.6), (whole, 1.2)):
         error = np.std(covered) / math.sqrt(len(covered))
         assert 1 - alpha - 3 * error <= np.mean(covered) <= 1 - alpha + most / (groups + 1) + 3 * error
@@ -72,9 +75,11 @@ def test_images_taken_for_independent_would_not_be_covered():
     for _ in range(1500):
         luck = generator.normal(0, 2, 13)
         group = np.repeat(np.arange(13), 10)
-        chances = 1 / (1 + np.exp(-luck[group]))
+        probabilities = 1 / (1 + np.exp(-luck[group]))
         old = group < 12
-        careless.append((chances[~old] >= least_probability(chances[old], np.arange(old.sum()), alpha=0.1)).mean())
+        careless.append(
+            (probabilities[~old] >= least_probability(probabilities[old], np.arange(old.sum()), alpha=0.1)).mean()
+        )
     assert np.mean(careless) < 0.9 - 3 * np.std(careless) / math.sqrt(1500)
 
 
@@ -109,11 +114,11 @@ def test_a_class_of_too_few_groups_is_in_every_set():
 
 def test_sets_grow_with_the_coverage_that_is_asked_for():
     validation, test = drawn(600, seed=1, split="validation"), drawn(200)
-    chances = test[[f"p_{name}" for name in CLASSES]].to_numpy()
+    probabilities = test[[f"p_{name}" for name in CLASSES]].to_numpy()
     before = None
     for alpha in (0.4, 0.2, 0.1, 0.05, 0.001):
-        sets = conformal_sets(chances, fit_thresholds(validation, CLASSES, alpha=alpha))
-        worst = conformal_sets(chances, fit_thresholds(validation, CLASSES, alpha=alpha, count="worst"))
+        sets = conformal_sets(probabilities, fit_thresholds(validation, CLASSES, alpha=alpha))
+        worst = conformal_sets(probabilities, fit_thresholds(validation, CLASSES, alpha=alpha, count="worst"))
         assert (worst >= sets).all() and (before is None or (sets >= before).all())
         before = sets
     assert before.all()
@@ -164,7 +169,7 @@ def test_the_area_is_weighted_and_lies_between_perfect_and_blind():
     confidence = frame[[f"p_{name}" for name in CLASSES]].to_numpy().max(axis=1)
     found = area_score(wrong, confidence, np.arange(600) // 2, resamples=200)
     best = area_under_risk_coverage(wrong, -wrong.astype(float))[0]
-    assert best < found["low"] < found["value"] < found["high"] < wrong.mean()
+    assert best < found.low < found.value < found.high < wrong.mean()
     half = area_under_risk_coverage(wrong, confidence, weights=np.r_[np.ones(300), np.zeros(300)][None])[0]
     assert half == pytest.approx(area_under_risk_coverage(wrong[:300], confidence[:300])[0])
 
@@ -173,6 +178,6 @@ def test_shares_of_some_images():
     hit, some = np.array([1.0, 0, 1, 0]), np.array([True, True, False, False])
     none = np.zeros(4, bool)
     found = share_scores({"some": (hit, some), "none": (hit, none)}, np.arange(4), resamples=100)
-    assert found["some"]["value"] == 0.5 and found["some"]["low"] == 0 and found["some"]["high"] == 1
-    assert found["none"] == {"value": None, "low": None, "high": None}
-    assert share_scores({"some": (hit, some)}, np.zeros(4, int), resamples=100)["some"]["low"] is None
+    assert found["some"] == Score(0.5, 0, 1)
+    assert found["none"] == Score(None)
+    assert share_scores({"some": (hit, some)}, np.zeros(4, int), resamples=100)["some"].low is None

@@ -34,9 +34,9 @@ def test_the_pipeline_counts_what_it_predicts_with(manifest, tmp_path):
     )
     components = min(200, int((manifest["split"] == "train").sum()) - 1, 16 * 16)
     cost = cost_of(run)
-    assert cost["parameters"] == 16 * 16 * (components + 1) + 4 * (components + 1)
-    assert cost["bytes"] == (run.path / "model.skops").stat().st_size
-    assert cost["train_seconds"] == run.metrics["training"]["seconds"]
+    assert cost.parameters == 16 * 16 * (components + 1) + 4 * (components + 1)
+    assert cost.bytes == (run.path / "model.skops").stat().st_size
+    assert cost.train_seconds == run.metrics["training"]["seconds"]
 
 
 class Stop(keras.callbacks.Callback):

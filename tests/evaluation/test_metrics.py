@@ -14,11 +14,11 @@ from braintumor_tf.evaluation.scores import weighted_metrics as metrics
 def _case(seed: int, images: int, classes: int, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, classes, images)
-    chances = generator.dirichlet(np.full(classes, 0.7), images)
-    chances = np.round(chances, 1) if ties else chances
+    probabilities = generator.dirichlet(np.full(classes, 0.7), images)
+    probabilities = np.round(probabilities, 1) if ties else probabilities
     weights = generator.integers(0, 4, (3, images)).astype(float)
     weights[0] = 1
-    return truth, chances, chances.argmax(axis=1), weights
+    return truth, probabilities, probabilities.argmax(axis=1), weights
 
 
 def _close(found: float, expected: float) -> None:
@@ -31,8 +31,8 @@ cases = st.builds(_case, st.integers(0, 10**6), st.integers(2, 60), st.integers(
 @settings(max_examples=40, deadline=None)
 @given(cases)
 def test_label_scores_agree_with_scikit_learn(case):
-    truth, chances, predicted, weights = case
-    classes = chances.shape[1]
+    truth, probabilities, predicted, weights = case
+    classes = probabilities.shape[1]
     confusion = metrics.weighted_confusion(truth, predicted, weights, classes=classes)
     scores = (metrics.precision(confusion), metrics.recall(confusion), metrics.f1(confusion))
     for row, weight in enumerate(weights):
@@ -58,14 +58,14 @@ def test_label_scores_agree_with_scikit_learn(case):
 @settings(max_examples=40, deadline=None)
 @given(cases)
 def test_ranking_scores_agree_with_scikit_learn(case):
-    truth, chances, _, weights = case
-    for index in range(chances.shape[1]):
-        roc_auc, average_precision = metrics.ranking_scores(truth == index, chances[:, index], weights)
+    truth, probabilities, _, weights = case
+    for index in range(probabilities.shape[1]):
+        roc_auc, average_precision = metrics.ranking_scores(truth == index, probabilities[:, index], weights)
         for row, weight in enumerate(weights):
             positive = weight[truth == index].sum()
             negative = weight.sum() - positive
             drawn = weight > 0
-            answers = (truth[drawn] == index, chances[drawn, index])
+            answers = (truth[drawn] == index, probabilities[drawn, index])
             if positive and negative:
                 _close(roc_auc[row], sklearn_metrics.roc_auc_score(*answers, sample_weight=weight[drawn]))
             else:
@@ -87,4 +87,6 @@ def test_tumour_rates_count_any_type_as_found():
 def test_no_image_gives_no_score():
     roc_auc, average_precision = metrics.ranking_scores(np.zeros(0, bool), np.zeros(0), np.ones((2, 0)))
     assert np.isnan(roc_auc).all() and np.isnan(average_precision).all()
-    assert np.isnan(metrics.accuracy(metrics.weighted_confusion(*[np.zeros(0, int)] * 2, np.ones((1, 0)), 2))).all()
+    assert np.isnan(
+        metrics.accuracy(metrics.weighted_confusion(*[np.zeros(0, int)] * 2, np.ones((1, 0)), classes=2))
+    ).all()

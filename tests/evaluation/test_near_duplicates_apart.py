@@ -30,7 +30,7 @@ def manifest_of(predictions: pd.DataFrame, *training: tuple[str, str]) -> pd.Dat
 
 def near(predictions: pd.DataFrame, manifest: pd.DataFrame, split: str = "test") -> int:
     """How many images of a split count as near-duplicates of training; the report must count the same."""
-    found = score_predictions(predictions, manifest, CLASSES, split=split, resamples=20)
+    found = score_predictions(predictions, manifest, CLASSES, split=split, resamples=20).to_dict()
     rows = predictions[predictions["split"] == split]
     assert found["twins"]["images"] + found["clean"]["images"] == len(rows)
     assert near_duplicate_in_training(rows, manifest).sum() == found["twins"]["images"]
@@ -52,7 +52,7 @@ def test_images_of_validation_are_no_training_images():
     manifest = manifest_of(predictions, ("train", "in_training"), ("train", "in_both"), ("overlap", "alone"))
     assert near(predictions, manifest) == 2
     assert near(predictions, manifest, "validation") == 1
-    found = score_predictions(predictions, manifest, CLASSES)
+    found = score_predictions(predictions, manifest, CLASSES).to_dict()
     assert (found["twins"]["accuracy"]["value"], found["clean"]["accuracy"]["value"]) == (1.0, 0.5)
     assert found["twins"]["share"]["value"] == 0.5 and found["twins"]["above_clean"]["value"] == 0.5
 
@@ -66,7 +66,7 @@ def test_without_a_training_image_of_their_group_none_are_near_duplicates():
 def test_two_images_without_a_group_are_not_near_duplicates():
     predictions = table(*[(split, "", label, predicted) for split, _, label, predicted in FOUR])
     assert near(predictions, manifest_of(predictions, ("train", ""), ("train", "other"))) == 0
-    assert score_predictions(predictions, manifest_of(predictions), CLASSES)["groups"] == 4
+    assert score_predictions(predictions, manifest_of(predictions), CLASSES).to_dict()["groups"] == 4
 
 
 @pytest.mark.parametrize("nothing", [np.nan, None])

@@ -27,22 +27,22 @@ def drawn_answers(seed: int, skill: float, truth: np.ndarray) -> np.ndarray:
 
 def test_mcnemar_is_that_of_mlxtend():
     found = mcnemar(*rights(101, 121, 59, 33))
-    assert (found["only_first"], found["only_second"]) == (121, 59)
-    assert found["p_value"] == pytest.approx(4.4344492637555101e-06, rel=1e-9)  # mlxtend's tests, exact=True
+    assert (found.only_first, found.only_second) == (121, 59)
+    assert found.p_value == pytest.approx(4.4344492637555101e-06, rel=1e-9)  # mlxtend's tests, exact=True
 
 
 def test_mcnemar_on_the_approval_ratings_of_agresti():
     found = mcnemar(*rights(794, 150, 86, 570))
-    assert found["p_value"] == pytest.approx(2 * binom.cdf(86, 236, 0.5), rel=1e-9)
-    statistic = (found["only_first"] - found["only_second"]) ** 2 / 236
+    assert found.p_value == pytest.approx(2 * binom.cdf(86, 236, 0.5), rel=1e-9)
+    statistic = (found.only_first - found.only_second) ** 2 / 236
     assert statistic == pytest.approx(17.3559, abs=1e-4)  # the published chi-square without correction, p 3.099e-05
     assert chi2.sf(17.3559, 1) == pytest.approx(3.099e-05, rel=1e-3)
-    assert 3.099e-05 < found["p_value"] < 5e-05  # the exact test is a little more careful than its approximation
+    assert 3.099e-05 < found.p_value < 5e-05  # the exact test is a little more careful than its approximation
 
 
 @pytest.mark.parametrize("counts", [(10, 0, 0, 5), (0, 3, 3, 0)])
 def test_mcnemar_without_a_difference_is_1(counts):
-    assert mcnemar(*rights(*counts))["p_value"] == pytest.approx(1)
+    assert mcnemar(*rights(*counts)).p_value == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,7 @@ def test_the_table_agrees_with_its_parts():
     for test in ("macro_f1", "accuracy", "mcnemar"):
         np.testing.assert_allclose(table[f"{test}_p_holm"], holm(table[f"{test}_p"]))
     right = (named["a"] == labels, named["c"] == labels)
-    assert (
-        table["mcnemar_p"][1] == mcnemar(*right)["p_value"] and table["only_first"][1] == (right[0] & ~right[1]).sum()
-    )
+    assert table["mcnemar_p"][1] == mcnemar(*right).p_value and table["only_first"][1] == (right[0] & ~right[1]).sum()
 
 
 def test_the_order_of_two_models_only_turns_the_sign():

@@ -13,8 +13,7 @@ from braintumor_tf.augment import GaussianNoise
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import BrainTumorError, ImageReadError
 from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest, read_robustness, score_robustness
-from braintumor_tf.evaluation.robustness import predict_corrupted as corrupted_predictions
-from braintumor_tf.evaluation.robustness import robustness
+from braintumor_tf.evaluation.robustness import noisy_predictions, robustness
 from braintumor_tf.evaluation.robustness.corruptions import choose_corruptions, corrupt, read_picture
 from braintumor_tf.experiments import run_experiment, run_folds
 from braintumor_tf.files import to_json
@@ -74,16 +73,16 @@ def test_the_test_images_are_scored_clean_and_under_each_noise(manifest):
     assert len(found.table) == 15 and list(found.table) == ["noise", "severity", "metric", "value", "low", "high"]
     assert list(found.losses) == ["noise", "severity", "value", "low", "high"] and len(found.losses) == 4
     assert found.table["value"][0] == 1.0 and found.losses["value"].max() > 0
-    assert json.loads(to_json(found.as_dict()))["name"] == "Watcher"
+    assert json.loads(to_json(found.to_dict()))["name"] == "Watcher"
     assert bt.robustness is robustness
 
 
 def test_batches_and_their_size_change_nothing_and_files_are_read_once(manifest, monkeypatch):
     read = []
     monkeypatch.setattr(
-        corrupted_predictions, "read_picture", lambda path, size: read.append(path) or read_picture(path, size=size)
+        noisy_predictions, "read_picture", lambda path, size: read.append(path) or read_picture(path, size=size)
     )
-    monkeypatch.setattr(corrupted_predictions, "_IMAGES_AT_ONCE", 10)
+    monkeypatch.setattr(noisy_predictions, "_IMAGES_AT_ONCE", 10)
     found = robustness(Watcher(), manifest, batch_size=7, **QUICK)
     assert sorted(read) == sorted(manifest.loc[manifest["split"] == "test", "path"])
     monkeypatch.undo()
@@ -133,10 +132,10 @@ def test_a_run_scores_its_own_test_images_and_keeps_what_was_found(run):
     kept = read_robustness(run)
     pd.testing.assert_frame_equal(kept.predictions, found.predictions)
     pd.testing.assert_frame_equal(kept.table, found.table)
-    assert run.robustness == json.loads(json.dumps(kept.as_dict())) and kept.name == run.name == "pca"
+    assert run.robustness == json.loads(json.dumps(kept.to_dict())) and kept.name == run.name == "pca"
     again = robustness(run, run.manifest, **QUICK)
     pd.testing.assert_frame_equal(again.predictions, found.predictions)
-    assert kept.mean_corruption_error(again)["reference"] == "pca"
+    assert kept.mean_corruption_error(again).to_dict()["reference"] == "pca"
     assert not list(run.path.glob(".*"))
 
 
@@ -180,7 +179,7 @@ def test_what_cannot_be_scored_is_refused(manifest, tmp_path):
     for model, rows, options, message in (
         (Watcher(), None, {}, "give a manifest"),
         (Watcher(), manifest.head(0), {}, "no test image"),
-        (Watcher(), test.assign(label="cat"), {}, "cat is none"),
+        (Watcher(), test.assign(label="cat"), {}, "label cat"),
         (Watcher(), test, {"severities": (7,)}, "1 to 5"),
         (Watcher(), test, {"size": 0}, "size=0"),
         (Watcher(), test, {"noises": "wind"}, "no noise called 'wind'"),

@@ -39,7 +39,7 @@ def predictions() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def metrics(predictions) -> dict:
-    return score_predictions(predictions, manifest_of(predictions), CLASSES, resamples=20)
+    return score_predictions(predictions, manifest_of(predictions), CLASSES, resamples=20).to_dict()
 
 
 def test_every_score_equals_scikit_learns(predictions, metrics):
@@ -80,7 +80,7 @@ def test_the_share_of_near_duplicates_is_resampled_with_the_images(predictions):
     uneven = predictions.assign(group=["large"] * 40 + [f"g{number}" for number in range(80)])
     training = pd.DataFrame({"path": ["t.png"], "label": "glioma", "split": "train", "group": "large"})
     manifest = pd.concat([manifest_of(uneven), training], ignore_index=True)
-    found = score_predictions(uneven, manifest, CLASSES, seed=3, resamples=200)["twins"]["share"]
+    found = score_predictions(uneven, manifest, CLASSES, seed=3, resamples=200).to_dict()["twins"]["share"]
     drawn = np.random.default_rng(3).multinomial(81, np.full(81, 1 / 81), size=200)
     # groups are numbered in the order of their names, and "large" comes after every "g…"
     shares = drawn[:, 80] * 40 / (drawn[:, 80] * 40 + drawn[:, :80].sum(axis=1))
@@ -91,7 +91,9 @@ def test_the_share_of_near_duplicates_is_resampled_with_the_images(predictions):
 def test_images_left_out_as_overlap_are_counted(predictions, metrics):
     assert metrics["overlap"] == 0
     left_out = manifest_of(predictions)[:7].assign(split="overlap")
-    found = score_predictions(predictions, pd.concat([manifest_of(predictions), left_out]), CLASSES, resamples=20)
+    found = score_predictions(
+        predictions, pd.concat([manifest_of(predictions), left_out]), CLASSES, resamples=20
+    ).to_dict()
     assert found["overlap"] == 7 and found["images"] == len(predictions)
 
 
@@ -99,9 +101,9 @@ def test_a_baseline_is_matched_by_path(predictions):
     other = lopsided(seed=1).assign(label=predictions["label"])
     shuffled = other.sample(frac=1, random_state=0)
     for ours, theirs in ((predictions, shuffled), (predictions.sample(frac=1, random_state=2), other)):
-        found = score_predictions(ours, manifest_of(ours), CLASSES, baselines={"border": theirs}, resamples=20)[
-            "baselines"
-        ]["border"]
+        found = score_predictions(
+            ours, manifest_of(ours), CLASSES, baselines={"border": theirs}, resamples=20
+        ).to_dict()["baselines"]["border"]
         right = (other["predicted"] == other["label"]).mean()
         assert found["value"] == pytest.approx(right)
         above = (predictions["predicted"] == predictions["label"]).mean() - right
@@ -111,7 +113,9 @@ def test_a_baseline_is_matched_by_path(predictions):
 def test_a_baseline_draws_the_groups_of_the_seed(predictions):
     other = lopsided(seed=1).assign(label=predictions["label"])
     options = {"baselines": {"border": other}, "seed": 5, "resamples": 300}
-    found = score_predictions(predictions, manifest_of(predictions), CLASSES, **options)["baselines"]["border"]
+    found = score_predictions(predictions, manifest_of(predictions), CLASSES, **options).to_dict()["baselines"][
+        "border"
+    ]
     order = np.unique(predictions["group"], return_inverse=True)[1]
     weights = np.random.default_rng(5).multinomial(60, np.full(60, 1 / 60), size=300)[:, order]
     ours, theirs = ((each["label"] == each["predicted"]).to_numpy() for each in (predictions, other))

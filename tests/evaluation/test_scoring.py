@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation import EvaluationError, error_table, score_predictions, summary_table
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, score
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, with_interval
 from braintumor_tf.files import to_json
 
 
@@ -20,11 +20,11 @@ def _predictions(images=200, groups=60, classes=CLASSES, seed=0, skill=1.5) -> p
     label = generator.integers(0, len(classes), groups)[group]
     luck = generator.normal(0, 2, (groups, len(classes)))[group]
     logits = luck + generator.normal(0, 0.3, (images, len(classes))) + skill * np.eye(len(classes))[label]
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     frame = pd.DataFrame({"path": [f"{index}.png" for index in range(images)], "label": np.array(classes)[label]})
     frame["split"], frame["group"] = "test", [f"g{number}" for number in group]
-    frame["predicted"] = np.array(classes)[chances.argmax(axis=1)]
-    return pd.concat([frame, pd.DataFrame(chances, columns=[f"p_{name}" for name in classes])], axis=1)
+    frame["predicted"] = np.array(classes)[probabilities.argmax(axis=1)]
+    return pd.concat([frame, pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])], axis=1)
 
 
 def _manifest(predictions: pd.DataFrame, training_groups=()) -> pd.DataFrame:
@@ -33,7 +33,9 @@ def _manifest(predictions: pd.DataFrame, training_groups=()) -> pd.DataFrame:
 
 
 def _evaluate(predictions, manifest=None, classes=CLASSES, **options):
-    return score_predictions(predictions, _manifest(predictions) if manifest is None else manifest, classes, **options)
+    return score_predictions(
+        predictions, _manifest(predictions) if manifest is None else manifest, classes, **options
+    ).to_dict()
 
 
 def test_the_dictionary_is_as_agreed_and_repeatable():
@@ -77,8 +79,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     for seed in range(200):
         right = generator.random(40)[np.repeat(np.arange(40), 3)] < 0.7
         weights = np.concatenate(list(group_weights(np.repeat(np.arange(40), 3), resamples=300, seed=seed)))
-        found = score(right.mean(), weights @ right / weights.sum(axis=1))
-        covered += found["low"] <= 0.7 <= found["high"]
+        found = with_interval(right.mean(), weights @ right / weights.sum(axis=1))
+        covered += found.low <= 0.7 <= found.high
     assert 0.85 <= covered / 200 <= 0.99
 
 
@@ -111,7 +113,9 @@ def test_a_baseline_is_compared_on_the_same_drawn_groups():
     right, theirs = ((table["label"] == table["predicted"]).to_numpy() for table in (predictions, other))
     weights = np.concatenate(list(group_weights(groups, resamples=400, seed=0)))
     drawn = (weights @ right - weights @ theirs) / weights.sum(axis=1)
-    assert found["model_above"]["accuracy"] == pytest.approx(score(right.mean() - theirs.mean(), drawn))
+    assert found["model_above"]["accuracy"] == pytest.approx(
+        with_interval(right.mean() - theirs.mean(), drawn).to_dict()
+    )
     truth, named, others = (table[column].to_numpy() for table, column in (
         (predictions, "label"), (predictions, "predicted"), (other, "predicted")))  # fmt: skip
     differences = [
@@ -121,7 +125,7 @@ def test_a_baseline_is_compared_on_the_same_drawn_groups():
     ]
     few = _evaluate(predictions, baselines={"border": other}, resamples=50)["baselines"]["border"]
     value = f1_score(truth, named, average="macro") - f1_score(truth, others, average="macro")
-    assert few["model_above"]["macro_f1"] == pytest.approx(score(value, np.array(differences)))
+    assert few["model_above"]["macro_f1"] == pytest.approx(with_interval(value, np.array(differences)).to_dict())
     assert found["model_above"]["accuracy"]["high"] - found["model_above"]["accuracy"]["low"] > 0
 
 

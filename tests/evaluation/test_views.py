@@ -108,9 +108,9 @@ def test_one_view_is_the_prediction_of_always_and_more_are_another(runs):
     plain = predict_manifest(run, manifest, show_progress=False)
     one, many = (predict_manifest(run, manifest, show_progress=False, views=views) for views in (1, 8))
     assert one.equals(plain)
-    chances = [name for name in plain if name.startswith("p_")]
-    assert not np.allclose(many[chances], plain[chances], atol=1e-4)
-    np.testing.assert_allclose(many[chances].sum(axis=1), 1)
+    probabilities = [name for name in plain if name.startswith("p_")]
+    assert not np.allclose(many[probabilities], plain[probabilities], atol=1e-4)
+    np.testing.assert_allclose(many[probabilities].sum(axis=1), 1)
     again = predict_manifest(run, manifest, show_progress=False, views=8, batch_size=7, workers=1)
     pd.testing.assert_frame_equal(many, again, atol=1e-5)
 
@@ -132,6 +132,6 @@ def test_single_files_are_shown_in_the_same_views(runs):
     rows = run.manifest.query("split == 'test'")
     table, errors = predict_files(run, rows["path"], batch_size=5, show_progress=False, views=4)
     expected = predict_manifest(run, rows, show_progress=False, views=4)
-    chances = [name for name in expected if name.startswith("p_")]
+    probabilities = [name for name in expected if name.startswith("p_")]
     assert not errors and list(table["path"]) == list(expected["path"])
-    np.testing.assert_allclose(table[chances], expected[chances], atol=1e-5)
+    np.testing.assert_allclose(table[probabilities], expected[probabilities], atol=1e-5)

@@ -95,7 +95,7 @@ def test_every_image_is_scored_once_by_a_model_that_had_not_seen_its_group(run, 
 
 def test_the_scores_are_those_of_the_pooled_predictions(run):
     metrics = run.metrics
-    again = score_predictions(run.predictions, run.manifest, CLASSES, seed=3, resamples=50)
+    again = score_predictions(run.predictions, run.manifest, CLASSES, seed=3, resamples=50).to_dict()
     assert all(
         metrics[name] == again[name] for name in ("accuracy", "macro_f1", "classes", "confusion_matrix", "twins")
     )

@@ -84,9 +84,9 @@ def test_every_wrong_answer_is_counted(manifest, run):
     other = dict(zip(MODALITIES, reversed(MODALITIES)))
     turned = run.predictions.assign(predicted=run.predictions["predicted"].map(other))
     accuracy = run.metrics["accuracy"]["value"]
-    assert score_predictions(turned, manifest, MODALITIES, resamples=10)["accuracy"]["value"] == pytest.approx(
-        1 - accuracy
-    )
+    assert score_predictions(turned, manifest, MODALITIES, resamples=10).to_dict()["accuracy"][
+        "value"
+    ] == pytest.approx(1 - accuracy)
 
 
 def test_single_files_of_either_kind_are_answered(run, tmp_path):

@@ -61,7 +61,7 @@ def test_the_file_on_disk_predicts_what_was_scored(run, manifest):
     columns = [f"p_{name}" for name in CLASSES]
     np.testing.assert_allclose(again[columns], run.predictions[columns], atol=1e-6)
     assert list(again["predicted"]) == list(run.predictions["predicted"])
-    recomputed = score_predictions(run.predictions, run.manifest, CLASSES, resamples=100)
+    recomputed = score_predictions(run.predictions, run.manifest, CLASSES, resamples=100).to_dict()
     assert recomputed["macro_f1"] == run.metrics["macro_f1"] and recomputed["classes"] == run.metrics["classes"]
 
 

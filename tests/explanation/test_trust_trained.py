@@ -104,7 +104,7 @@ def test_a_run_keeps_what_was_found_and_reports_it(network, manifest, tmp_path):
     run = Run.create(tmp_path / "run", {"dataset": "synthetic", "protocol": "grouped", "seed": 0}, manifest)
     network.save(run.path / "model.keras")
     run.write_predictions(predict_manifest(network, manifest, show_progress=False))
-    run.write_metrics(score_predictions(run.predictions, manifest, CLASSES, resamples=20))
+    run.write_metrics(score_predictions(run.predictions, manifest, CLASSES, resamples=20).to_dict())
     assert run.explanations is None
     assert "What explanations are worth" not in check_page(write_report(run)).text
     answer = CliRunner().invoke(main, ["explain", str(run.path), "--check", "--json"])

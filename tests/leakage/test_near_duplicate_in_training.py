@@ -72,7 +72,7 @@ def test_scores_count_the_same_images(manifest):
     labels = ["glioma", "no_tumor"] * len(manifest)
     rows = manifest.assign(path=[f"{n}.png" for n in range(len(manifest))], label=labels[: len(manifest)])
     predictions = rows.assign(predicted=rows["label"], p_glioma=0.5, p_no_tumor=0.5)
-    metrics = score_predictions(predictions, rows, ("glioma", "no_tumor"), resamples=0)
+    metrics = score_predictions(predictions, rows, ("glioma", "no_tumor"), resamples=0).to_dict()
     test = manifest["split"] == "test"
     assert metrics["twins"]["images"] == manifest["expected"][test].sum() == 1
     assert metrics["clean"]["images"] == 3

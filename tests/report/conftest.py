@@ -50,7 +50,7 @@ def make_metrics(
     predictions: pd.DataFrame, manifest: pd.DataFrame, classes: tuple[str, ...] = CLASSES
 ) -> dict[str, Any]:
     """Scores predictions; the scores of the baselines are made up."""
-    metrics = score_predictions(predictions, manifest, classes, resamples=20)
+    metrics = score_predictions(predictions, manifest, classes, resamples=20).to_dict()
     return {
         **metrics,
         "baselines": {

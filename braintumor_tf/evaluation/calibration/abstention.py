@@ -12,6 +12,7 @@ from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.calibration.conformal import SHARE, Threshold, answers, conformal_sets, fit_thresholds
 from braintumor_tf.evaluation.calibration.run_calibration import validation_predictions
 from braintumor_tf.evaluation.calibration.temperature import fit_temperature, scale
+from braintumor_tf.predictions_table import probabilities_of
 from braintumor_tf.runs import Run
 
 COVERAGE = 0.9
@@ -40,15 +41,20 @@ class Answering:
 
         Returns:
             Further columns: ``answer``, the class of a set that holds exactly one, else ``"unknown"``; ``set``, a
-            tuple of its classes, empty for an image that is typical of none; and ``calibrated_<class>``,
+            tuple of its classes, empty for an image that is not typical of any class; and ``calibrated_<class>``,
             the probabilities after the temperature. Sets are made of the model's own probabilities. An answer can be
             another class than `predicted`, where only that one reaches its own threshold.
+
+        Example:
+            >>> ways = Answering({"no_tumor": Threshold(0.6, 9, 9), "tumor": Threshold(0.3, 9, 9)}, 1.0, 0.9)
+            >>> ways.add_to(pd.DataFrame({"p_no_tumor": [0.55, 0.65], "p_tumor": [0.45, 0.35]}))["answer"].tolist()
+            ['tumor', 'unknown']
         """
         classes = list(self.thresholds)
-        chances = table[[f"p_{name}" for name in classes]].to_numpy(float)
-        sets = conformal_sets(chances, self.thresholds)
+        probabilities = probabilities_of(table, classes)
+        sets = conformal_sets(probabilities, self.thresholds)
         names = np.array(classes, dtype=object)
-        scaled = scale(chances, self.temperature) if len(chances) else chances
+        scaled = scale(probabilities, self.temperature)
         return table.assign(
             answer=answers(sets, classes),
             set=[tuple(names[inside]) for inside in sets],
@@ -56,7 +62,7 @@ class Answering:
         )
 
 
-def answering(run: Run | str | Path, coverage: float | None = None) -> Answering:
+def answering(run: Run | str | Path, *, coverage: float | None = None) -> Answering:
     """Returns how a run answers: from its ``calibration.json``, or fitted on its validation predictions.
 
     Args:
@@ -65,12 +71,12 @@ def answering(run: Run | str | Path, coverage: float | None = None) -> Answering
             0.9 for one that was not.
 
     Raises:
-        EvaluationError: the coverage is none, or the run has no validation predictions (a k-fold run, an ensemble of
-            runs that were split in different ways).
+        EvaluationError: the coverage is not between 0 and 1, or the run has no validation predictions (a k-fold run, an
+            ensemble of runs that were split in different ways).
         RunError: there is no such run.
 
     Example:
-        >>> answering("models/cnn", 0.95).thresholds["glioma"].least_probability
+        >>> answering("models/cnn", coverage=0.95).thresholds["glioma"].least_probability  # doctest: +SKIP
         0.08
     """
     run = Run.of(run)

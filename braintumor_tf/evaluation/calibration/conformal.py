@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.calibration.calibration_error import truth_and_chances
+from braintumor_tf.evaluation.calibration.calibration_error import truth_and_probabilities
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers
 
 SHARE, WORST = "share", "worst"
@@ -62,41 +62,41 @@ class Threshold:
         return self.least_probability <= 0.0
 
 
-def least_probability(chances: np.ndarray, groups: np.ndarray, alpha: float, count: str = SHARE) -> float:
+def least_probability(probabilities: np.ndarray, groups: np.ndarray, *, alpha: float, count: str = SHARE) -> float:
     """Returns the threshold of one class: 0 where there are too few groups for `alpha`.
 
     Args:
-        chances: the probability of the true class of each of its images, shape ``(images,)``.
+        probabilities: that of the true class of each of its images, shape ``(images,)``.
         groups: a number for each image's group, shape ``(images,)``.
         alpha: the share of images that may be missed, between 0 and 1.
         count: ``"share"`` or ``"worst"``.
 
     Raises:
-        EvaluationError: `alpha` or `count` is none.
+        EvaluationError: `alpha` is not between 0 and 1, or `count` is unknown.
 
     Example:
-        >>> least_probability(np.linspace(0.1, 0.9, 9), np.arange(9), 0.1)
+        >>> least_probability(np.linspace(0.1, 0.9, 9), np.arange(9), alpha=0.1)
         0.1
     """
     if not 0 < alpha < 1:
         raise EvaluationError(f"alpha={alpha}: give a number between 0 and 1 (coverage is 1 - alpha)")
     if count not in (SHARE, WORST):
         raise EvaluationError(f"count={count!r}: give {SHARE!r} or {WORST!r}")
-    if not len(chances):
+    if not len(probabilities):
         return 0.0
     place, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     if count == WORST:
         lowest = np.full(len(sizes), np.inf)
-        np.minimum.at(lowest, place, chances)
-        chances, place, sizes = lowest, np.arange(len(sizes)), np.ones(len(sizes))
-    order = np.argsort(-chances, kind="stable")
+        np.minimum.at(lowest, place, probabilities)
+        probabilities, place, sizes = lowest, np.arange(len(sizes)), np.ones(len(sizes))
+    order = np.argsort(-probabilities, kind="stable")
     covered = np.cumsum(1.0 / sizes[place][order])  # in groups
     enough = covered >= (len(sizes) + 1) * (1 - alpha) - _ROUNDING
-    return float(chances[order][np.argmax(enough)]) if enough.any() else 0.0
+    return float(probabilities[order][np.argmax(enough)]) if enough.any() else 0.0
 
 
 def fit_thresholds(
-    predictions: pd.DataFrame, classes: Sequence[str], alpha: float = 0.1, count: str = SHARE
+    predictions: pd.DataFrame, classes: Sequence[str], *, alpha: float = 0.1, count: str = SHARE
 ) -> dict[str, Threshold]:
     """Fits the threshold of every class.
 
@@ -107,32 +107,41 @@ def fit_thresholds(
         count: how the images of a group count, ``"share"`` or ``"worst"``.
 
     Raises:
-        EvaluationError: `alpha` or `count` is none, there is no row, or labels or columns do not fit the classes.
+        EvaluationError: `alpha` is not between 0 and 1, `count` is unknown, there is no row, or labels or columns do
+            not fit the classes.
 
     Example:
-        >>> fit_thresholds(run.predictions.query("split == 'validation'"), CLASSES)["glioma"].least_probability
-        0.21
+        >>> rows = pd.DataFrame({"label": "tumor", "group": [f"g{number}" for number in range(9)]})
+        >>> rows = rows.assign(p_tumor=np.linspace(0.1, 0.9, 9), p_no_tumor=np.linspace(0.9, 0.1, 9))
+        >>> found = fit_thresholds(rows, ("no_tumor", "tumor"))
+        >>> found["tumor"].least_probability, found["no_tumor"].always
+        (0.1, True)
     """
-    truth, chances = truth_and_chances(predictions, classes)
+    truth, probabilities = truth_and_probabilities(predictions, classes)
     groups = group_numbers(predictions["group"])
     found = {}
     for place, name in enumerate(classes):
         inside = truth == place
-        least = least_probability(chances[inside, place], groups[inside], alpha=alpha, count=count)
+        least = least_probability(probabilities[inside, place], groups[inside], alpha=alpha, count=count)
         found[name] = Threshold(least, len(set(groups[inside])), int(inside.sum()))
     return found
 
 
-def conformal_sets(chances: np.ndarray, thresholds: Mapping[str, Threshold]) -> np.ndarray:
+def conformal_sets(probabilities: np.ndarray, thresholds: Mapping[str, Threshold]) -> np.ndarray:
     """Returns which classes are in the set of each image: bool of shape ``(images, classes)``.
 
     A set can be empty: the image is less typical of every class than nearly all validation images were.
 
     Args:
-        chances: probabilities of the model, shape ``(images, classes)``, in the order of `thresholds`.
+        probabilities: those of the model, shape ``(images, classes)``, in the order of `thresholds`.
         thresholds: of every class.
+
+    Example:
+        >>> thresholds = {"no_tumor": Threshold(0.3, 9, 9), "tumor": Threshold(0.4, 9, 9)}
+        >>> conformal_sets(np.array([[0.35, 0.65], [0.8, 0.2]]), thresholds).tolist()
+        [[True, True], [True, False]]
     """
-    return np.asarray(chances, float) >= np.array([each.least_probability for each in thresholds.values()])
+    return np.asarray(probabilities, float) >= np.array([each.least_probability for each in thresholds.values()])
 
 
 def answers(sets: np.ndarray, classes: Sequence[str]) -> np.ndarray:

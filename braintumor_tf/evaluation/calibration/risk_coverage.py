@@ -1,14 +1,13 @@
-"""Answering only what the model is sure of: the error among the answered images against how many are answered."""
+"""Answering only confident predictions: the error among the answered images against how many are answered."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, score
+from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, with_interval
 from braintumor_tf.evaluation.scores.weighted_metrics import ratio
+from braintumor_tf.types import Score
 
 
 def _in_order(confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -45,11 +44,13 @@ def risk_coverage_curve(wrong: np.ndarray, confidence: np.ndarray) -> pd.DataFra
     )
 
 
-def area_under_risk_coverage(wrong: np.ndarray, confidence: np.ndarray, weights: np.ndarray | None = None) -> Any:
+def area_under_risk_coverage(
+    wrong: np.ndarray, confidence: np.ndarray, *, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Returns the mean, over all numbers of answered images, of the error among them (AURC).
 
-    Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks". 0 is perfect; a confidence that
-    knows nothing gives the error of all images. Among images of the same confidence the errors count as spread evenly,
+    Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks". 0 is perfect; an uninformative
+    confidence gives the error of all images. Among images of the same confidence the errors count as spread evenly,
     which is the mean over the orders that they could have.
 
     Args:
@@ -98,11 +99,11 @@ def coverage_at_risk(wrong: np.ndarray, confidence: np.ndarray, risk: float) -> 
 
 
 def area_score(
-    wrong: np.ndarray, confidence: np.ndarray, groups: np.ndarray, resamples: int = 1000, seed: int = 0
-) -> dict[str, float | None]:
+    wrong: np.ndarray, confidence: np.ndarray, groups: np.ndarray, *, resamples: int = 1000, seed: int = 0
+) -> Score:
     """Returns `area_under_risk_coverage` as a score with its interval over groups."""
     draws = [
         area_under_risk_coverage(wrong, confidence, weights=weights)
         for weights in group_weights(groups, resamples=resamples if groups.max() else 0, seed=seed)
     ]
-    return score(area_under_risk_coverage(wrong, confidence)[0], np.concatenate(draws) if draws else None)
+    return with_interval(area_under_risk_coverage(wrong, confidence)[0], np.concatenate(draws) if draws else None)

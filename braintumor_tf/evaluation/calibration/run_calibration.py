@@ -3,53 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.calibration.calibration_error import (
-    BINS,
-    calibration_scores,
-    reliability_table,
-    truth_and_chances,
-)
-from braintumor_tf.evaluation.calibration.conformal import (
-    SHARE,
-    UNKNOWN,
-    Threshold,
-    answers,
-    conformal_sets,
-    fit_thresholds,
-)
-from braintumor_tf.evaluation.calibration.risk_coverage import area_score, coverage_at_risk, risk_coverage_curve
-from braintumor_tf.evaluation.calibration.temperature import BOUNDS, Temperature, fit_temperature, scale_predictions
-from braintumor_tf.evaluation.scores.group_bootstrap import CONFIDENCE, group_numbers, share_scores
+from braintumor_tf.evaluation.calibration.calibration_error import BINS
+from braintumor_tf.evaluation.calibration.conformal import SHARE, fit_thresholds
+from braintumor_tf.evaluation.calibration.conformal_coverage import ConformalCoverage, measure_coverage
+from braintumor_tf.evaluation.calibration.reliability import CalibrationScores, calibration_scores, reliability_table
+from braintumor_tf.evaluation.calibration.selective import SelectiveScores, measure_selective
+from braintumor_tf.evaluation.calibration.temperature import Temperature, fit_temperature, scale_predictions
+from braintumor_tf.evaluation.scores.group_bootstrap import Resampling, group_numbers
 from braintumor_tf.runs import Run
 
-RISKS = (0.01, 0.02, 0.05, 0.1)
-"""Errors among answered images for which a threshold is chosen."""
+BEFORE, AFTER = "before", "after"
+"""The test images as the model says, and with the temperature."""
 
-_POINTS = 200
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Calibration:
+    """What was fitted on validation images, and what it is worth on test images.
+
+    Attributes:
+        classes: class names in order.
+        bins: bins of confidence.
+        resampling: of the intervals.
+        sizes: images and groups of ``validation`` and of ``test``.
+        temperature: fitted on validation images.
+        scores: of the test images `BEFORE` and `AFTER` the temperature.
+        reliability: the rows of `reliability_table` for both.
+        selective: what thresholds on the confidence are worth, after the temperature.
+        conformal: what conformal sets are worth, made of the model's own probabilities.
+    """
+
+    classes: tuple[str, ...]
+    bins: int
+    resampling: Resampling
+    sizes: Mapping[str, Mapping[str, int]]
+    temperature: Temperature
+    scores: Mapping[str, CalibrationScores]
+    reliability: Mapping[str, pd.DataFrame]
+    selective: SelectiveScores
+    conformal: ConformalCoverage
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns everything as ``calibration.json`` holds it."""
+        return {
+            "classes": list(self.classes),
+            "bins": self.bins,
+            "interval": self.resampling.to_dict(),
+            **{name: dict(size) for name, size in self.sizes.items()},
+            "temperature": self.temperature.to_dict(),
+            "scores": {name: each.to_dict() for name, each in self.scores.items()},
+            "reliability": {name: table.to_dict("records") for name, table in self.reliability.items()},
+            "selective": self.selective.to_dict(),
+            "conformal": self.conformal.to_dict(),
+        }
 
 
 def calibrate_run(
     run: Run | str | Path,
+    *,
     alpha: float = 0.1,
     count: str = SHARE,
     bins: int = BINS,
     seed: int | None = None,
     resamples: int | None = None,
-) -> dict[str, Any]:
+) -> Calibration:
     """Fits temperature and conformal thresholds on a run's validation predictions and measures them on test.
 
-    Nothing is predicted anew and no score of ``metrics.json`` changes: what is found is ``calibration.json`` of the
-    run, which the report and `predict_files` read. `run_experiment` and `run_ensemble` do this at their end. Weights
-    of an ensemble that were fitted on the same validation images (`validation_weights`; equal ones mostly) make it look
-    a little surer there than it is.
+    Nothing is predicted anew and no score of ``metrics.json`` changes. What is found is ``calibration.json`` of the
+    run, which the report and `predict_files` read. `run_experiment` and `run_ensemble` do this at their end. Weights of
+    an ensemble that were fitted on the same validation images (`validation_weights`; equal ones mostly) make it look a
+    little more confident there than it is.
 
     Args:
         run: the run, or its directory.
@@ -59,16 +88,14 @@ def calibrate_run(
         seed: of the resamples; None for the run's own.
         resamples: of the intervals; None for the run's own.
 
-    Returns:
-        As `measure_calibration`.
-
     Raises:
-        EvaluationError: the run has no validation or no test predictions, or `alpha` or `count` is none.
+        EvaluationError: the run has no validation or no test predictions, `alpha` is not between 0 and 1, or `count` is
+            unknown.
         RunError: there is no such run, or it was not predicted yet.
 
     Example:
-        >>> found = calibrate_run("models/cnn", alpha=0.1)
-        >>> found["temperature"]["value"], found["conformal"]["coverage"]["value"]
+        >>> found = calibrate_run("models/cnn", alpha=0.1)  # doctest: +SKIP
+        >>> found.temperature.value, found.conformal.coverage.value  # doctest: +SKIP
         (1.21, 0.91)
     """
     run = Run.of(run)
@@ -83,7 +110,7 @@ def calibrate_run(
         seed=config.get("seed", 0) if seed is None else seed,
         resamples=config.get("resamples", 1000) if resamples is None else resamples,
     )
-    run.write_calibration(found)
+    run.write_calibration(found.to_dict())
     return found
 
 
@@ -116,12 +143,13 @@ def measure_calibration(
     validation: pd.DataFrame,
     test: pd.DataFrame,
     classes: Sequence[str],
+    *,
     alpha: float = 0.1,
     count: str = SHARE,
     bins: int = BINS,
     seed: int = 0,
     resamples: int = 1000,
-) -> dict[str, Any]:
+) -> Calibration:
     """Fits on one predictions table and measures on another; the work of `calibrate_run`.
 
     Args:
@@ -134,120 +162,36 @@ def measure_calibration(
         seed: of the resamples.
         resamples: of the intervals.
 
-    Returns:
-        ``temperature``; ``scores`` and ``reliability`` (rows of `reliability_table`) of the test images ``before`` and
-        ``after`` it; ``selective``: ``area`` under the risk-coverage curve, its ``curve``, and ``at_risk``, thresholds
-        chosen on validation; ``conformal``: thresholds, coverage, sizes of sets and abstention.
+    Raises:
+        EvaluationError: a table has no row, labels or columns do not fit the classes, `alpha` is not between 0 and 1,
+            or `count` is unknown.
+
+    Example:
+        >>> rows = pd.DataFrame({"label": ["tumor", "no_tumor"] * 10, "group": [f"g{number}" for number in range(20)]})
+        >>> rows = rows.assign(predicted="tumor", p_no_tumor=0.4, p_tumor=0.6)
+        >>> found = measure_calibration(rows, rows, ("no_tumor", "tumor"))
+        >>> found.conformal.coverage.value, round(found.scores["after"].confidence.value, 2)
+        (1.0, 0.51)
     """
+    classes, drawn = tuple(classes), {"resamples": resamples, "seed": seed}
     fitted = fit_temperature(validation, classes)
     thresholds = fit_thresholds(validation, classes, alpha=alpha, count=count)
     scaled = {
         name: scale_predictions(table, classes, fitted.value)
         for name, table in (("test", test), ("validation", validation))
     }
-    versions = {"before": test, "after": scaled["test"]}
-    return {
-        "classes": list(classes),
-        "bins": bins,
-        "interval": {"confidence": CONFIDENCE, "resamples": resamples, "over": "groups", "seed": seed},
-        **{name: _size(table) for name, table in (("validation", validation), ("test", test))},
-        "temperature": _describe_temperature(fitted),
-        "scores": {
-            name: calibration_scores(table, classes, bins=bins, resamples=resamples, seed=seed)
-            for name, table in versions.items()
+    versions = {BEFORE: test, AFTER: scaled["test"]}
+    return Calibration(
+        classes=classes,
+        bins=bins,
+        resampling=Resampling(resamples, seed),
+        sizes={
+            name: {"images": len(table), "groups": int(group_numbers(table["group"]).max()) + 1}
+            for name, table in (("validation", validation), ("test", test))
         },
-        "reliability": {
-            name: reliability_table(table, classes, bins=bins, resamples=resamples, seed=seed).to_dict("records")
-            for name, table in versions.items()
-        },
-        "selective": _selective(scaled["validation"], scaled["test"], classes, resamples, seed),
-        "conformal": {
-            "coverage_stated": 1 - alpha,
-            "count": count,
-            **_conformal(test, classes, thresholds, resamples, seed),
-        },
-    }
-
-
-def _size(table: pd.DataFrame) -> dict[str, int]:
-    return {"images": len(table), "groups": int(group_numbers(table["group"]).max()) + 1}
-
-
-def _describe_temperature(fitted: Temperature) -> dict[str, Any]:
-    return {
-        "value": fitted.value,
-        "at_bound": fitted.at_bound,
-        "bounds": list(BOUNDS),
-        "validation_log_loss": {"before": fitted.before, "after": fitted.after},
-    }
-
-
-def _selective(
-    validation: pd.DataFrame, test: pd.DataFrame, classes: Sequence[str], resamples: int, seed: int
-) -> dict[str, Any]:
-    truth, chances = truth_and_chances(test, classes)
-    confidence, wrong = chances.max(axis=1), chances.argmax(axis=1) != truth
-    groups = group_numbers(test["group"])
-    chosen_on, chosen_by = truth_and_chances(validation, classes)
-    sure, mistaken = chosen_by.max(axis=1), chosen_by.argmax(axis=1) != chosen_on
-    rows = []
-    for risk in RISKS:
-        threshold = coverage_at_risk(mistaken, sure, risk)[1]
-        answered = confidence >= threshold
-        everything = np.ones(len(test), bool)
-        found = share_scores(
-            {"coverage": (answered, everything), "risk": (wrong, answered)}, groups, resamples=resamples, seed=seed
-        )
-        rows.append({"risk_wanted": risk, "threshold": threshold if np.isfinite(threshold) else None, **found})
-    curve = risk_coverage_curve(wrong, confidence)
-    kept = np.unique(np.linspace(0, len(curve) - 1, min(_POINTS, len(curve))).round().astype(int))
-    return {
-        "risk": share_scores({"risk": (wrong, np.ones(len(test), bool))}, groups, resamples=resamples, seed=seed)[
-            "risk"
-        ],
-        "area": area_score(wrong, confidence, groups, resamples=resamples, seed=seed),
-        "curve": curve.iloc[kept].to_dict("records"),
-        "at_risk": rows,
-    }
-
-
-def _conformal(
-    test: pd.DataFrame, classes: Sequence[str], thresholds: Mapping[str, Threshold], resamples: int, seed: int
-) -> dict[str, Any]:
-    truth, chances = truth_and_chances(test, classes)
-    sets = conformal_sets(chances, thresholds)
-    sizes, covered = sets.sum(axis=1), sets[np.arange(len(truth)), truth]
-    answer, label = answers(sets, classes), test["label"].to_numpy(object)
-    answered, everything = answer != UNKNOWN, np.ones(len(test), bool)
-    right = answer == label
-    columns = {
-        "coverage": (covered, everything),
-        "set_size": (sizes, everything),
-        "empty": (sizes == 0, everything),
-        "answered": (answered, everything),
-        "accuracy_answered": (right, answered),
-        "accuracy_all": (chances.argmax(axis=1) == truth, everything),
-    }
-    for place, name in enumerate(classes):
-        own = truth == place
-        columns |= {f"{name}/coverage": (covered, own), f"{name}/set_size": (sizes, own)}
-        columns |= {f"{name}/answered": (answered, own), f"{name}/accuracy_answered": (right, answered & own)}
-    found = share_scores(columns, groups=group_numbers(test["group"]), resamples=resamples, seed=seed)
-    missed = (label != NO_TUMOR) & (answer == NO_TUMOR)
-    return {
-        **{name: each for name, each in found.items() if "/" not in name},
-        "missed_tumours_answered": int(missed.sum()) if NO_TUMOR in classes else None,
-        "against_prediction": int((answered & (answer != test["predicted"].to_numpy(object))).sum()),
-        "classes": {
-            name: {
-                "least_probability": thresholds[name].least_probability,
-                "always": thresholds[name].always,
-                "groups": thresholds[name].groups,
-                "images": thresholds[name].images,
-                "test_images": int((truth == place).sum()),
-                **{key.split("/")[-1]: each for key, each in found.items() if key.rpartition("/")[0] == name},
-                "sizes": np.bincount(sizes[truth == place], minlength=len(classes) + 1).tolist(),
-            }
-            for place, name in enumerate(classes)
-        },
-    }
+        temperature=fitted,
+        scores={name: calibration_scores(table, classes, bins=bins, **drawn) for name, table in versions.items()},
+        reliability={name: reliability_table(table, classes, bins=bins, **drawn) for name, table in versions.items()},
+        selective=measure_selective(scaled["validation"], scaled["test"], classes, **drawn),
+        conformal=measure_coverage(test, classes, thresholds, coverage_stated=1 - alpha, count=count, **drawn),
+    )

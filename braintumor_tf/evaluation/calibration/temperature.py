@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.calibration.calibration_error import LEAST, log_losses, truth_and_chances
+from braintumor_tf.evaluation.calibration.calibration_error import LEAST, log_losses, truth_and_probabilities
+from braintumor_tf.predictions_table import probabilities_of, probability_columns
 
 BOUNDS = (0.1, 10.0)
-"""The temperatures that are searched; where every validation image is named rightly, the lowest would be 0."""
+"""The temperatures that are searched; where every validation image is named correctly, the lowest would be 0."""
 
 _CLOSE = 1e-3
 
@@ -22,7 +24,7 @@ class Temperature:
     """A fitted temperature.
 
     Attributes:
-        value: above 1 the probabilities were too sure of themselves, below 1 not sure enough.
+        value: above 1 the probabilities were overconfident, below 1 underconfident.
         before: mean log loss of the images that it was fitted on, before.
         after: the same with the temperature.
         at_bound: whether it lies at an end of `BOUNDS`: the images do not say how far it should go.
@@ -33,15 +35,24 @@ class Temperature:
     after: float
     at_bound: bool
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the temperature as ``calibration.json`` holds it."""
+        return {
+            "value": self.value,
+            "at_bound": self.at_bound,
+            "bounds": list(BOUNDS),
+            "validation_log_loss": {"before": self.before, "after": self.after},
+        }
 
-def scale(chances: np.ndarray, temperature: float) -> np.ndarray:
+
+def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Returns probabilities divided by a temperature, where logits are taken to be the logarithms.
 
     ``softmax(log p / T)`` is what dividing the network's logits by T gives, whatever constant was added to them.
     Probabilities are clipped at 1e-12 first. The order of the classes of an image never changes.
 
     Args:
-        chances: probabilities, shape ``(images, classes)``.
+        probabilities: shape ``(images, classes)``.
         temperature: above 0; 1 changes nothing.
 
     Raises:
@@ -53,18 +64,24 @@ def scale(chances: np.ndarray, temperature: float) -> np.ndarray:
     """
     if not np.isfinite(temperature) or temperature <= 0:
         raise EvaluationError(f"temperature {temperature}: give a number above 0 (1 changes nothing)")
-    chances = np.asarray(chances, np.float64)
+    probabilities = np.asarray(probabilities, np.float64)
     if temperature == 1:
-        return chances.copy()
-    logits = np.log(np.maximum(chances, LEAST)) / temperature
+        return probabilities.copy()
+    logits = np.log(np.maximum(probabilities, LEAST)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def scale_predictions(predictions: pd.DataFrame, classes: Sequence[str], temperature: float) -> pd.DataFrame:
-    """Returns a predictions table with scaled probabilities; `predicted` and all other columns stay as they are."""
-    columns = [f"p_{name}" for name in classes]
-    return predictions.assign(**dict(zip(columns, scale(predictions[columns].to_numpy(float), temperature).T)))
+    """Returns a predictions table with scaled probabilities; `predicted` and all other columns stay as they are.
+
+    Example:
+        >>> rows = pd.DataFrame({"path": ["a.png"], "p_no_tumor": [0.2], "p_tumor": [0.8]})
+        >>> scale_predictions(rows, ("no_tumor", "tumor"), 2.0).round(3).to_numpy().tolist()
+        [['a.png', 0.333, 0.667]]
+    """
+    scaled = scale(probabilities_of(predictions, classes), temperature)
+    return predictions.assign(**dict(zip(probability_columns(classes), scaled.T)))
 
 
 def fit_temperature(predictions: pd.DataFrame, classes: Sequence[str]) -> Temperature:
@@ -81,19 +98,20 @@ def fit_temperature(predictions: pd.DataFrame, classes: Sequence[str]) -> Temper
         EvaluationError: there is no row, or labels or columns do not fit the classes.
 
     Example:
-        >>> fit_temperature(run.predictions.query("split == 'validation'"), CLASSES).value
-        1.31
+        >>> rows = pd.DataFrame({"label": ["tumor", "tumor", "no_tumor"], "p_no_tumor": 0.1, "p_tumor": 0.9})
+        >>> round(fit_temperature(rows, ("no_tumor", "tumor")).value, 2)  # 2 of 3 are tumours, not 9 of 10
+        3.17
     """
-    truth, chances = truth_and_chances(predictions, classes)
-    return best_temperature(chances, truth)
+    truth, probabilities = truth_and_probabilities(predictions, classes)
+    return best_temperature(probabilities, truth)
 
 
-def best_temperature(chances: np.ndarray, truth: np.ndarray) -> Temperature:
+def best_temperature(probabilities: np.ndarray, truth: np.ndarray) -> Temperature:
     """Fits a temperature to probabilities, shape ``(images, classes)``, and class numbers; see `fit_temperature`."""
     from scipy.optimize import minimize_scalar
 
     def loss(exponent: float) -> float:
-        return float(log_losses(truth, scale(chances, float(np.exp(exponent)))).mean())
+        return float(log_losses(truth, scale(probabilities, float(np.exp(exponent)))).mean())
 
     ends = np.log(BOUNDS)
     found = minimize_scalar(loss, bounds=tuple(ends), method="bounded", options={"xatol": 1e-6})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from braintumor_tf.evaluation.comparison.image_matching import (
 from braintumor_tf.evaluation.comparison.leaderboard import Entrant, display_names, make_leaderboard, table_records
 from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, compare_pairs
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
+from braintumor_tf.predictions_table import PREDICTED
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 
@@ -29,7 +30,7 @@ class Comparison:
     """Runs that were ranked on the same test images.
 
     Attributes:
-        leaderboard: one row a run, a configuration with several seeds, or a dumb baseline, sorted by macro-F1; its
+        leaderboard: one row a run, a configuration with several seeds, or a shortcut baseline, sorted by macro-F1; its
             columns are `leaderboard.COLUMNS`.
         pairs: one row for every two runs, as `compare_pairs` returns them.
         classes: class names in order.
@@ -68,6 +69,7 @@ class Comparison:
 
 def compare(
     runs: Sequence[Run | str | Path],
+    *,
     common: bool = False,
     measure_time: bool = False,
     resamples: int = RESAMPLES,
@@ -97,13 +99,13 @@ def compare(
         RunError: a run is missing or not finished, or its model is gone though the time was asked for.
 
     Example:
-        >>> found = compare(["models/cnn", "models/pca"])
-        >>> found.leaderboard[["name", "macro_f1", "lead_low"]]
+        >>> found = compare(["models/cnn", "models/pca"])  # doctest: +SKIP
+        >>> found.leaderboard["name"].tolist()  # doctest: +SKIP
+        ['cnn', 'pca']
     """
     opened = _open(runs)
     names = display_names([str(run.path) for run in opened])
-    manifests, predictions = [run.manifest for run in opened], [run.predictions for run in opened]
-    tables = {name: tested_images(*pair) for name, *pair in zip(names, predictions, manifests)}
+    tables = {name: tested_images(run.predictions, run.manifest) for name, run in zip(names, opened)}
     if common:
         shared = common_images(tables)
     else:
@@ -113,27 +115,12 @@ def compare(
     for name, run in progress_bar(
         list(zip(names, opened)), "Comparing", total=len(names), show=show_progress and measure_time
     ):
-        rows = tables[name].loc[shared]
-        cost = cost_of(run) | {"milliseconds_per_image": None}
-        if measure_time:
-            cost["milliseconds_per_image"] = milliseconds_per_image(run, rows["path"].tolist())
-        config, metrics = run.config, run.metrics
-        if common:
-            metrics = score_predictions(
-                rows.reset_index(drop=True),
-                run.manifest,
-                config["classes"],
-                baselines=None,
-                seed=config["seed"],
-                resamples=config["resamples"],
-            )
-        entrants.append(Entrant(name, run, config, metrics, rows, cost))
+        entrants.append(_entrant(name, run, tables[name].loc[shared], common, measure_time))
     groups = joint_groups([one.images["group"].tolist() for one in entrants])
     classes = tuple(entrants[0].config["classes"])
-    named = {one.name: one.images["predicted"].tolist() for one in entrants}
-    pairs = compare_pairs(
-        entrants[0].images["label"].tolist(), named, groups, classes=classes, resamples=resamples, seed=seed
-    )
+    labels = entrants[0].images["label"].tolist()
+    named = {one.name: one.images[PREDICTED].tolist() for one in entrants}
+    pairs = compare_pairs(labels, named, groups, classes=classes, resamples=resamples, seed=seed)
     return Comparison(
         make_leaderboard(entrants, pairs),
         pairs,
@@ -145,6 +132,18 @@ def compare(
         len({one.config.get("data_fingerprint") for one in entrants}) == 1,
         resamples,
     )
+
+
+def _entrant(name: str, run: Run, rows: pd.DataFrame, rescore: bool, measure_time: bool) -> Entrant:
+    """Returns a run with its cost and its scores: those that it has kept, or anew on some of its images."""
+    cost, config = cost_of(run), run.config
+    if measure_time:
+        cost = replace(cost, milliseconds_per_image=milliseconds_per_image(run, rows["path"].tolist()))
+    if not rescore:
+        return Entrant(name, run, config, run.metrics, rows, cost)
+    drawn = {"seed": config["seed"], "resamples": config["resamples"]}
+    scores = score_predictions(rows.reset_index(drop=True), run.manifest, config["classes"], **drawn)
+    return Entrant(name, run, config, scores.to_dict(), rows, cost)
 
 
 def _open(runs: Sequence[Run | str | Path]) -> list[Run]:

@@ -7,6 +7,7 @@ import statistics
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,7 @@ from braintumor_tf.evaluation.prediction.ensemble_file import members_of, model_
 from braintumor_tf.evaluation.prediction.predict import open_predictor
 from braintumor_tf.models.image_fitting import read_for
 from braintumor_tf.runs import Run
-
-COSTS = ("parameters", "bytes", "train_seconds", "milliseconds_per_image")
-"""The costs, in the order in which tables show them."""
+from braintumor_tf.types import Predictor
 
 TIMED_IMAGES = 64
 """How many images are predicted to measure the time for one."""
@@ -27,26 +26,48 @@ TIMED_IMAGES = 64
 _STATE = ("seed_generator", "optimizer")  # kept in the file, and no weights of the model
 
 
-def cost_of(run: Run) -> dict[str, float | None]:
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs; None stands for what is not known.
+
+    Attributes:
+        parameters: trained or not.
+        bytes: of the model files.
+        train_seconds: wall time of the training. Of a training that was interrupted, every epoch that was kept and the
+            last start count.
+        milliseconds_per_image: as `milliseconds_per_image` measures it; None unless it was.
+    """
+
+    parameters: int | None
+    bytes: int | None
+    train_seconds: float | None
+    milliseconds_per_image: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Returns the costs by name, in the order in which tables show them."""
+        return asdict(self)
+
+
+COSTS = tuple(field.name for field in fields(Cost))
+"""The names of the costs, in the order in which tables show them."""
+
+
+def cost_of(run: Run) -> Cost:
     """Returns what is known of a run's costs without running its model.
 
     Args:
         run: a finished run; an ensemble and a k-fold run cost what their members cost together.
 
     Returns:
-        ``parameters``, trained or not; ``bytes`` of the model files; ``train_seconds``, wall time of the training,
-        which of a training that was interrupted counts every epoch that was kept and the last start. None for what
-        the run does not know: its model is gone, or it was made before the time was kept.
+        The cost, without the time for an image. None stands for what the run does not know: its model is gone, or it
+        was made before the time was kept.
     """
     try:
         files = _model_files(run)
     except RunError:
-        return {"parameters": None, "bytes": None, "train_seconds": _train_seconds(run)}
-    return {
-        "parameters": sum(parameters_in(file) for file in files),
-        "bytes": sum(file.stat().st_size for file in files),
-        "train_seconds": _train_seconds(run),
-    }
+        return Cost(None, None, _train_seconds(run))
+    parameters = sum(parameters_in(file) for file in files)
+    return Cost(parameters, sum(file.stat().st_size for file in files), _train_seconds(run))
 
 
 def parameters_in(path: str | Path) -> int:
@@ -68,7 +89,12 @@ def parameters_in(path: str | Path) -> int:
 
 
 def milliseconds_per_image(
-    model: Any, paths: Sequence[str], repeats: int = 5, images: int = TIMED_IMAGES, batch_size: int = TIMED_IMAGES
+    model: Predictor | Run | str | Path,
+    paths: Sequence[str],
+    *,
+    repeats: int = 5,
+    images: int = TIMED_IMAGES,
+    batch_size: int = TIMED_IMAGES,
 ) -> float:
     """Measures how long a model takes for an image that is read already, on this machine, now.
 
@@ -104,7 +130,7 @@ def _model_files(run: Run) -> list[Path]:
 
 
 def _train_seconds(run: Run) -> float | None:
-    """The seconds that a run has kept, or those of its members together."""
+    """Returns the seconds that a run has kept, or those of its members together."""
     kept = run.metrics.get("training") or {}
     if kept.get("seconds") is not None:
         return float(kept["seconds"])

@@ -11,12 +11,13 @@ from scipy.sparse.csgraph import connected_components
 
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers
+from braintumor_tf.leakage.groups import as_text
 
 KEY = ["md5", "copy"]
 """What names an image in every run: the MD5 of its bytes, and which of several equal files it is."""
 
 
-def tested_images(predictions: pd.DataFrame, manifest: pd.DataFrame, split: str = "test") -> pd.DataFrame:
+def tested_images(predictions: pd.DataFrame, manifest: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
     """Returns the scored rows of a run, each named by its content.
 
     Equal files are numbered in the order of their labels, so that the same files with the same labels have the same
@@ -42,8 +43,8 @@ def tested_images(predictions: pd.DataFrame, manifest: pd.DataFrame, split: str 
         raise EvaluationError(f"{rows.loc[unknown, 'path'].iloc[0]}: its content is not in the manifest; train anew")
     rows = rows.sort_values(["md5", "label", "path"], kind="stable")
     learned = manifest[manifest["split"].isin(["train", "validation"])]
-    groups = set(learned["group"].astype(str)) - {""}
-    seen = rows["md5"].isin(learned["md5"]) | rows["group"].astype(str).isin(groups)
+    groups = set(as_text(learned["group"])) - {""}
+    seen = rows["md5"].isin(learned["md5"]) | as_text(rows["group"]).isin(groups)
     return rows.assign(copy=rows.groupby("md5").cumcount(), seen=seen).set_index(KEY)
 
 
@@ -115,6 +116,10 @@ def joint_groups(groups: Sequence[Sequence[str]]) -> np.ndarray:
 
     Returns:
         The number of each image's group, 0 upwards, shape ``(images,)``.
+
+    Example:
+        >>> joint_groups([["a", "a", "b"], ["x", "y", "y"]]).tolist()
+        [0, 0, 0]
     """
     numbers = [group_numbers(one) for one in groups]
     images = len(numbers[0])

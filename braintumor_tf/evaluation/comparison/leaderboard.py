@@ -1,4 +1,4 @@
-"""The table of a comparison: a row for each run, each configuration with several seeds, and each dumb baseline."""
+"""The table of a comparison: a row for each run, each configuration with several seeds, and each shortcut baseline."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.evaluation.comparison.cost import COSTS
+from braintumor_tf.evaluation.comparison.cost import COSTS, Cost
 from braintumor_tf.files import comparable_json
 from braintumor_tf.runs import Run
+from braintumor_tf.types import Score
 
 RUN, SEEDS, BASELINE = "run", "seeds", "baseline"
 """The kinds of rows."""
@@ -28,8 +29,8 @@ SCORES = {
     "twins_accuracy": ("twins", "accuracy"),
     "clean_accuracy": ("clean", "accuracy"),
 }
-"""Columns of scores, and where ``metrics.json`` keeps each: `twins_accuracy` is on images with a training twin,
-`clean_accuracy` on the rest."""
+"""Columns of scores, and where ``metrics.json`` keeps each: `twins_accuracy` is on images with a near-duplicate in
+training, `clean_accuracy` on the rest."""
 
 LEAD = ("lead", "lead_low", "lead_high", "lead_p", "lead_p_holm")
 """What the best run has more of `RANKED_BY` than the run or baseline of a row: the difference, its paired interval, and
@@ -58,8 +59,8 @@ class Entrant:
         run: the run.
         config: its configuration.
         metrics: its scores on the images that are compared.
-        images: the rows of `matching.tested_images` that are compared, in the same order for all.
-        cost: by the names of `COSTS`, None for what is not known.
+        images: the rows of `image_matching.tested_images` that are compared, in the same order for all.
+        cost: what the run's model costs.
     """
 
     name: str
@@ -67,11 +68,11 @@ class Entrant:
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
     images: pd.DataFrame
-    cost: Mapping[str, float | None]
+    cost: Cost
 
 
 def make_leaderboard(entrants: Sequence[Entrant], pairs: pd.DataFrame) -> pd.DataFrame:
-    """Returns the rows of all runs, of configurations with several seeds, and of the dumb baselines, the best first.
+    """Returns the rows of all runs, of configurations with several seeds, and of shortcut baselines, the best first.
 
     Args:
         entrants: the runs.
@@ -126,12 +127,8 @@ def _run_row(entrant: Entrant) -> dict[str, Any]:
         found: Any = metrics
         for key in keys:
             found = found[key]
-        row |= _score(name, found)
-    return row | dict(entrant.cost)
-
-
-def _score(name: str, found: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {name: found["value"], f"{name}_low": found["low"], f"{name}_high": found["high"]}
+        row |= Score.from_dict(found).columns(name)
+    return row | entrant.cost.to_dict()
 
 
 def _seed_rows(entrants: Sequence[Entrant]) -> list[dict[str, Any]]:
@@ -170,13 +167,14 @@ def _seed_row(group: Sequence[Entrant], name_one: bool) -> dict[str, Any]:
 
 
 def _baseline_rows(entrants: Sequence[Entrant]) -> list[dict[str, Any]]:
-    """One row for each dumb baseline; where runs have it from other seeds or training images, the best of them."""
+    """One row for each shortcut baseline; where runs have it from other seeds or training images, the best of them."""
     found: dict[str, list[dict[str, Any]]] = {}
     for entrant in entrants:
         for name, scores in (entrant.metrics.get("baselines") or {}).items():
             row = {"name": name, "kind": BASELINE, "model": name, "interval": "95 % over groups"}
-            row |= {"protocol": str(entrant.config.get("protocol", "")), **_score("accuracy", scores)}
-            row |= _score("macro_f1", scores.get("macro_f1") or {"value": None, "low": None, "high": None})
+            row |= {"protocol": str(entrant.config.get("protocol", "")), **Score.from_dict(scores).columns("accuracy")}
+            macro_f1 = Score.from_dict(scores["macro_f1"]) if scores.get("macro_f1") else Score(None)
+            row |= macro_f1.columns("macro_f1")
             found.setdefault(name, []).append(row)
     return [max(rows, key=lambda row: row[RANKED_BY] or -1.0) for rows in found.values()]
 
@@ -195,7 +193,7 @@ def _with_lead(table: pd.DataFrame, pairs: pd.DataFrame, leader: Entrant) -> pd.
         scores = own.get(row["name"]) or {}
         above = (scores.get("model_above") or {}).get(RANKED_BY)
         if above is None or scores[RANKED_BY]["value"] != row[RANKED_BY]:  # the row is that of another run
-            above = {"value": leader.metrics[RANKED_BY]["value"] - row[RANKED_BY], "low": None, "high": None}
+            above = Score(leader.metrics[RANKED_BY]["value"] - row[RANKED_BY]).to_dict()
         table.loc[place, list(LEAD[:3])] = [np.nan if above[end] is None else above[end] for end in above]
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -10,20 +11,37 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from braintumor_tf.evaluation.scores import weighted_metrics as formulas
-from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, score
+from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, with_interval
+from braintumor_tf.evaluation.scores.multiple_testing import holm
+from braintumor_tf.evaluation.scores.weighted_metrics import LABEL_SCORES, weighted_confusion
+from braintumor_tf.predictions_table import class_numbers
 
 RESAMPLES = 10_000
 """Draws behind a p-value: the smallest that can come out is 2 / (draws + 1), and Holm multiplies it by the pairs."""
 
 DIFFERENCES = ("macro_f1", "accuracy")
-"""The scores that are compared."""
+"""The scores that are compared, names of `LABEL_SCORES`."""
 
 
-def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]:
+@dataclass(frozen=True)
+class McNemar:
+    """McNemar's exact test of two models on the same images.
+
+    Attributes:
+        only_first: images that only the first model names correctly.
+        only_second: images that only the second model names correctly.
+        p_value: two-sided; 1 where there are no such images.
+    """
+
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
     """Tests whether two models are wrong equally often on the same images: McNemar's test in its exact form.
 
-    Only images that one model names rightly and the other wrongly count; were the models equally good, each would win
+    Only images that one model names correctly and the other wrongly count; were the models equally good, each would win
     half of them (a binomial test). **It treats images as independent, which near-duplicates are not**, so where groups
     have several images its p-value is too small; the bootstrap over groups (`paired_differences`) is not misled.
 
@@ -31,51 +49,24 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> dict[str, Any]
         first_right: whether the first model is right, bool, shape ``(images,)``.
         second_right: the same for the second.
 
-    Returns:
-        ``only_first`` and ``only_second``, the images that only one of them names rightly, and ``p_value``, two-sided;
-        1 where there are none.
-
     Source: Q. McNemar, Psychometrika 12 (1947); exact form in A. Agresti, Categorical Data Analysis.
 
     Example:
         >>> mcnemar(np.array([True, True, True, False]), np.array([True, False, False, False]))
-        {'only_first': 2, 'only_second': 0, 'p_value': 0.5}
+        McNemar(only_first=2, only_second=0, p_value=0.5)
     """
     first, second = np.asarray(first_right, bool), np.asarray(second_right, bool)
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     discordant = only_first + only_second
     p_value = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
-    return {"only_first": only_first, "only_second": only_second, "p_value": p_value}
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Corrects p-values for their number, so that one of them is small by luck no more often than stated.
-
-    Args:
-        p_values: from 0 to 1; NaN is no test and stays NaN.
-
-    Returns:
-        The corrected ones in the same order, at most 1.
-
-    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979); as R's ``p.adjust(method="holm")``.
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        array([0.03, 0.06, 0.06])
-    """
-    values = np.asarray(p_values, float)
-    corrected = np.full(values.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
-    steps = values[order] * (len(order) - np.arange(len(order)))
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
-    return corrected
+    return McNemar(only_first, only_second, p_value)
 
 
 def paired_differences(
     truth: np.ndarray,
     named: Sequence[np.ndarray],
     groups: np.ndarray,
+    *,
     classes: int,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -99,10 +90,8 @@ def paired_differences(
     """
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        found = [formulas.weighted_confusion(truth, one, weights, classes=classes) for one in named]
-        return np.stack(
-            [[formulas.macro(formulas.f1(one)) for one in found], [formulas.accuracy(one) for one in found]]
-        )
+        found = [weighted_confusion(truth, one, weights, classes=classes) for one in named]
+        return np.stack([[LABEL_SCORES[name](one) for one in found] for name in DIFFERENCES])
 
     values = scores(np.ones((1, len(truth))))[..., 0]
     enough = len(groups) and groups.max() > 0
@@ -133,6 +122,7 @@ def compare_pairs(
     truth: Sequence[str],
     named: Mapping[str, Sequence[str]],
     groups: np.ndarray,
+    *,
     classes: Sequence[str],
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -153,24 +143,26 @@ def compare_pairs(
         pairs); `only_first`, `only_second`, `mcnemar_p`, `mcnemar_p_holm`. NaN where there is nothing to draw from.
 
     Example:
-        >>> compare_pairs(labels, {"cnn": first, "pca": second}, groups, CLASSES)["macro_f1_p_holm"][0]
-        0.012
+        >>> labels, groups = ["tumor", "no_tumor"] * 10, np.arange(20)
+        >>> answers = {"cnn": labels, "pca": ["tumor"] * 20}
+        >>> table = compare_pairs(labels, answers, groups, classes=("no_tumor", "tumor"), resamples=200)
+        >>> table[["first", "second", "accuracy_difference", "only_first"]].to_numpy().tolist()
+        [['cnn', 'pca', 0.5, 10]]
     """
-    number = {name: place for place, name in enumerate(classes)}
-    names = list(named)
-    true = np.array([number[label] for label in truth], int)
-    answers = [np.array([number[label] for label in named[name]], int) for name in names]
+    names, true = list(named), class_numbers(truth, classes)
+    answers = [class_numbers(named[name], classes) for name in names]
     found = paired_differences(true, answers, groups, classes=len(classes), resamples=resamples, seed=seed)
     rows = []
     for first, second in combinations(range(len(names)), 2):
         row: dict[str, Any] = {"first": names[first], "second": names[second]}
         for name, (values, draws) in found.items():
             drawn = None if draws is None else draws[first] - draws[second]
-            for end, value in score(values[first] - values[second], drawn).items():
+            for end, value in with_interval(values[first] - values[second], drawn).to_dict().items():
                 row[f"{name}_{'difference' if end == 'value' else end}"] = np.nan if value is None else value
             row[f"{name}_p"] = np.nan if drawn is None else bootstrap_p_value(drawn)
         counted = mcnemar(answers[first] == true, answers[second] == true)
-        rows.append({**row, **counted, "mcnemar_p": counted["p_value"]})
+        row |= {"only_first": counted.only_first, "only_second": counted.only_second, "mcnemar_p": counted.p_value}
+        rows.append(row)
     ends = ("difference", "low", "high", "p", "p_holm")
     columns = [f"{name}_{end}" for name in DIFFERENCES for end in ends]
     table = pd.DataFrame(rows)

@@ -76,6 +76,7 @@ def show(images: np.ndarray, view: View) -> np.ndarray:
         The images themselves for the first view; else float32 of the same shape.
 
     Example:
+        >>> images = np.arange(8.0).reshape(1, 2, 4, 1)
         >>> bool((show(images, {"flip_horizontal": True}) == images[:, :, ::-1]).all())
         True
     """

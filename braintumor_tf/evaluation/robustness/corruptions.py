@@ -58,7 +58,7 @@ class Picture:
 
 
 def choose_corruptions(
-    noises: Sequence[str | Noise] | str | Noise | None = None, severities: Sequence[int] = SEVERITIES
+    noises: Sequence[str | Noise] | str | Noise | None = None, *, severities: Sequence[int] = SEVERITIES
 ) -> list[Corruption]:
     """Returns each noise at each severity.
 
@@ -72,7 +72,7 @@ def choose_corruptions(
         NoiseError: no noise has that name.
 
     Example:
-        >>> [(each.name, each.severity) for each in choose_corruptions(["speckle"], (1, 3))]
+        >>> [(each.name, each.severity) for each in choose_corruptions(["speckle"], severities=(1, 3))]
         [('speckle', 1), ('speckle', 3)]
     """
     severities = tuple(severities)
@@ -93,8 +93,8 @@ def choose_corruptions(
     return found
 
 
-def read_picture(path: str | Path, size: tuple[int, int]) -> Picture:
-    """Reads an image file at the size at which it is corrupted.
+def read_picture(path: str | Path, *, size: tuple[int, int]) -> Picture:
+    """Reads an image file at the size at which it is corrupted, ``(height, width)``.
 
     Raises:
         ImageReadError: it cannot be read.
@@ -105,7 +105,7 @@ def read_picture(path: str | Path, size: tuple[int, int]) -> Picture:
     return Picture(np.ascontiguousarray(pixels[..., 0]) if has_equal_channels(pixels) else pixels, identity)
 
 
-def corrupt(picture: Picture, corruption: Corruption | None, seed: int) -> np.ndarray:
+def corrupt(picture: Picture, corruption: Corruption | None, *, seed: int) -> np.ndarray:
     """Returns a picture's pixels with a noise, or as they are for None.
 
     What is drawn depends on the seed, the content of the image's file, the name of the noise and its severity, and on
@@ -118,6 +118,14 @@ def corrupt(picture: Picture, corruption: Corruption | None, seed: int) -> np.nd
 
     Returns:
         uint8 of the picture's shape.
+
+    Example:
+        >>> picture = Picture(np.full((4, 4), 100, np.uint8), "made up")
+        >>> bool((corrupt(picture, None, seed=0) == picture.pixels).all())
+        True
+        >>> corruption = choose_corruptions("gaussian", severities=[3])[0]
+        >>> bool((corrupt(picture, corruption, seed=0) == picture.pixels).all())
+        False
     """
     if corruption is None:
         return picture.pixels

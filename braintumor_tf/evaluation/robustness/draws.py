@@ -10,15 +10,13 @@ import pandas as pd
 
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN
-from braintumor_tf.evaluation.scores import weighted_metrics as formulas
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, score
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, with_interval
+from braintumor_tf.evaluation.scores.weighted_metrics import LABEL_SCORES, weighted_confusion
+from braintumor_tf.predictions_table import PREDICTED, class_numbers
+from braintumor_tf.types import Score
 
-METRICS = {
-    "accuracy": formulas.accuracy,
-    "balanced_accuracy": lambda confusion: formulas.macro(formulas.recall(confusion)),
-    "macro_f1": lambda confusion: formulas.macro(formulas.f1(confusion)),
-}
-"""What is scored, each from confusion matrices; as in ``metrics.json``."""
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
+"""What is scored, names of `LABEL_SCORES`."""
 
 Version = tuple[str, int]
 """Name of the noise and severity; ``("clean", 0)`` for the images as they are."""
@@ -40,7 +38,7 @@ class Draws:
 
     def of(self, metric: str, version: Version) -> tuple[float, np.ndarray | None]:
         """Returns one score of the images themselves and of each resample."""
-        place, which = self.versions.index(version), list(METRICS).index(metric)
+        place, which = self.versions.index(version), METRICS.index(metric)
         return float(self.values[place, which]), None if self.resampled is None else self.resampled[place, which]
 
     def mean(self, metric: str, versions: Sequence[Version]) -> tuple[float, np.ndarray | None]:
@@ -50,18 +48,18 @@ class Draws:
         return float(np.mean([value for value, _ in found])), drawn
 
 
-def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], resamples: int, seed: int) -> Draws:
+def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], *, resamples: int, seed: int) -> Draws:
     """Scores the predictions of every version.
 
     Args:
-        predictions: as `corrupted_predictions.predict_corrupted` returns them.
+        predictions: as `noisy_predictions.predict_corrupted` returns them.
         classes: class names in order.
         resamples: how many times groups are drawn, the same for every version.
         seed: of the draws.
 
     Raises:
-        EvaluationError: clean predictions are missing, a version has other images than the others, or a label is none
-            of the classes.
+        EvaluationError: clean predictions are missing, a version has other images than the others, or a label is not
+            among the classes.
     """
     parts = {
         (str(name), int(severity)): part
@@ -73,16 +71,12 @@ def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], resamples: in
     parts = {(CLEAN, 0): first, **parts}
     if any(part["path"].tolist() != first["path"].tolist() for part in parts.values()):
         raise EvaluationError("the noises were not predicted on the same images in the same order; predict again")
-    number = {name: index for index, name in enumerate(classes)}
-    unknown = sorted((set(predictions["label"]) | set(predictions["predicted"])) - set(number))
-    if unknown:
-        raise EvaluationError(f"label {', '.join(unknown)} is none of the model's classes {', '.join(classes)}")
-    truth, groups = first["label"].map(number).to_numpy(int), group_numbers(first["group"])
-    named = [part["predicted"].map(number).to_numpy(int) for part in parts.values()]
+    truth, groups = class_numbers(first["label"], classes), group_numbers(first["group"])
+    named = [class_numbers(part[PREDICTED], classes) for part in parts.values()]
 
     def scores(weights: np.ndarray) -> np.ndarray:
-        matrices = [formulas.weighted_confusion(truth, each, weights, classes=len(classes)) for each in named]
-        return np.array([[formula(matrix) for formula in METRICS.values()] for matrix in matrices])
+        matrices = [weighted_confusion(truth, each, weights, classes=len(classes)) for each in named]
+        return np.array([[LABEL_SCORES[name](matrix) for name in METRICS] for matrix in matrices])
 
     pieces = (
         [scores(weights) for weights in group_weights(groups, resamples=resamples, seed=seed)]
@@ -96,28 +90,33 @@ def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], resamples: in
 def score_table(draws: Draws) -> pd.DataFrame:
     """Returns one row a version and metric: noise, severity, metric, value, low, high."""
     rows = [
-        {"noise": name, "severity": severity, "metric": metric, **score(*draws.of(metric, (name, severity)))}
+        {
+            "noise": name,
+            "severity": severity,
+            "metric": metric,
+            **with_interval(*draws.of(metric, (name, severity))).to_dict(),
+        }
         for name, severity in draws.versions
         for metric in METRICS
     ]
     return _floats(pd.DataFrame(rows))
 
 
-def loss_table(draws: Draws, metric: str = "macro_f1") -> pd.DataFrame:
+def loss_table(draws: Draws, *, metric: str = "macro_f1") -> pd.DataFrame:
     """Returns one row a noise and severity: what a score lost against clean, with its paired interval."""
     rows = [
-        {"noise": name, "severity": severity, **mean_loss(draws, [(name, severity)], metric)}
+        {"noise": name, "severity": severity, **mean_loss(draws, [(name, severity)], metric=metric).to_dict()}
         for name, severity in draws.versions[1:]
     ]
     return _floats(pd.DataFrame(rows))
 
 
-def mean_loss(draws: Draws, versions: Sequence[Version], metric: str = "macro_f1") -> dict[str, float | None]:
+def mean_loss(draws: Draws, versions: Sequence[Version], *, metric: str = "macro_f1") -> Score:
     """Returns the mean over versions of what a score lost against clean; resamples draw the same groups for both."""
     clean, clean_drawn = draws.of(metric, (CLEAN, 0))
     noisy = [draws.of(metric, version) for version in versions]
     lost = np.mean([clean - value for value, _ in noisy])
-    return score(
+    return with_interval(
         float(lost), None if clean_drawn is None else np.mean([clean_drawn - each for _, each in noisy], axis=0)
     )
 

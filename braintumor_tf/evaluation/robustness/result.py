@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.robustness.corruption_error import corruption_errors
+from braintumor_tf.evaluation.robustness.corruption_error import CorruptionErrors, corruption_errors
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN
 from braintumor_tf.evaluation.robustness.draws import Draws, draw_scores, loss_table, mean_loss, score_table
-from braintumor_tf.evaluation.scores.group_bootstrap import CONFIDENCE, group_numbers
+from braintumor_tf.evaluation.scores.group_bootstrap import Resampling, group_numbers
 from braintumor_tf.files import comparable_json
+from braintumor_tf.types import Score
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,7 @@ class Robustness:
         """
         return loss_table(self.draws)
 
-    def mean_loss(
-        self, noises: Sequence[str] | None = None, severities: Sequence[int] | None = None
-    ) -> dict[str, float | None]:
+    def mean_loss(self, noises: Sequence[str] | None = None, *, severities: Sequence[int] | None = None) -> Score:
         """Returns the mean loss of macro-F1 against clean over some noises and severities, with its paired interval.
 
         Args:
@@ -68,11 +67,11 @@ class Robustness:
             severities: None for all.
 
         Raises:
-            EvaluationError: none of them was scored.
+            EvaluationError: no such noise and severity was scored.
 
         Example:
-            >>> found.mean_loss(["gaussian", "salt_and_pepper", "speckle"], [3])
-            {'value': 0.021, 'low': 0.004, 'high': 0.040}
+            >>> print(found.mean_loss(["gaussian", "speckle"], severities=[3]))  # doctest: +SKIP
+            0.02 (0.00-0.04)
         """
         chosen = [
             (name, severity)
@@ -80,10 +79,10 @@ class Robustness:
             if (noises is None or name in noises) and (severities is None or severity in severities)
         ]
         if not chosen:
-            raise EvaluationError(f"none of the noises {noises} was scored at severity {severities}")
+            raise EvaluationError(f"noises {noises} were not scored at severity {severities}; give some of the table")
         return mean_loss(self.draws, chosen)
 
-    def mean_corruption_error(self, reference: Robustness | None = None) -> dict[str, Any]:
+    def mean_corruption_error(self, reference: Robustness | None = None) -> CorruptionErrors:
         """Returns the mean corruption error, and the relative one, of MedMNIST-C.
 
         For each noise the balanced error (1 - balanced accuracy), summed over the severities, is divided by the
@@ -97,21 +96,18 @@ class Robustness:
         Args:
             reference: what another model made of the same images under the same noise.
 
-        Returns:
-            As `corruption_error.corruption_errors`, and ``reference``, its name or None.
-
         Raises:
             EvaluationError: the reference has no name, or other images, labels, groups, classes or noise.
         """
         if reference is None:
-            return {"reference": None, **corruption_errors(self.draws)}
+            return corruption_errors(self.draws)
         self._refuse_another(reference)
         theirs = draw_scores(
             reference.predictions, self.classes, resamples=self.settings["resamples"], seed=self.settings["seed"]
         )
-        return {"reference": reference.name, **corruption_errors(self.draws, theirs)}
+        return corruption_errors(self.draws, theirs, name=reference.name)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything but the predictions as plain values: what ``robustness.json`` holds."""
         clean = self._clean()
         return {
@@ -119,18 +115,13 @@ class Robustness:
             "classes": list(self.classes),
             "images": len(clean),
             "groups": int(group_numbers(clean["group"]).max()) + 1,
-            "interval": {
-                "confidence": CONFIDENCE,
-                "resamples": self.settings["resamples"],
-                "over": "groups",
-                "seed": self.settings["seed"],
-            },
+            "interval": Resampling(self.settings["resamples"], self.settings["seed"]).to_dict(),
             "settings": dict(self.settings),
             "table": self.table.to_dict("records"),
             "losses": self.losses.to_dict("records"),
-            "mean_loss": self.mean_loss(),
-            "mean_losses": {name: self.mean_loss([name]) for name in self.losses["noise"].unique()},
-            "mean_corruption_error": self.mean_corruption_error(),
+            "mean_loss": self.mean_loss().to_dict(),
+            "mean_losses": {name: self.mean_loss([name]).to_dict() for name in self.losses["noise"].unique()},
+            "mean_corruption_error": self.mean_corruption_error().to_dict(),
         }
 
     def _clean(self) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,17 +15,22 @@ from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.fold_predictions import folds_of, has_folds
 from braintumor_tf.evaluation.prediction.predict import open_predictor
 from braintumor_tf.evaluation.robustness.corruptions import SIZE, choose_corruptions
-from braintumor_tf.evaluation.robustness.predict_corrupted import predict_corrupted
+from braintumor_tf.evaluation.robustness.noisy_predictions import predict_corrupted
 from braintumor_tf.evaluation.robustness.result import Robustness
+from braintumor_tf.predictions_table import class_numbers
 from braintumor_tf.runs import Run
+from braintumor_tf.types import Predictor
+
+if TYPE_CHECKING:
+    import keras
 
 
 def robustness(
-    model: Any,
+    model: Predictor | keras.Model | Run | str | Path,
     manifest: pd.DataFrame | None = None,
+    *,
     noises: Sequence[str | Noise] | None = None,
     severities: Sequence[int] = SEVERITIES,
-    *,
     seed: int = 0,
     batch_size: int = 32,
     resamples: int = 1000,
@@ -40,16 +45,16 @@ def robustness(
     depends on the seed, the content of the file, the noise and its severity alone.
 
     **Severity in training and here.** Training adds noise at the model's own size, after all resizing. At 224 pixels
-    that is the same thing. A smaller model here sees what resizing leaves: independent noise is averaged away, its
-    standard deviation falls to about 0.48 at 160 pixels and 0.38 at 128, and a blur gets shorter with the picture. Give
-    ``size=`` the model's size to test exactly what it was trained with; then only models tested at one `size` compare.
+    that is the same thing. A smaller model here sees what resizing leaves: independent noise is averaged away, and a
+    blur gets shorter with the picture. Give ``size=`` the model's size to test exactly what it was trained with; then
+    only models tested at one `size` compare.
 
     Args:
         model: a model of `braintumor_tf.models`, an `Ensemble`, a run, or a run's directory.
         manifest: the images: those of the split ``test``, or all if it has none of that split. May be left out for a
             run, whose own test images are then scored, those of a k-fold run by the fold that had not seen them.
         noises: names of `braintumor_tf.augment.NOISE_PRESETS`, or noise models with a strength of their own (their
-            severity is then 1); None for `corrupting.NOISES`, all seven.
+            severity is then 1); None for `corruptions.NOISES`, all seven.
         severities: of the named noises, some of 1 to 5.
         seed: of the noise and of the resamples; the same for all models that are compared.
         batch_size: images that the model takes at once.
@@ -58,15 +63,15 @@ def robustness(
         size: side in pixels, or ``(height, width)``, of the picture that is corrupted.
 
     Raises:
-        EvaluationError: there is no image, a label is none of the model's classes, a manifest is missing, or noises,
-            severities or size are none.
+        EvaluationError: there is no image, a label is not among the model's classes, a manifest is missing, or there
+            are no such noises, severities or size.
         ImageReadError: an image cannot be read.
         NoiseError: no noise has that name.
         RunError: there is no such run, or it has no model.
 
     Example:
-        >>> found = robustness("models/cnn", noises=["gaussian", "rician"], severities=(1, 3))
-        >>> found.losses.query("severity == 3")["value"].tolist()
+        >>> found = robustness("models/cnn", noises=["gaussian", "rician"], severities=(1, 3))  # doctest: +SKIP
+        >>> found.losses.query("severity == 3")["value"].tolist()  # doctest: +SKIP
         [0.06, 0.11]
     """
     corruptions = choose_corruptions(noises, severities=severities)
@@ -75,30 +80,23 @@ def robustness(
         raise EvaluationError(f"size={size!r}; give a side in pixels, or (height, width)")
     if isinstance(model, (str, Path)):
         model = Run.of(model)
-    tables, classes = [], ()
+    how = {"seed": seed, "size": sides, "batch_size": batch_size, "show_progress": show_progress is not False}
+    tables = []
     for part, rows in _parts(model, manifest):
         predictor = open_predictor(part)
-        classes = tuple(predictor.classes)
-        unknown = sorted(set(rows["label"]) - set(classes))
-        if unknown:
-            raise EvaluationError(f"label {', '.join(unknown)} is none of the model's classes {', '.join(classes)}")
-        shown = show_progress is not False
-        tables.append(
-            predict_corrupted(
-                predictor, rows, corruptions, seed=seed, size=sides, batch_size=batch_size, show_progress=shown
-            )
-        )
+        class_numbers(rows["label"], predictor.classes)  # refuses other labels before anything is predicted
+        tables.append(predict_corrupted(predictor, rows, corruptions, **how))
     settings = {
         "seed": seed,
         "size": list(sides),
         "resamples": resamples,
         "noises": [corruption.record() for corruption in corruptions],
     }
-    return Robustness(_name(model), classes, _in_versions(tables), settings)
+    return Robustness(_name(model), tuple(predictor.classes), _in_versions(tables), settings)
 
 
 def _parts(model: Any, manifest: pd.DataFrame | None) -> list[tuple[Any, pd.DataFrame]]:
-    """Which model scores which images: one model all of them, or each fold its own."""
+    """Returns which model scores which images: one model all of them, or each fold its own."""
     if manifest is not None:
         rows = manifest[manifest["split"] == "test"]
         parts = [(model, manifest if rows.empty else rows)]
@@ -140,21 +138,20 @@ def read_robustness(run: Run | str | Path) -> Robustness:
     return Robustness(found["name"], tuple(found["classes"]), run.robustness_predictions, found["settings"])
 
 
-def score_robustness(run: Run | str | Path, *arguments: Any, **options: Any) -> Robustness:
+def score_robustness(run: Run | str | Path, **options: Any) -> Robustness:
     """Scores a run as `robustness` does, on its own test images, and keeps what was found in the run.
 
     Writes ``robustness_predictions.csv.gz`` and ``robustness.json``, from which the report takes its section.
 
     Args:
         run: the run, or its directory.
-        arguments: noises and severities, as for `robustness`.
         options: as for `robustness`.
 
     Example:
-        >>> score_robustness("models/cnn", ["gaussian"]).mean_loss()["value"]
+        >>> score_robustness("models/cnn", noises=["gaussian"]).mean_loss().value  # doctest: +SKIP
         0.05
     """
     run = Run.of(run)
-    found = dataclasses.replace(robustness(run, None, *arguments, **options), name=run.name)
-    run.write_robustness(found.as_dict(), found.predictions)
+    found = dataclasses.replace(robustness(run, **options), name=run.name)
+    run.write_robustness(found.to_dict(), found.predictions)
     return found

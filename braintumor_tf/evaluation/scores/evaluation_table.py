@@ -1,242 +1,227 @@
-"""Scoring predictions: every score with its interval, twins and the rest apart, the dumb baselines beside."""
+"""Scoring predictions: every score with its interval, near-duplicates apart, shortcut baselines beside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.scores import weighted_metrics as formulas
-from braintumor_tf.evaluation.scores.group_bootstrap import CONFIDENCE, group_numbers, group_weights, score
+from braintumor_tf.evaluation.scores.group_bootstrap import Resampling, group_numbers, group_weights, with_interval
+from braintumor_tf.evaluation.scores.split_scores import (
+    BaselineScores,
+    ClassScores,
+    CleanScores,
+    ModelScores,
+    NearDuplicateScores,
+    SplitScores,
+)
+from braintumor_tf.evaluation.scores.weighted_metrics import (
+    LABEL_SCORES,
+    f1,
+    macro,
+    precision,
+    ranking_scores,
+    ratio,
+    recall,
+    tumour_rates,
+    weighted_confusion,
+)
 from braintumor_tf.leakage.groups import near_duplicate_in_training
 from braintumor_tf.leakage.splits import OVERLAP
+from braintumor_tf.predictions_table import PREDICTED, check_predictions, class_numbers, probabilities_of
+from braintumor_tf.types import Score
 
 Values = dict[str, np.ndarray]
+"""Scores by name, each of shape ``(weightings,)``; a name with a dot belongs to a class or to a part of the images."""
+
+_MISSED, _FALSE_ALARM, _WRONG_TYPE = "missed tumour", "false alarm", "wrong type"
 
 
 def score_predictions(
     predictions: pd.DataFrame,
     manifest: pd.DataFrame,
     classes: Sequence[str],
+    *,
     baselines: Mapping[str, pd.DataFrame] | None = None,
     seed: int = 0,
     resamples: int = 1000,
     split: str = "test",
-) -> dict[str, Any]:
+) -> SplitScores:
     """Scores the predictions of one split.
 
-    A score is ``{"value", "low", "high"}``, the ends of a 95 % percentile bootstrap over groups; None stands for
-    what is undefined (a class without images, fewer than two groups). Macro scores are means over the classes that
-    have images; ``roc_auc`` and ``average_precision`` are macro means of one class against the rest.
+    The ends of a score are those of a 95 % percentile bootstrap over groups. None stands for what is undefined: a class
+    without images, fewer than two groups. The intervals of differences are paired: each resample draws the same groups
+    for the two that are compared.
 
     Args:
         predictions: a predictions table; only the rows of `split` are scored.
-        manifest: the split manifest; it says which images have a twin (an image of the same group) in training.
+        manifest: the split manifest; it says which images have a near-duplicate, an image of the same group, in
+            training.
         classes: class names in order.
-        baselines: predictions tables of dumb baselines by name, scored on the same images.
+        baselines: predictions tables of shortcut baselines by name, scored on the same images.
         seed: of the resamples.
         resamples: how many times groups are drawn.
         split: which split to score.
-
-    Returns:
-        The dictionary of ``metrics.json``: ``images``, ``groups``, ``overlap`` (images of another data set that were
-        left out because a near-duplicate is in training), ``classes_order``, the scores, ``classes``,
-        ``confusion_matrix``, ``missed_tumours``, ``false_alarms``, ``twins``, ``clean``, ``baselines``. The last has
-        for each baseline its accuracy, ``macro_f1``, and under ``model_above`` what the model has more of either;
-        ``twins.above_clean`` is what its accuracy on twins has over that on the rest. The intervals of both
-        differences are paired: each resample draws the same groups for the two that are compared.
 
     Raises:
         EvaluationError: no row is of that split, or labels or columns do not fit the classes.
 
     Example:
-        >>> metrics = evaluate(run.predictions, run.manifest, CLASSES)
-        >>> metrics["macro_f1"]["value"]
-        0.91
+        >>> rows = pd.DataFrame({"path": list("abcd"), "split": "test", "group": list("abcd")})
+        >>> rows["label"] = ["no_tumor", "no_tumor", "tumor", "tumor"]
+        >>> found = rows.assign(predicted="tumor", p_no_tumor=0.4, p_tumor=0.6)
+        >>> scores = score_predictions(found, rows, ("no_tumor", "tumor"))
+        >>> scores.accuracy.value, scores.false_alarms, scores.to_dict()["accuracy"]["value"]
+        (0.5, 2, 0.5)
     """
     classes = tuple(classes)
     rows = _scored_rows(predictions, classes, split)
-    groups = group_numbers(rows["group"])
-    twin = near_duplicate_in_training(rows, manifest).to_numpy()
-    value, resampled = _score_all(rows, classes, groups, twin, seed, resamples)
-    scores = {name: score(value[name][0], resampled.get(name)) for name in value}
-    return {
-        "split": split,
-        "images": len(rows),
-        "groups": int(groups.max()) + 1,
-        "overlap": int((manifest["split"] == OVERLAP).sum()),
-        "classes_order": list(classes),
-        "interval": {"confidence": CONFIDENCE, "resamples": resamples, "over": "groups", "seed": seed},
-        **{name: entry for name, entry in scores.items() if "." not in name},
-        "classes": {
-            name: {
-                **_nested(scores, f"classes.{name}."),
-                "support": int((rows["label"] == name).sum()),
-            }
-            for name in classes
+    near = near_duplicate_in_training(rows, manifest).to_numpy()
+    truth, named = (class_numbers(rows[column], classes) for column in ("label", PREDICTED))
+    probabilities, groups = probabilities_of(rows, classes), group_numbers(rows["group"])
+
+    def of_model(weights: np.ndarray) -> Values:
+        return _weighted_scores(truth, named, probabilities, near, weights, classes)
+
+    model = _with_resamples(of_model, groups, seed, resamples)
+    scores = {name: with_interval(value[0], model[1].get(name)) for name, value in model[0].items()}
+    kinds = error_kinds(rows)
+    healthy = NO_TUMOR in classes
+    confusion = weighted_confusion(truth, named, np.ones((1, len(rows))), classes=len(classes))[0]
+
+    def of_baseline(table: pd.DataFrame) -> BaselineScores:
+        theirs = class_numbers(_in_order_of(rows, _scored_rows(table, classes, split)), classes)
+        return _baseline(theirs, truth, model, groups, len(classes), seed, resamples)
+
+    return SplitScores(
+        split=split,
+        images=len(rows),
+        groups=int(groups.max()) + 1,
+        overlap=int((manifest["split"] == OVERLAP).sum()),
+        class_names=classes,
+        resampling=Resampling(resamples, seed),
+        scores=ModelScores(**{name: each for name, each in scores.items() if "." not in name}),
+        classes={
+            name: ClassScores(**_part(scores, f"classes.{name}."), support=int((truth == place).sum()))
+            for place, name in enumerate(classes)
         },
-        **_tumour_counts(rows, classes),
-        "confusion_matrix": _confusion_table(rows, classes),
-        "twins": {**_nested(scores, "twins."), "images": int(twin.sum())},
-        "clean": {**_nested(scores, "clean."), "images": int((~twin).sum())},
-        "baselines": {
-            name: _baseline(_beside(table, rows, classes, split), rows, classes, (value, resampled), seed, resamples)
-            for name, table in (baselines or {}).items()
-        },
-    }
+        missed_tumours=int((kinds == _MISSED).sum()) if healthy else None,
+        false_alarms=int((kinds == _FALSE_ALARM).sum()) if healthy else None,
+        confusion_matrix=tuple(tuple(row) for row in confusion.astype(int).tolist()),
+        near_duplicates=NearDuplicateScores(**_part(scores, "near."), images=int(near.sum())),
+        clean=CleanScores(**_part(scores, "clean."), images=int((~near).sum())),
+        baselines={name: of_baseline(table) for name, table in (baselines or {}).items()},
+    )
+
+
+def error_kinds(rows: pd.DataFrame) -> pd.Series:
+    """Names each prediction's error: ``missed tumour``, ``false alarm``, ``wrong type``, or an empty text if correct.
+
+    Example:
+        >>> rows = pd.DataFrame({"label": ["glioma", "no_tumor"], "predicted": ["no_tumor", "glioma"]})
+        >>> error_kinds(rows).tolist()
+        ['missed tumour', 'false alarm']
+    """
+    kinds = pd.Series(_WRONG_TYPE, index=rows.index, dtype=object)
+    kinds[(rows["label"] != NO_TUMOR) & (rows[PREDICTED] == NO_TUMOR)] = _MISSED
+    kinds[(rows["label"] == NO_TUMOR) & (rows[PREDICTED] != NO_TUMOR)] = _FALSE_ALARM
+    kinds[rows["label"] == rows[PREDICTED]] = ""
+    return kinds
 
 
 def _scored_rows(predictions: pd.DataFrame, classes: tuple[str, ...], split: str) -> pd.DataFrame:
-    columns = [f"p_{name}" for name in classes]
-    missing = [name for name in ("label", "split", "group", "predicted", *columns) if name not in predictions]
-    if missing:
-        raise EvaluationError(
-            f"the predictions have no column {', '.join(missing)}; the classes are {', '.join(classes)}"
-        )
-    rows = predictions[predictions["split"] == split].reset_index(drop=True)
-    if rows.empty:
+    if "split" in predictions:
+        predictions = predictions[predictions["split"] == split].reset_index(drop=True)
+    check_predictions(predictions, classes)
+    if predictions.empty:
         raise EvaluationError(f"no prediction is of the {split} split; there is nothing to score")
-    unknown = sorted((set(rows["label"]) | set(rows["predicted"])) - set(classes))
-    if unknown:
-        raise EvaluationError(f"label {', '.join(unknown)} is none of the classes {', '.join(classes)}")
-    if not np.isfinite(rows[columns].to_numpy(float)).all():
-        raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
-    return rows
+    return predictions
 
 
-def _score_all(
-    rows: pd.DataFrame, classes: tuple[str, ...], groups: np.ndarray, twin: np.ndarray, seed: int, resamples: int
+def _with_resamples(
+    scores: Callable[[np.ndarray], Values], groups: np.ndarray, seed: int, resamples: int
 ) -> tuple[Values, Values]:
     """Returns every score of the images themselves, and of each resample."""
-    number = {name: index for index, name in enumerate(classes)}
-    truth = rows["label"].map(number).to_numpy(int)
-    predicted = rows["predicted"].map(number).to_numpy(int)
-    chances = rows[[f"p_{name}" for name in classes]].to_numpy(float)
-
-    def scores(weights: np.ndarray) -> Values:
-        return _weighted_scores(truth, predicted, chances, twin, weights, classes)
-
-    return scores(np.ones((1, len(rows)))), _resample(scores, groups, seed, resamples)
-
-
-def _resample(scores: Any, groups: np.ndarray, seed: int, resamples: int) -> Values:
+    value = scores(np.ones((1, len(groups))))
     if groups.max() < 1:
-        return {}  # one group drawn again and again would look like certainty
+        return value, {}  # one group drawn again and again would look like certainty
     pieces = [scores(weights) for weights in group_weights(groups, resamples=resamples, seed=seed)]
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}
+    return value, {name: np.concatenate([piece[name] for piece in pieces]) for name in value} if pieces else {}
 
 
 def _weighted_scores(
     truth: np.ndarray,
-    predicted: np.ndarray,
-    chances: np.ndarray,
-    twin: np.ndarray,
+    named: np.ndarray,
+    probabilities: np.ndarray,
+    near: np.ndarray,
     weights: np.ndarray,
     classes: tuple[str, ...],
 ) -> Values:
-    confusion = formulas.weighted_confusion(truth, predicted, weights, classes=len(classes))
-    ranked = [formulas.ranking_scores(truth == index, chances[:, index], weights) for index in range(len(classes))]
+    confusion = weighted_confusion(truth, named, weights, classes=len(classes))
+    ranked = [ranking_scores(truth == index, probabilities[:, index], weights) for index in range(len(classes))]
     roc_auc, average_precision = (np.stack([pair[which] for pair in ranked], axis=1) for which in (0, 1))
-    values = {**_label_scores(confusion)}
-    values["roc_auc"] = formulas.macro(roc_auc)
-    values["average_precision"] = formulas.macro(average_precision)
+    values = _label_scores(confusion)
+    values["roc_auc"], values["average_precision"] = macro(roc_auc), macro(average_precision)
     undefined = np.full(len(weights), np.nan)
     values["tumour_sensitivity"], values["tumour_specificity"] = (
-        formulas.tumour_rates(confusion, classes.index(NO_TUMOR)) if NO_TUMOR in classes else (undefined, undefined)
+        tumour_rates(confusion, classes.index(NO_TUMOR)) if NO_TUMOR in classes else (undefined, undefined)
     )
     for_each = {
-        "precision": formulas.precision(confusion),
-        "recall": formulas.recall(confusion),
-        "f1": formulas.f1(confusion),
+        "precision": precision(confusion),
+        "recall": recall(confusion),
+        "f1": f1(confusion),
         "roc_auc": roc_auc,
         "average_precision": average_precision,
     }
     for index, name in enumerate(classes):
-        values.update({f"classes.{name}.{kind}": found[:, index] for kind, found in for_each.items()})
-    for part, chosen in (("twins", twin), ("clean", ~twin)):
-        inside = formulas.weighted_confusion(truth[chosen], predicted[chosen], weights[:, chosen], classes=len(classes))
-        values.update({f"{part}.{name}": found for name, found in _label_scores(inside).items()})
-        values[f"{part}.share"] = formulas.ratio(weights[:, chosen].sum(axis=1), weights.sum(axis=1))
-    values["twins.above_clean"] = values["twins.accuracy"] - values["clean.accuracy"]
+        values |= {f"classes.{name}.{kind}": found[:, index] for kind, found in for_each.items()}
+    for part, chosen in (("near", near), ("clean", ~near)):
+        inside = weighted_confusion(truth[chosen], named[chosen], weights[:, chosen], classes=len(classes))
+        values |= {f"{part}.{name}": found for name, found in _label_scores(inside).items()}
+        values[f"{part}.share"] = ratio(weights[:, chosen].sum(axis=1), weights.sum(axis=1))
+    values["near.above_clean"] = values["near.accuracy"] - values["clean.accuracy"]
     return values
 
 
 def _label_scores(confusion: np.ndarray) -> Values:
-    recall = formulas.recall(confusion)
-    return {
-        "accuracy": formulas.accuracy(confusion),
-        "balanced_accuracy": formulas.macro(recall),
-        "macro_precision": formulas.macro_precision(confusion),
-        "macro_recall": formulas.macro(recall),
-        "macro_f1": formulas.macro(formulas.f1(confusion)),
-    }
+    return {name: formula(confusion) for name, formula in LABEL_SCORES.items()}
 
 
-def _nested(scores: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(prefix): entry for name, entry in scores.items() if name.startswith(prefix)}
+def _part(scores: Mapping[str, Score], prefix: str) -> dict[str, Score]:
+    return {name.removeprefix(prefix): each for name, each in scores.items() if name.startswith(prefix)}
 
 
-def _tumour_counts(rows: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, int | None]:
-    """Counts tumours called healthy, and healthy images called a tumour; None without a healthy class."""
-    if NO_TUMOR not in classes:
-        return {"missed_tumours": None, "false_alarms": None}
-    kinds = error_kinds(rows)
-    return {
-        "missed_tumours": int((kinds == "missed tumour").sum()),
-        "false_alarms": int((kinds == "false alarm").sum()),
-    }
-
-
-def error_kinds(rows: pd.DataFrame) -> pd.Series:
-    """Names each prediction's error: ``missed tumour``, ``false alarm``, ``wrong type``, or an empty text for none."""
-    kinds = pd.Series("wrong type", index=rows.index, dtype=object)
-    kinds[(rows["label"] != NO_TUMOR) & (rows["predicted"] == NO_TUMOR)] = "missed tumour"
-    kinds[(rows["label"] == NO_TUMOR) & (rows["predicted"] != NO_TUMOR)] = "false alarm"
-    kinds[rows["label"] == rows["predicted"]] = ""
-    return kinds
-
-
-def _confusion_table(rows: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
-    table = pd.crosstab(rows["label"], rows["predicted"]).reindex(
-        index=list(classes), columns=list(classes), fill_value=0
-    )
-    return {"labels": list(classes), "counts": table.to_numpy().tolist()}
-
-
-def _beside(table: pd.DataFrame, model_rows: pd.DataFrame, classes: tuple[str, ...], split: str) -> np.ndarray:
+def _in_order_of(rows: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Returns what a baseline names each image that the model was scored on, in the model's order."""
-    rows = _scored_rows(table, classes, split)
-    order, place = (np.argsort(one["path"].to_numpy(object), kind="stable") for one in (rows, model_rows))
-    named = np.empty(len(model_rows), object)
-    if len(rows) != len(model_rows) or (rows["path"].to_numpy()[order] != model_rows["path"].to_numpy()[place]).any():
+    order, place = (np.argsort(one["path"].to_numpy(object), kind="stable") for one in (others, rows))
+    named = np.empty(len(rows), object)
+    if len(others) != len(rows) or (others["path"].to_numpy()[order] != rows["path"].to_numpy()[place]).any():
         raise EvaluationError("a baseline predicted other images than the model; use the same manifest for both")
-    named[place] = rows["predicted"].to_numpy(object)[order]
+    named[place] = others[PREDICTED].to_numpy(object)[order]
     return named
 
 
 def _baseline(
     named: np.ndarray,
-    rows: pd.DataFrame,
-    classes: tuple[str, ...],
+    truth: np.ndarray,
     model: tuple[Values, Values],
+    groups: np.ndarray,
+    classes: int,
     seed: int,
     resamples: int,
-) -> dict[str, Any]:
+) -> BaselineScores:
     """Scores a baseline, and the model less the baseline; the same seed draws the same groups for both."""
-    number = {name: index for index, name in enumerate(classes)}
-    truth, predicted = rows["label"].map(number).to_numpy(int), np.array([number[name] for name in named])
 
     def scores(weights: np.ndarray) -> Values:
-        return _label_scores(formulas.weighted_confusion(truth, predicted, weights, classes=len(classes)))
+        return _label_scores(weighted_confusion(truth, named, weights, classes=classes))
 
-    found = scores(np.ones((1, len(rows)))), _resample(scores, group_numbers(rows["group"]), seed, resamples)
+    value, drawn = _with_resamples(scores, groups, seed, resamples)
     own, above = {}, {}
     for name in ("accuracy", "macro_f1"):
-        value, drawn = (one.get(name) for one in found)
-        own[name] = score(value[0], drawn)
-        above[name] = score(model[0][name][0] - value[0], None if drawn is None else model[1][name] - drawn)
-    return {**own["accuracy"], "macro_f1": own["macro_f1"], "model_above": above}
+        own[name] = with_interval(value[name][0], drawn.get(name))
+        lead = model[1][name] - drawn[name] if name in drawn else None
+        above[name] = with_interval(model[0][name][0] - value[name][0], lead)
+    return BaselineScores(own["accuracy"], own["macro_f1"], above)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from braintumor_tf.leakage.groups import as_text
+from braintumor_tf.types import Score
 
 CONFIDENCE = 0.95
 """Share of the resamples between the ends of an interval."""
@@ -15,14 +21,41 @@ _ENOUGH = 0.5
 _MAX_ELEMENTS = 2_000_000
 
 
-def group_numbers(groups: Sequence[str]) -> np.ndarray:
-    """Returns a number for each image's group; an image without one (an empty text) is a group of its own."""
-    names = np.asarray(groups, dtype=object).astype(str)
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals were drawn.
+
+    Attributes:
+        resamples: how many times groups were drawn.
+        seed: of the draws.
+    """
+
+    resamples: int
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what is written down beside the scores as ``interval``."""
+        return {"confidence": CONFIDENCE, "resamples": self.resamples, "over": "groups", "seed": self.seed}
+
+
+def group_numbers(groups: Sequence[object] | pd.Series) -> np.ndarray:
+    """Returns a number for each image's group, 0 upwards, int of shape ``(images,)``.
+
+    Args:
+        groups: the group of each image; one without (empty, None or NaN) is a group of its own.
+
+    Example:
+        >>> group_numbers(["b", "a", "b"]).tolist()
+        [1, 0, 1]
+        >>> len(set(group_numbers(["a", "", "", None]).tolist()))
+        4
+    """
+    names = as_text(pd.Series(list(groups), dtype=object)).to_numpy()
     names = np.where(names == "", [f"\0{index}" for index in range(len(names))], names)
     return np.unique(names, return_inverse=True)[1] if len(names) else np.zeros(0, int)
 
 
-def group_weights(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def group_weights(groups: np.ndarray, *, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Draws groups with replacement, as many as there are, and says how often each image came.
 
     Args:
@@ -32,6 +65,10 @@ def group_weights(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.
 
     Yields:
         Weights of shape ``(some resamples, images)``, in pieces so that memory stays bounded.
+
+    Example:
+        >>> next(group_weights(np.array([0, 0, 1]), resamples=2, seed=0)).tolist()
+        [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
     generator = np.random.default_rng(seed)
     number = int(groups.max()) + 1 if len(groups) else 0
@@ -41,29 +78,33 @@ def group_weights(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.
         yield drawn[:, groups].astype(float)
 
 
-def score(value: float, resampled: np.ndarray | None) -> dict[str, float | None]:
-    """Returns a score with its interval.
+def with_interval(value: float, resampled: np.ndarray | None) -> Score:
+    """Returns a score with its interval, a part of the resamples of `CONFIDENCE` between its ends.
 
     Args:
         value: the score of the images themselves; NaN for undefined.
         resampled: the score of each resample, NaN where undefined; None for no interval.
 
     Returns:
-        ``value``, ``low`` and ``high``; None for what is undefined.
+        The score; None stands for what is undefined.
+
+    Example:
+        >>> print(with_interval(0.5, np.linspace(0, 1, 101)))
+        0.50 (0.03-0.97)
     """
     if not np.isfinite(value):
-        return {"value": None, "low": None, "high": None}
+        return Score(None)
     low = high = None
     if resampled is not None and len(resampled):
         defined = resampled[np.isfinite(resampled)]
         if len(defined) >= _ENOUGH * len(resampled):
             tail = (1.0 - CONFIDENCE) / 2.0
             low, high = (float(end) for end in np.quantile(defined, [tail, 1.0 - tail]))
-    return {"value": float(value), "low": low, "high": high}
+    return Score(float(value), low, high)
 
 
 def mean_draws(
-    values: np.ndarray, groups: np.ndarray, resamples: int = 1000, seed: int = 0
+    values: np.ndarray, groups: np.ndarray, *, resamples: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Returns means over the images, and the means of each resample, the same groups drawn for every column.
 
@@ -85,29 +126,33 @@ def mean_draws(
 
 
 def mean_scores(
-    columns: Mapping[str, np.ndarray], groups: np.ndarray, resamples: int = 1000, seed: int = 0
-) -> dict[str, dict[str, float | None]]:
+    columns: Mapping[str, np.ndarray], groups: np.ndarray, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, Score]:
     """Returns the mean of each column of values as a score with its interval.
 
     Example:
-        >>> mean_scores({"hit": np.array([1.0, 0.0, 1.0])}, group_numbers(["a", "a", "b"]))["hit"]["value"]
+        >>> mean_scores({"hit": np.array([1.0, 0.0, 1.0])}, group_numbers(["a", "a", "b"]))["hit"].value
         0.6666666666666666
     """
     means, draws = mean_draws(np.column_stack(list(columns.values())), groups, resamples=resamples, seed=seed)
     found = [None] * len(columns) if draws is None else draws.T
-    return {name: score(mean, drawn) for name, mean, drawn in zip(columns, means, found)}
+    return {name: with_interval(mean, drawn) for name, mean, drawn in zip(columns, means, found)}
 
 
 def share_scores(
-    columns: Mapping[str, tuple[np.ndarray, np.ndarray]], groups: np.ndarray, resamples: int = 1000, seed: int = 0
-) -> dict[str, dict[str, float | None]]:
+    columns: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    groups: np.ndarray,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Score]:
     """Returns means over some of the images as scores: each column is values and which images count, bool.
 
     A mean over no image is undefined: its value and its interval are None.
 
     Example:
         >>> hit, answered = np.array([1.0, 0.0, 1.0]), np.array([True, False, True])
-        >>> share_scores({"hit": (hit, answered)}, group_numbers(["a", "a", "b"]))["hit"]["value"]
+        >>> share_scores({"hit": (hit, answered)}, group_numbers(["a", "a", "b"]))["hit"].value
         1.0
     """
     values, inside = (np.column_stack([pair[which] for pair in columns.values()]).astype(float) for which in (0, 1))
@@ -124,4 +169,4 @@ def share_scores(
         else []
     )
     drawn = np.concatenate(draws).T if draws else [None] * len(columns)
-    return {name: score(value, each) for name, value, each in zip(columns, found, drawn)}
+    return {name: with_interval(value, each) for name, value, each in zip(columns, found, drawn)}

@@ -7,10 +7,12 @@ Definitions are those of scikit-learn, which the tests compare with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
-def weighted_confusion(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
+def weighted_confusion(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, *, classes: int) -> np.ndarray:
     """Returns confusion matrices, shape ``(weightings, classes, classes)``, rows true.
 
     Args:
@@ -18,20 +20,29 @@ def weighted_confusion(truth: np.ndarray, predicted: np.ndarray, weights: np.nda
         predicted: class numbers, shape ``(images,)``.
         weights: shape ``(weightings, images)``.
         classes: how many classes there are.
+
+    Example:
+        >>> weighted_confusion(np.array([0, 1]), np.array([0, 0]), np.ones((1, 2)), classes=2).tolist()
+        [[[1.0, 0.0], [1.0, 0.0]]]
     """
     cell = np.zeros((len(truth), classes * classes))
     cell[np.arange(len(truth)), truth * classes + predicted] = 1.0
     return (weights @ cell).reshape(-1, classes, classes)
 
 
-def ratio(above: np.ndarray, below: np.ndarray, undefined: float = np.nan) -> np.ndarray:
-    """Divides, with `undefined` where the divisor is 0."""
+def ratio(above: np.ndarray, below: np.ndarray, *, undefined: float = np.nan) -> np.ndarray:
+    """Divides, with `undefined` where the divisor is 0.
+
+    Example:
+        >>> ratio([1.0, 1.0], [2.0, 0.0]).tolist()
+        [0.5, nan]
+    """
     above, below = np.broadcast_arrays(np.asarray(above, float), np.asarray(below, float))
     return np.divide(above, below, out=np.full(above.shape, undefined), where=below != 0)
 
 
-def precision(confusion: np.ndarray, undefined: float = np.nan) -> np.ndarray:
-    """Returns, for each class, the share of images named so that are so: shape ``(weightings, classes)``."""
+def precision(confusion: np.ndarray, *, undefined: float = np.nan) -> np.ndarray:
+    """Returns, for each class, the share of images named so that are of it: shape ``(weightings, classes)``."""
     return ratio(np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=1), undefined=undefined)
 
 
@@ -48,7 +59,7 @@ def f1(confusion: np.ndarray) -> np.ndarray:
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Returns the share of images that are named rightly: shape ``(weightings,)``."""
+    """Returns the share of images that are named correctly: shape ``(weightings,)``."""
     return ratio(np.trace(confusion, axis1=1, axis2=2), confusion.sum(axis=(1, 2)))
 
 
@@ -58,13 +69,33 @@ def macro(values: np.ndarray) -> np.ndarray:
     return ratio(np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1))
 
 
+def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Returns the mean recall of the classes that have images, which is macro recall too: shape ``(weightings,)``."""
+    return macro(recall(confusion))
+
+
+def macro_f1(confusion: np.ndarray) -> np.ndarray:
+    """Returns the mean F1 of the classes that have images: shape ``(weightings,)``."""
+    return macro(f1(confusion))
+
+
 def macro_precision(confusion: np.ndarray) -> np.ndarray:
     """Returns the mean precision of the classes that have images; a class that is never named counts as 0."""
     return macro(np.where(confusion.sum(axis=2) > 0, precision(confusion, undefined=0.0), np.nan))
 
 
+LABEL_SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "macro_precision": macro_precision,
+    "macro_recall": balanced_accuracy,
+    "macro_f1": macro_f1,
+}
+"""The scores that follow from the labels alone, each from confusion matrices, by their names in ``metrics.json``."""
+
+
 def tumour_rates(confusion: np.ndarray, no_tumor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns sensitivity and specificity of "any tumour" against none, whichever type was named.
+    """Returns sensitivity and specificity of "any tumour" against no tumour, whichever type was named.
 
     Args:
         confusion: shape ``(weightings, classes, classes)``.
@@ -88,7 +119,7 @@ def ranking_scores(positive: np.ndarray, score: np.ndarray, weights: np.ndarray)
         weights: shape ``(weightings, images)``.
 
     Returns:
-        Two arrays of shape ``(weightings,)``, NaN where a weighting has no image of the class, or for ROC-AUC none
+        Two arrays of shape ``(weightings,)``, NaN where a weighting has no image of the class, or for ROC-AUC no image
         of the rest.
     """
     if not len(score):

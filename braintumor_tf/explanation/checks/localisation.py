@@ -214,7 +214,7 @@ def _table(measured: dict[str, dict[str, np.ndarray]], groups: np.ndarray, resam
         }
         row: dict[str, Any] = {"method": name, "reference": name in REFERENCES}
         for key, entry in mean_scores(columns, groups, resamples=resamples, seed=seed).items():
-            row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
+            row |= entry.columns(key)
         row |= {key: float(found[key].mean()) for key in ("pointing_by_chance", "area_share")}
         row |= {"empty": int(found["empty"].sum()), "images": len(groups), "groups": int(groups.max()) + 1}
         table.append(row)

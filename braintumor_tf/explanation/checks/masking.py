@@ -15,8 +15,8 @@ import pandas as pd
 from braintumor_tf.datasets.head_crop import head_mask
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.evaluation.scores import weighted_metrics as formulas
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, mean_scores, score
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, mean_scores, with_interval
+from braintumor_tf.evaluation.scores.weighted_metrics import accuracy, balanced_accuracy, ratio, weighted_confusion
 from braintumor_tf.explanation.checks.masks import border_mask, cover, find_masks, grow, place_elsewhere, read_mask
 from braintumor_tf.models.image_fitting import fit_picture
 from braintumor_tf.progress import progress_bar
@@ -136,7 +136,7 @@ def masking_check(
         columns["beyond_elsewhere"] = drop - (chance["nothing"] - chance["elsewhere"])
         row: dict[str, Any] = {"masked": name}
         for key, entry in mean_scores(columns, groups, resamples=resamples, seed=seed).items():
-            row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
+            row |= entry.columns(key)
         row["accuracy"] = float((found[name].argmax(axis=1) == truth).mean())
         table.append({**row, "images": len(rows), "groups": int(groups.max()) + 1})
     return pd.DataFrame(table)
@@ -204,26 +204,25 @@ def _outside_table(
     }
     whole_accuracy, whole_balanced, _ = measured[WHOLE]
     table = []
-    for name, (accuracy, balanced, constant) in measured.items():
+    for name, (right, balanced, constant) in measured.items():
         row: dict[str, Any] = {"shown": name}
         values = {
-            "accuracy": accuracy,
+            "accuracy": right,
             "balanced_accuracy": balanced,
-            "change": accuracy - whole_accuracy,
-            "share": formulas.ratio(balanced - constant, whole_balanced - constant),
+            "change": right - whole_accuracy,
+            "share": ratio(balanced - constant, whole_balanced - constant),
         }
         for key, found in values.items():
-            entry = score(found[0], found[1:])
-            row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
+            row |= with_interval(found[0], found[1:]).columns(key)
         table.append({**row, "constant": constant[0], "images": len(rows), "groups": int(groups.max()) + 1})
     return pd.DataFrame(table)
 
 
 def _accuracies(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, classes: int) -> tuple[np.ndarray, ...]:
     """Returns accuracy, balanced accuracy, and the balanced accuracy of a constant answer for each weighting."""
-    confusion = formulas.weighted_confusion(truth, predicted, weights, classes=classes)
+    confusion = weighted_confusion(truth, predicted, weights, classes=classes)
     there = (confusion.sum(axis=2) > 0).sum(axis=1)
-    return formulas.accuracy(confusion), formulas.macro(formulas.recall(confusion)), 1.0 / there
+    return accuracy(confusion), balanced_accuracy(confusion), 1.0 / there
 
 
 def masked_probabilities(

@@ -189,7 +189,7 @@ def _row(
         for key, entry in mean_scores(
             {"spearman": ranks, "ssim": structure}, numbers, resamples=resamples, seed=seed
         ).items():
-            row |= {key: entry["value"], f"{key}_low": entry["low"], f"{key}_high": entry["high"]}
+            row |= entry.columns(key)
     return {**row, "empty": int((maps.max(axis=(1, 2)) <= 0).sum()), "images": int(says.sum())}
 
 

@@ -33,7 +33,7 @@ _MOST = 0.5
 _HOW = "band: 95 % interval\ndashed: on clean images"
 
 Found = Mapping[str, Any]
-"""What `evaluation.Robustness.as_dict` returns, and ``robustness.json`` holds."""
+"""What `evaluation.Robustness.to_dict` returns, and ``robustness.json`` holds."""
 
 
 @themed

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.evaluation.scores.folders import folder_errors
+from braintumor_tf.evaluation.scores.errors_by_folder import folder_errors
 from braintumor_tf.leakage.groups import near_duplicate_in_training
 from braintumor_tf.report.plots.selection import scored_images
 from braintumor_tf.report.sections.covered_parts import outside_warning

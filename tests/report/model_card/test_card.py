@@ -81,12 +81,12 @@ def full_run(folder: Path, manifest: pd.DataFrame, classes=CLASSES, **settings) 
     """A run with every file that a card reads."""
     run = Run(make_run(folder, manifest, classes, model="CNN", image_size=[64, 64], **settings))
     others = {name: make_predictions(manifest, classes, strength=0.5) for name in BASELINE_TITLES}
-    run.write_metrics(score_predictions(run.predictions, manifest, classes, baselines=others, resamples=30))
+    run.write_metrics(score_predictions(run.predictions, manifest, classes, baselines=others, resamples=30).to_dict())
     validation, test = drawn(80, 1, 0.6, "validation", classes), drawn(80, 2, 0.6, "test", classes)
-    run.write_calibration(measure_calibration(validation, test, classes, resamples=20))
+    run.write_calibration(measure_calibration(validation, test, classes, resamples=20).to_dict())
     run.write_explanations(EXPLANATIONS)
     found = made("CNN", noises=NOISES[:2], severities=(1, 3))
-    run.write_robustness(found.as_dict(), found.predictions)
+    run.write_robustness(found.to_dict(), found.predictions)
     return run
 
 

@@ -18,7 +18,7 @@ from tests.report.conftest import make_run
 
 def _measured(temperature=0.4, images=400, alpha=0.1, classes=CLASSES):
     tables = (drawn(images, seed, temperature, split, classes) for seed, split in ((1, "validation"), (2, "test")))
-    return measure_calibration(*tables, classes, alpha, resamples=30)
+    return measure_calibration(*tables, classes, alpha=alpha, resamples=30).to_dict()
 
 
 def test_the_section_is_there_for_calibrated_runs_only(manifest, tmp_path):
@@ -45,7 +45,7 @@ def test_the_sentences_say_what_was_measured():
     validation, test = drawn(400, 1, 1.0, "validation"), drawn(400, 2)
     columns = [f"p_{name}" for name in CLASSES]
     elsewhere = test.assign(**dict(zip(columns, np.roll(test[columns].to_numpy(), 1, axis=1).T)))
-    shifted = measure_calibration(validation, elsewhere, CLASSES, resamples=30)
+    shifted = measure_calibration(validation, elsewhere, CLASSES, resamples=30).to_dict()
     assert "fewer than stated" in " ".join(calibration_sentences(shifted))
 
 

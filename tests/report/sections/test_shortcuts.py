@@ -77,7 +77,7 @@ def test_covered_parts_say_what_they_cost():
 
 def test_the_section_holds_what_the_run_measured(manifest, predictions, tmp_path):
     other = {"border": make_predictions(manifest, strength=1.0)}
-    metrics = score_predictions(predictions, manifest, CLASSES, baselines=other, resamples=40)
+    metrics = score_predictions(predictions, manifest, CLASSES, baselines=other, resamples=40).to_dict()
     section = shortcut_section(
         metrics, near_duplicate_in_training(predictions, manifest), EXPLANATIONS, folder=tmp_path
     )

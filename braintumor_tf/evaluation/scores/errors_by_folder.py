@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import hypergeom
 
-from braintumor_tf.evaluation.comparison.paired_tests import holm
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers
+from braintumor_tf.evaluation.scores.multiple_testing import holm
+from braintumor_tf.predictions_table import PREDICTED
 
 
-def folder_errors(predictions: pd.DataFrame, split: str = "test") -> pd.DataFrame:
+def folder_errors(predictions: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
     """Compares the errors in each folder with those on images of the same label in all other folders.
 
     Data sets are put together from several sources, and a folder often is one. If a network that does well elsewhere
@@ -28,14 +29,17 @@ def folder_errors(predictions: pd.DataFrame, split: str = "test") -> pd.DataFram
         as wrong if at least half of its images are) and `p_holm` (corrected for the number of rows).
 
     Example:
-        >>> folder_errors(run.predictions).loc[0, ["folder", "images", "wrong"]].tolist()
-        ['Testing/glioma_tumor', 15, 11]
+        >>> paths = [f"data/{folder}/glioma/{number}.png" for folder in ("a", "b") for number in range(5)]
+        >>> rows = pd.DataFrame({"path": paths, "label": "glioma", "split": "test", "group": paths})
+        >>> found = folder_errors(rows.assign(predicted=["glioma"] * 5 + ["no_tumor"] * 5))
+        >>> found[["folder", "images", "wrong", "elsewhere_wrong"]].to_numpy().tolist()
+        [['b/glioma', 5, 5, 0], ['a/glioma', 5, 0, 5]]
     """
     rows = predictions[predictions["split"] == split].reset_index(drop=True)
     rows = rows.assign(
         folder=[str(Path(path).parent) for path in rows["path"]],
         group=group_numbers(rows["group"]) if len(rows) else 0,
-        wrong=(rows["label"] != rows["predicted"]).to_numpy(),
+        wrong=(rows["label"] != rows[PREDICTED]).to_numpy(),
     )
     images = rows.groupby(["folder", "label"])["wrong"].agg(["size", "sum"])
     of_groups = rows.groupby(["folder", "label", "group"])["wrong"].mean() >= 0.5

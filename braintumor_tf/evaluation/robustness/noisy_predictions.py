@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, P
 from braintumor_tf.models.image_fitting import check_images, fit_picture
 from braintumor_tf.predictions_table import make_predictions
 from braintumor_tf.progress import progress_bar
+from braintumor_tf.types import Predictor
 
 _IMAGES_AT_ONCE = 512
 
@@ -24,9 +25,10 @@ Batch = tuple[int, slice, np.ndarray]
 
 
 def predict_corrupted(
-    predictor: Any,
+    predictor: Predictor,
     rows: pd.DataFrame,
     corruptions: Sequence[Corruption],
+    *,
     seed: int,
     size: tuple[int, int],
     batch_size: int,
@@ -38,11 +40,10 @@ def predict_corrupted(
     number of images, of noises or of severities.
 
     Args:
-        predictor: an object with `classes`, `image_size`, `channels` and `predict_images`, or an `Ensemble`, each of
-            whose members sees the same corrupted pictures at its own size.
+        predictor: a model, or an `Ensemble`, each of whose members sees the same corrupted pictures at its own size.
         rows: rows of a manifest.
         corruptions: what to apply.
-        seed: as for `corrupting.corrupt`.
+        seed: as for `corruptions.corrupt`.
         size: ``(height, width)`` of the picture that is corrupted.
         batch_size: images that the model takes at once.
         show_progress: whether to show a bar.
@@ -52,15 +53,12 @@ def predict_corrupted(
         then under each corruption, always in the order of `rows`.
 
     Raises:
-        EvaluationError: the model answered with something else than probabilities.
+        EvaluationError: the model answered with something other than probabilities.
         ImageReadError: an image cannot be read.
     """
-    paths = rows["path"].tolist()
+    work = _Work(tuple(rows["path"]), (None, *corruptions), seed, size, batch_size)
     members = zip(predictor.members, predictor.weights) if isinstance(predictor, Ensemble) else [(predictor, 1.0)]
-    found = sum(
-        weight * _probabilities(member, paths, [None, *corruptions], seed, size, batch_size, show_progress)
-        for member, weight in members
-    )
+    found = sum(weight * _probabilities(member, work, show_progress) for member, weight in members)
     names = [(CLEAN, 0), *((each.name, each.severity) for each in corruptions)]
     tables = [
         make_predictions(rows, predictor.classes, each).assign(noise=name, severity=severity)
@@ -69,31 +67,50 @@ def predict_corrupted(
     return pd.concat(tables, ignore_index=True)
 
 
-def _probabilities(
-    predictor: Any,
-    paths: Sequence[str],
-    versions: Sequence[Corruption | None],
-    seed: int,
-    size: tuple[int, int],
-    batch_size: int,
-    show_progress: bool,
-) -> np.ndarray:
+@dataclass(frozen=True)
+class _Work:
+    """What has to be predicted.
+
+    Attributes:
+        paths: image files.
+        versions: what is done to each; None for nothing.
+        seed: of the corruptions.
+        size: ``(height, width)`` of the picture that is corrupted.
+        batch_size: images that the model takes at once.
+    """
+
+    paths: tuple[str, ...]
+    versions: tuple[Corruption | None, ...]
+    seed: int
+    size: tuple[int, int]
+    batch_size: int
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images are read before their versions are made, whole batches."""
+        return max(1, _IMAGES_AT_ONCE // self.batch_size) * self.batch_size
+
+    @property
+    def batches(self) -> int:
+        """How many batches there are of all versions."""
+        parts = [self.paths[start : start + self.images_at_once] for start in self.starts]
+        return sum(-(-len(part) // self.batch_size) for part in parts) * len(self.versions)
+
+    @property
+    def starts(self) -> range:
+        """The number of the first image of each part that is read at once."""
+        return range(0, len(self.paths), self.images_at_once)
+
+
+def _probabilities(predictor: Predictor, work: _Work, show_progress: bool) -> np.ndarray:
     """Returns probabilities, float64 of shape ``(versions, images, classes)``."""
-    answer = _answering(predictor, batch_size)
-    found = np.empty((len(versions), len(paths), len(predictor.classes)))
-    images_at_once = max(1, _IMAGES_AT_ONCE // batch_size) * batch_size
-    total = sum(
-        -(-len(paths[start : start + images_at_once]) // batch_size) for start in range(0, len(paths), images_at_once)
-    ) * len(versions)
-
-    def prepare(pictures: Sequence[Future[Picture]], version: Corruption | None) -> np.ndarray:
-        return np.stack([fit_picture(predictor, corrupt(picture.result(), version, seed=seed)) for picture in pictures])
-
+    answer = _answering(predictor, work.batch_size)
+    found = np.empty((len(work.versions), len(work.paths), len(predictor.classes)))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        work = _tasks(pool, paths, versions, size, batch_size, images_at_once, prepare)
+        batches = _ahead(_tasks(pool, work, predictor))
         try:
             for version, part, batch in progress_bar(
-                _ahead(work), "Predicting under noise", total=total, show=show_progress
+                batches, "Predicting under noise", total=work.batches, show=show_progress
             ):
                 found[version, part] = answer(batch)
         except BaseException:
@@ -103,20 +120,20 @@ def _probabilities(
 
 
 def _tasks(
-    pool: ThreadPoolExecutor,
-    paths: Sequence[str],
-    versions: Sequence[Corruption | None],
-    size: tuple[int, int],
-    batch_size: int,
-    images_at_once: int,
-    prepare: Callable[[Sequence[Future[Picture]], Corruption | None], np.ndarray],
+    pool: ThreadPoolExecutor, work: _Work, predictor: Predictor
 ) -> Iterator[tuple[int, slice, Future[np.ndarray]]]:
     """Starts to read some hundred images, then to make the batches of all their versions; what waits was read first."""
-    for start in range(0, len(paths), images_at_once):
-        pictures = [pool.submit(read_picture, path, size) for path in paths[start : start + images_at_once]]
-        for number, version in enumerate(versions):
-            for first in range(0, len(pictures), batch_size):
-                chosen = pictures[first : first + batch_size]
+
+    def prepare(pictures: Sequence[Future[Picture]], version: Corruption | None) -> np.ndarray:
+        shown = [corrupt(picture.result(), version, seed=work.seed) for picture in pictures]
+        return np.stack([fit_picture(predictor, pixels) for pixels in shown])
+
+    for start in work.starts:
+        paths = work.paths[start : start + work.images_at_once]
+        pictures = [pool.submit(read_picture, path, size=work.size) for path in paths]
+        for number, version in enumerate(work.versions):
+            for first in range(0, len(pictures), work.batch_size):
+                chosen = pictures[first : first + work.batch_size]
                 part = slice(start + first, start + first + len(chosen))
                 yield number, part, pool.submit(prepare, chosen, version)
 
@@ -133,7 +150,7 @@ def _ahead(tasks: Iterator[tuple[int, slice, Future[np.ndarray]]]) -> Iterator[B
         yield number, part, batch.result()
 
 
-def _answering(predictor: Any, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+def _answering(predictor: Predictor, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
     """Returns what a model answers to one batch of uint8 images, without what `keras.Model.predict` sets up each time.
 
     It is the function that `predict` compiles, compiled once and called for every batch.
