@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pandas as pd
 from braintumor_tf.datasets.manifest import read_manifest, write_manifest
 from braintumor_tf.errors import RunError
 from braintumor_tf.files import comparable_json, remove_leftovers, write_csv, write_json
+from braintumor_tf.types import ModelConfig
 
 PACKAGES = ("braintumor_tf", "tensorflow", "jax", "keras", "numpy", "pandas", "scikit-learn", "scikit-image", "Pillow")
 """Packages whose versions a run records, where they are installed."""
@@ -80,7 +82,9 @@ class Run:
             return cls.create(path, config, manifest)
         run = cls.of(path)
         wanted = {**config, "data_fingerprint": data_fingerprint(manifest)}
-        wanted, found = (json.loads(comparable_json(values)) for values in (wanted, run.config))
+        unchanged = {field.name: field.default for field in fields(ModelConfig) if field.name in wanted}
+        found = {**unchanged, **run.config}  # a setting that is newer than the run was at its default
+        wanted, found = (json.loads(comparable_json(values)) for values in (wanted, found))
         changed = sorted(key for key in {*wanted, *found} - {"environment"} if wanted.get(key) != found.get(key))
         if changed:
             raise RunError(

@@ -1,0 +1,48 @@
+"""Options that commands share: each sets the field of its name, and leaves the field's own default where not given."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from braintumor_tf.cli.main import main
+from braintumor_tf.training.settings import SETTINGS
+from braintumor_tf.types import ModelConfig
+
+
+def options_of(name: str) -> dict[str, click.Option]:
+    return {each.name: each for each in main.commands[name].params}
+
+
+def default_of(command: str, option: click.Option) -> object:
+    return option.get_default(click.Context(main.commands[command]))
+
+
+@pytest.mark.parametrize("command", ["train", "search"])
+def test_an_option_of_a_model_has_the_default_of_its_field(command):
+    found = {name: option for name, option in options_of(command).items() if name in ModelConfig.names()}
+    assert set(found) >= {"model", "image_size", "crop", "weights", "seed"}
+    for name in set(found) - {"model", "seed"}:
+        assert default_of(command, found[name]) == getattr(ModelConfig(), name), name
+
+
+def test_train_takes_settings_by_the_names_that_training_knows():
+    found = options_of("train")
+    assert {"epochs", "trains", "precision"} <= SETTINGS & set(found)
+    defaults = {name: default_of("train", found[name]) for name in SETTINGS & set(found)}
+    assert set(defaults.values()) == {None}, "what is not given is the preset's own"
+
+
+def test_an_option_has_the_same_help_and_values_wherever_it_is_shared():
+    shared = [(options_of(one), options_of(other)) for one, other in (("train", "search"), ("evaluate", "predict"))]
+    for first, second in shared:
+        for name in ("data_dir", "crop", "image_size", "weights", "binary", "views"):
+            if name in first and name in second:
+                assert first[name].to_info_dict() == second[name].to_info_dict()
+
+
+def test_there_is_one_command_for_each_task():
+    assert sorted(main.commands) == [
+        "audit", "compare", "datasets", "evaluate", "explain", "predict", "run", "search", "train",
+    ]  # fmt: skip
+    assert sorted(main.commands["datasets"].commands) == ["fetch", "list", "verify"]
