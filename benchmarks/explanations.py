@@ -35,12 +35,12 @@ WAYS = {
 
 def ours(model: Any, images: np.ndarray, layer: str, size: int) -> Callable[[], np.ndarray]:
     """`explain` with `size` images a call."""
-    from braintumor_tf import explanation as explain
+    from braintumor_tf import explanation
 
     def run() -> np.ndarray:
         parts = [images[start : start + size] for start in range(0, len(images), size)]
         return np.concatenate(
-            [explain.explain(model, part, "grad_cam", layer=layer, batch_size=size) for part in parts]
+            [explanation.explain(model, part, method="grad_cam", layer=layer, batch_size=size) for part in parts]
         )
 
     return run

@@ -69,7 +69,7 @@ def _check(path: str, *, as_json: bool) -> None:
     from braintumor_tf.runs import Run
 
     run = Run.of(path)
-    found = check_explanations(run)
+    found = check_explanations(run).to_dict()
     report = write_report(run)
     if as_json:
         print_json(found)

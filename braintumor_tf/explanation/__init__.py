@@ -13,18 +13,18 @@ from braintumor_tf.explanation.methods import METHODS, Method
 
 _LAZY = {
     "explain": "heat_maps",
-    "attention_maps": "maps.attention",
-    "check_explanations": "checks.trust",
+    "attention_maps": "network.class_token",
+    "check_explanations": "checks.run_checks",
     "convolution_layers": "network.activations",
     "draw_activations": "network.activation_pictures",
     "draw_architecture": "network.architecture",
-    "energy_inside": "checks.localisation",
+    "energy_inside": "checks.map_scores",
     "find_masks": "checks.masks",
     "layer_activations": "network.activations",
-    "localisation_table": "checks.localisation",
+    "localisation_check": "checks.localisation",
     "masking_check": "checks.masking",
-    "outside_check": "checks.masking",
-    "pointing_game": "checks.localisation",
+    "outside_check": "checks.outside_head",
+    "pointing_game": "checks.map_scores",
     "randomisation_check": "checks.randomisation",
 }
 

@@ -1,6 +1,6 @@
 """Compiled forward and backward passes, on TensorFlow by a gradient tape and on JAX by `jax.grad`.
 
-Keras itself has no gradients that do not depend on its backend, so these are the lines of `explain` that do. A
+Keras itself has no gradients that do not depend on its backend, so these are the lines of this package that do. A
 function compiled here refers to the variables of a model and not to their values: weights that change later count.
 """
 
@@ -15,10 +15,19 @@ import numpy as np
 
 from braintumor_tf.errors import ExplanationError
 
+Tensor = Any
+"""A tensor of the backend that Keras runs on, or a list of them."""
+
+Forward = Callable[[np.ndarray], np.ndarray | list[np.ndarray]]
+"""From a batch of images to the outputs of a model: one array, or a list of arrays."""
+
 Gradients = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From a batch of images and the class of each to a layer's output and the gradient by it."""
 
 
-def compile_forward(model: keras.Model, shape: tuple[int, ...], finish: Callable[[Any], Any] = lambda out: out) -> Any:
+def compile_forward(
+    model: keras.Model, shape: tuple[int, ...], finish: Callable[[Tensor], Tensor] = lambda outputs: outputs
+) -> Forward:
     """Compiles a forward pass in inference mode.
 
     Args:
@@ -53,7 +62,7 @@ def compile_gradients(
     return _of_backend(_GRADIENTS)(model, layer, close, shape)
 
 
-def _chosen_scores(features: Any, targets: Any, close: keras.layers.Dense) -> Any:
+def _chosen_scores(features: Tensor, targets: Tensor, close: keras.layers.Dense) -> Tensor:
     """Returns the score before softmax of each image's target, shape ``(images,)``."""
     scores = keras.ops.matmul(keras.ops.cast(features, "float32"), close.kernel)
     if close.bias is not None:
@@ -66,23 +75,25 @@ def _chosen_scores(features: Any, targets: Any, close: keras.layers.Dense) -> An
 # === TensorFlow ===
 
 
-def _tensorflow_forward(model: keras.Model, shape: tuple[int, ...], finish: Callable[[Any], Any]) -> Any:
+def _tensorflow_forward(model: keras.Model, shape: tuple[int, ...], finish: Callable[[Tensor], Tensor]) -> Forward:
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec((None, *shape[1:]), tf.float32)])
-    def forward(images: Any) -> Any:
+    def forward(images: Tensor) -> Tensor:
         return finish(model(images, training=False))
 
     return lambda images: keras.tree.map_structure(lambda out: out.numpy(), forward(tf.constant(images)))
 
 
-def _tensorflow_gradients(model: keras.Model, layer: Any, close: Any, shape: tuple[int, ...]) -> Gradients:
+def _tensorflow_gradients(
+    model: keras.Model, layer: keras.layers.Layer, close: keras.layers.Dense, shape: tuple[int, ...]
+) -> Gradients:
     import tensorflow as tf
 
     @tf.function(
         input_signature=[tf.TensorSpec((None, *shape[1:]), tf.float32), tf.TensorSpec((None,), tf.int32)],
     )
-    def backward(images: Any, targets: Any) -> Any:
+    def backward(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)  # what is inside is recorded only if something before it is watched
             maps, features = model(images, training=False)
@@ -99,24 +110,33 @@ def _tensorflow_gradients(model: keras.Model, layer: Any, close: Any, shape: tup
 # === JAX ===
 
 
-def _jax_forward(model: keras.Model, shape: tuple[int, ...], finish: Callable[[Any], Any]) -> Any:
+def _jax_forward(model: keras.Model, shape: tuple[int, ...], finish: Callable[[Tensor], Tensor]) -> Forward:
     import jax
 
     @jax.jit
-    def forward(trainable: Any, others: Any, images: Any) -> Any:
+    def forward(trainable: list[Tensor], others: list[Tensor], images: Tensor) -> Tensor:
         return finish(model.stateless_call(trainable, others, images, training=False)[0])
 
-    def run(images: np.ndarray) -> Any:
+    def run(images: np.ndarray) -> np.ndarray | list[np.ndarray]:
         found = forward(*_state(model), _padded(images))
         return keras.tree.map_structure(lambda out: np.asarray(out)[: len(images)], found)
 
     return run
 
 
-def _jax_gradients(model: keras.Model, layer: Any, close: Any, shape: tuple[int, ...]) -> Gradients:
+def _jax_gradients(
+    model: keras.Model, layer: keras.layers.Layer, close: keras.layers.Dense, shape: tuple[int, ...]
+) -> Gradients:
     import jax
 
-    def score(change: Any, trainable: Any, others: Any, weights: Any, images: Any, targets: Any) -> Any:
+    def score(
+        change: Tensor,
+        trainable: list[Tensor],
+        others: list[Tensor],
+        weights: list[Tensor],
+        images: Tensor,
+        targets: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         scope = keras.StatelessScope(state_mapping=list(zip(close.variables, weights)))
         with _changed_output(layer, change):
             (maps, features), _ = model.stateless_call(trainable, others, images, training=False)
@@ -124,7 +144,9 @@ def _jax_gradients(model: keras.Model, layer: Any, close: Any, shape: tuple[int,
             return keras.ops.sum(_chosen_scores(features, targets, close)), maps
 
     @jax.jit
-    def backward(trainable: Any, others: Any, weights: Any, images: Any, targets: Any) -> Any:
+    def backward(
+        trainable: list[Tensor], others: list[Tensor], weights: list[Tensor], images: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
         change = jax.numpy.zeros((len(images), *layer.output.shape[1:]), layer.compute_dtype)
         gradients, maps = jax.grad(score, has_aux=True)(change, trainable, others, weights, images, targets)
         return maps.astype("float32"), gradients.astype("float32")
@@ -138,7 +160,7 @@ def _jax_gradients(model: keras.Model, layer: Any, close: Any, shape: tuple[int,
 
 
 @contextlib.contextmanager
-def _changed_output(layer: keras.layers.Layer, change: Any) -> Iterator[None]:
+def _changed_output(layer: keras.layers.Layer, change: Tensor) -> Iterator[None]:
     """Adds a change to what a layer answers with, so that JAX can differentiate by it; only while it is traced."""
     call = layer.call
     object.__setattr__(layer, "call", lambda *args, **kwargs: call(*args, **kwargs) + change)
@@ -148,7 +170,7 @@ def _changed_output(layer: keras.layers.Layer, change: Any) -> Iterator[None]:
         object.__delattr__(layer, "call")
 
 
-def _state(model: keras.Model) -> tuple[list[Any], list[Any]]:
+def _state(model: keras.Model) -> tuple[list[Tensor], list[Tensor]]:
     return (
         [variable.value for variable in model.trainable_variables],
         [variable.value for variable in model.non_trainable_variables],

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.explanation.images import GivenImages
-from braintumor_tf.explanation.methods import choose_method, target_indices
-from braintumor_tf.explanation.subject import Subject
+from braintumor_tf.explanation.images import GivenImages, Images
+from braintumor_tf.explanation.methods import choose_method
+from braintumor_tf.explanation.subject import Model, Subject
+from braintumor_tf.explanation.targets import Target, target_indices
 from braintumor_tf.progress import progress_bar
 
 
 def explain(
-    model: Any,
-    images: Any,
+    model: Model,
+    images: Images,
+    *,
     method: str | None = None,
-    target: Any = None,
+    target: Target | Sequence[Target] = None,
     layer: str | None = None,
     batch_size: int = 16,
     show_progress: bool = False,
@@ -56,23 +59,27 @@ def explain(
         ImageReadError: a file cannot be read.
 
     Example:
-        >>> maps = explain("models/cnn", ["a.png", "b.png"], method="grad_cam", target="glioma")
-        >>> maps[0].max()
-        1.0
+        >>> from braintumor_tf.models import build
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 50))
+        >>> maps = explain(build("CNN", image_size=64, seed=0), pixels, method="grad_cam", target="glioma")
+        >>> maps.shape, maps.dtype
+        ((2, 40, 50), dtype('float32'))
     """
     if batch_size < 1:
         raise ExplanationError(f"batch size {batch_size!r} is not positive; give 1 or more")
     subject = Subject(model)
-    chosen = choose_method(method, subject.kind, subject.name, layer, tuple(options))
-    given = GivenImages(images, subject.grey, subject.crop)
+    chosen = choose_method(method, subject.kind, subject.name, layer=layer, options=tuple(options))
+    given = GivenImages(images, grey=subject.grey, crop=subject.crop)
     targets = target_indices(target, subject.classes, len(given))
     compute = chosen.load()
     step = 1 if chosen.one_by_one else batch_size
+    if chosen.one_by_one:
+        options["batch_size"] = batch_size
     if chosen.uses_layer:
         options["layer"] = subject.layer(layer).name
     maps: list[np.ndarray] = []
     for start in progress_bar(range(0, len(given), step), f"Explaining ({chosen.name})", show=show_progress):
         batch = given.read(start, step)
-        found = compute(subject, batch, targets[start : start + step], batch_size=batch_size, **options)
+        found = compute(subject, batch, targets[start : start + step], **options)
         maps += [given.laid_over(number, heat) for number, heat in enumerate(found, start)]
     return np.stack(maps) if len({one.shape for one in maps}) == 1 else maps

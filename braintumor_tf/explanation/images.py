@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,6 +11,10 @@ from PIL import Image
 from braintumor_tf.datasets.reading import crop_box, eight_bit, read_image, to_array
 from braintumor_tf.errors import ExplanationError, ImageInputError
 from braintumor_tf.models.image_fitting import check_images
+
+OneImage = np.ndarray | str | Path | Image.Image
+Images = OneImage | Sequence[OneImage]
+"""Images for explaining, as `GivenImages` takes them."""
 
 
 class GivenImages:
@@ -32,7 +36,7 @@ class GivenImages:
         ImageInputError: an array does not fit the input contract of every model (`check_images`).
     """
 
-    def __init__(self, images: Any, grey: bool, crop: str | None = None):
+    def __init__(self, images: Images, *, grey: bool, crop: str | None = None):
         self._grey = grey
         self._crop = crop
         self._places: dict[int, tuple[tuple[int, int], tuple[slice, slice]]] = {}
@@ -102,8 +106,7 @@ def in_image_coordinates(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
     height, and values between the middles of cells are interpolated linearly.
 
     Networks that pad even sides on one side only (MobileNetV2, EfficientNet) see a cell a little right of and below its
-    middle: in theory 15 of 224 pixels at the last map, measured 5 to 8 with MobileNetV2's ImageNet weights. As in every
-    other implementation, that is not corrected.
+    middle. As in every other implementation, that is not corrected.
 
     Args:
         coarse: shape ``(rows, columns)``.
@@ -111,12 +114,16 @@ def in_image_coordinates(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
 
     Returns:
         float32 of shape ``(height, width)``.
+
+    Example:
+        >>> in_image_coordinates(np.array([[0.0, 1.0]]), (1, 4)).tolist()
+        [[0.0, 0.25, 0.75, 1.0]]
     """
     size = (shape[1], shape[0])
     return np.asarray(Image.fromarray(coarse.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
 
 
-def scaled(heat: np.ndarray, floor: float = 0.0) -> np.ndarray:
+def scaled(heat: np.ndarray, *, floor: float = 0.0) -> np.ndarray:
     """Divides a map by its highest value, so that it ranges up to 1; a map without a value above `floor` becomes 0.
 
     Args:
@@ -125,6 +132,10 @@ def scaled(heat: np.ndarray, floor: float = 0.0) -> np.ndarray:
 
     Raises:
         ExplanationError: the map holds NaN or infinity.
+
+    Example:
+        >>> scaled(np.array([[-1.0, 2.0, 4.0]])).tolist()
+        [[0.0, 0.5, 1.0]]
     """
     highest = float(heat.max())
     if not np.isfinite(heat).all():

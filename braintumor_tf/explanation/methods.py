@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import Any
+
+import numpy as np
 
 from braintumor_tf.errors import ExplanationError
-
-CONVOLUTION = "convolution"
-"""Kind of a network of convolutions: its last feature map is a picture."""
-
-ATTENTION = "attention"
-"""Kind of a vision transformer."""
-
-OTHER = "other"
-"""Kind of a model of which only the answers are known, such as PCA + logistic regression."""
-
-KINDS = (CONVOLUTION, ATTENTION, OTHER)
+from braintumor_tf.explanation.model_kinds import ATTENTION, CONVOLUTION, KINDS, OTHER
 
 
 @dataclass(frozen=True)
@@ -30,13 +21,13 @@ class Method:
         name: what `explain` and the command line call it.
         description: what it shows, and its source.
         function: the function that computes it, as ``"module:function"``, imported when it is needed. It is called with
-            ``(subject, images, targets, batch_size, layer, **options)`` and answers with one map an image.
+            ``(subject, images, targets, **settings)`` and returns one map an image. The settings are its `options`,
+            `layer` where `uses_layer`, and `batch_size` where `one_by_one`.
         kinds: the kinds of models that it fits.
         options: names of the keyword arguments that it takes beside those of `explain`.
         uses_layer: whether it looks at one layer, which can be chosen.
         uses_target: whether its map depends on the class asked about.
         one_by_one: whether it asks about each image many times, so that images are worked on one after the other.
-        reference: whether it knows nothing of the model and is only there to compare with.
     """
 
     name: str
@@ -47,26 +38,24 @@ class Method:
     uses_layer: bool = False
     uses_target: bool = True
     one_by_one: bool = False
-    reference: bool = False
 
-    def load(self) -> Callable[..., list]:
+    def load(self) -> Callable[..., list[np.ndarray]]:
         """Imports and returns the function that computes it."""
-        module, name = self.function.split(":")
-        return getattr(import_module(module), name)
+        return resolve_name(self.function)
 
 
 _ROWS = (
     Method(
         name="grad_cam",
         description="where the feature map raises the score of the class (Grad-CAM, Selvaraju et al., 2017)",
-        function="braintumor_tf.explanation.maps.grad_cam:grad_cam",
+        function="braintumor_tf.explanation.maps.class_activation:grad_cam",
         kinds=(CONVOLUTION,),
         uses_layer=True,
     ),
     Method(
         name="grad_cam_plus_plus",
         description="as grad_cam, weighing each place of the map apart (Grad-CAM++, Chattopadhay et al., 2018)",
-        function="braintumor_tf.explanation.maps.grad_cam:grad_cam_plus_plus",
+        function="braintumor_tf.explanation.maps.class_activation:grad_cam_plus_plus",
         kinds=(CONVOLUTION,),
         uses_layer=True,
     ),
@@ -81,7 +70,7 @@ _ROWS = (
     Method(
         name="occlusion",
         description="how much the probability of the class drops when a patch is covered (Zeiler and Fergus, 2014)",
-        function="braintumor_tf.explanation.maps.occlusion:occlusion",
+        function="braintumor_tf.explanation.maps.covered_patches:occlusion",
         options=("patch", "stride", "fill"),
         one_by_one=True,
     ),
@@ -91,7 +80,6 @@ _ROWS = (
         function="braintumor_tf.explanation.maps.reference:random_maps",
         options=("seed", "grid"),
         uses_target=False,
-        reference=True,
     ),
 )
 
@@ -115,7 +103,7 @@ def methods_for(kind: str) -> list[str]:
 
 
 def choose_method(
-    name: str | None, kind: str, model_name: str, layer: str | None = None, options: Sequence[str] = ()
+    name: str | None, kind: str, model_name: str, *, layer: str | None = None, options: Sequence[str] = ()
 ) -> Method:
     """Returns the row of a method, or of the kind's own for None.
 
@@ -128,6 +116,10 @@ def choose_method(
 
     Raises:
         ExplanationError: the method is unknown or does not fit, or has no such option; the text lists the valid ones.
+
+    Example:
+        >>> choose_method(None, "other", "PCA").name
+        'occlusion'
     """
     name = DEFAULT_METHODS[kind] if name is None else name
     if name not in METHODS:
@@ -147,34 +139,3 @@ def choose_method(
             f"{name} has no option {', '.join(unknown)}; it has {', '.join(method.options) or 'none'}"
         )
     return method
-
-
-def target_indices(target: Any, classes: Sequence[str], count: int) -> list[int | None]:
-    """Returns the class asked about for each image, as its index, None for the one that the model predicts.
-
-    Args:
-        target: None, a class name or index, or a sequence of those, one an image.
-        classes: the class names in order.
-        count: the number of images.
-
-    Raises:
-        ExplanationError: a class is unknown, or the sequence has another length.
-    """
-    if target is None or isinstance(target, str) or not hasattr(target, "__len__"):
-        return [_class_index(target, classes)] * count
-    if len(target) != count:
-        raise ExplanationError(f"{len(target)} targets for {count} images; give one target for all, or one an image")
-    return [_class_index(one, classes) for one in target]
-
-
-def _class_index(target: Any, classes: Sequence[str]) -> int | None:
-    if target is None:
-        return None
-    if isinstance(target, str) and target in classes:
-        return list(classes).index(target)
-    if hasattr(target, "__index__") and not isinstance(target, bool) and 0 <= int(target) < len(classes):
-        return int(target)
-    raise ExplanationError(
-        f"{target!r} is no class of the model; choose one of {', '.join(classes)}, or an index from 0 to "
-        f"{len(classes) - 1}"
-    )

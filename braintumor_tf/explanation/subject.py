@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -14,43 +14,51 @@ import numpy as np
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.gradients import compile_forward
-from braintumor_tf.explanation.methods import ATTENTION, CONVOLUTION, OTHER
+from braintumor_tf.explanation.model_kinds import ATTENTION, CONVOLUTION, OTHER
 from braintumor_tf.models.layers import ClassProbabilities, FitSize, SelectChannels
 from braintumor_tf.models.network import Network, as_predictor
 from braintumor_tf.runs import Run
+from braintumor_tf.types import Predictor
+
+Model = Predictor | keras.Model | Run | str | Path
+"""A model, a run, or a run's directory."""
 
 KEPT_FUNCTIONS = 8
 """Compiled functions that are kept for a model; the oldest goes first."""
 
-_COMPILED: weakref.WeakKeyDictionary[keras.Model, dict[Any, Callable]] = weakref.WeakKeyDictionary()
+_COMPILED: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Callable]] = weakref.WeakKeyDictionary()
+
+_INPUT_LAYERS = (SelectChannels, FitSize)
+_PREDICTOR_PARTS = ("classes", "image_size", "channels", "crop", "predict_images")
+_Named = TypeVar("_Named")
 
 
 class Subject:
     """A model behind one interface for all methods.
 
     Args:
-        model: a network built or loaded here, a fitted PCA model or another object with `classes`, `image_size`,
-            `channels` and `predict_images`, a run, or a run's directory.
+        model: a network built or loaded here, a fitted PCA model or another `Predictor`, a run, or a run's directory.
 
     Attributes:
+        predictor: what predicts.
         classes: class names in the order of the probabilities.
         name: the model's name, for errors.
         network: the Keras model, or None.
         kind: ``"convolution"``, ``"attention"`` or ``"other"``.
 
     Raises:
-        ExplanationError: it is no model.
+        ExplanationError: it is not a model.
         ModelError: it is a Keras model that was not built here.
         RunError: there is no such run, or it has no model.
     """
 
-    def __init__(self, model: Any):
+    def __init__(self, model: Model):
         if isinstance(model, (str, Path)):
             model = Run.of(model)
         if isinstance(model, Run):
             model = load_run_model(model)
-        self.predictor = as_predictor(model)
-        missing = [part for part in ("classes", "channels", "predict_images") if not hasattr(self.predictor, part)]
+        self.predictor: Predictor = as_predictor(model)
+        missing = [part for part in _PREDICTOR_PARTS if not hasattr(self.predictor, part)]
         if missing:
             raise ExplanationError(
                 f"{type(model).__name__} is no model that can be explained: it has no {', '.join(missing)}; "
@@ -89,19 +97,19 @@ class Subject:
         Returns:
             float32 of shape ``(images, *image_size, channels)``; the network passes them on as they are.
         """
-        door = [next(layer for layer in self.network.layers if isinstance(layer, kind)) for kind in _DOOR]
+        first = [next(layer for layer in self.network.layers if isinstance(layer, kind)) for kind in _INPUT_LAYERS]
         fitted = np.empty((len(images), *self.predictor.image_size, self.predictor.channels), np.float32)
         shapes = [image.shape for image in images]
         for shape in dict.fromkeys(shapes):
             places = [place for place, other in enumerate(shapes) if other == shape]
             batch = np.stack([images[place] for place in places])
             # A grey image is resized before it becomes RGB: the same pixels for a third of the work.
-            for layer in door if shape[-1] >= self.predictor.channels else reversed(door):
+            for layer in first if shape[-1] >= self.predictor.channels else reversed(first):
                 batch = layer(batch)
             fitted[places] = keras.ops.convert_to_numpy(keras.ops.cast(batch, "float32"))
         return fitted
 
-    def compiled(self, key: Any, make: Callable[[], Callable]) -> Callable:
+    def compiled(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
         """Returns the network's function of that key, made at the first call and forgotten with the network."""
         functions = _COMPILED.setdefault(self.network, {})
         if key not in functions:
@@ -114,34 +122,33 @@ class Subject:
         """Returns the probabilities, shape ``(images, classes)``, of a batch of images of any size."""
         if self.network is None:
             return _by_shape(self.predictor.predict_images, images)
-        return self.fitted_probabilities(self.fit(images))
-
-    def fitted_probabilities(self, fitted: np.ndarray) -> np.ndarray:
-        """Returns the probabilities of what `fit` returned."""
-        network = self.network
+        network, fitted = self.network, self.fit(images)
         forward = self.compiled(
             "probabilities", lambda: compile_forward(keras.Model(network.inputs[0], network.outputs[0]), fitted.shape)
         )
         return forward(fitted)
 
 
-_DOOR = (SelectChannels, FitSize)
-
-
 def map_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the layers of a network whose output has rows and columns, in order, without the input contract."""
-    door = (keras.layers.InputLayer, *_DOOR)
-    shapes = [(layer, getattr(layer.output, "shape", ())) for layer in model.layers if not isinstance(layer, door)]
+    """Returns the layers of a network whose output has rows and columns, in order, without the input layers."""
+    first = (keras.layers.InputLayer, *_INPUT_LAYERS)
+    shapes = [(layer, getattr(layer.output, "shape", ())) for layer in model.layers if not isinstance(layer, first)]
     maps = [(layer, shape) for layer, shape in shapes if len(shape) == 4]
     wide = [layer for layer, shape in maps if max(shape[1:3]) > 1]
     return wide if wide and wide[-1] is maps[-1][0] else [layer for layer, _ in maps]
 
 
-def find_layer(layers: dict[str, Any], name: str, model_name: str, what: str) -> Any:
-    """Returns one of `layers` by name.
+def find_layer(layers: dict[str, _Named], name: str, model_name: str, what: str) -> _Named:
+    """Returns one of `layers` by name; `model_name` and `what` each layer has are for the error.
 
     Raises:
-        ExplanationError: there is none; the text names the nearest, and lists all.
+        ExplanationError: there is no such layer; the text names the nearest, and lists all.
+
+    Example:
+        >>> find_layer({"features": 1}, "featuers", "CNN", "a feature map")
+        Traceback (most recent call last):
+        braintumor_tf.errors.ExplanationError: CNN has no layer 'featuers' with a feature map; did you mean features? \
+valid are features
     """
     if name in layers:
         return layers[name]
@@ -156,7 +163,7 @@ def probability_layer(model: keras.Model) -> ClassProbabilities:
 
 
 def _by_shape(predict: Callable[[np.ndarray], np.ndarray], images: Sequence[np.ndarray]) -> np.ndarray:
-    found: list[Any] = [None] * len(images)
+    found: list[np.ndarray | None] = [None] * len(images)
     shapes = [image.shape for image in images]
     for shape in dict.fromkeys(shapes):
         places = [place for place, other in enumerate(shapes) if other == shape]

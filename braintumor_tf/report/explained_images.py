@@ -13,7 +13,8 @@ from PIL import Image
 from braintumor_tf.datasets.reading import open_image, to_array
 from braintumor_tf.errors import ImageInputError, ImageReadError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
-from braintumor_tf.explanation.methods import choose_method, target_indices
+from braintumor_tf.explanation.methods import choose_method
+from braintumor_tf.explanation.targets import target_indices
 from braintumor_tf.files import atomic_path
 from braintumor_tf.models.image_fitting import check_images, fit_picture
 from braintumor_tf.progress import progress_bar
@@ -102,7 +103,7 @@ def explain_files(
 
     model = load_run_model(Run.of(run))
     subject = Subject(model)
-    chosen = choose_method(method, subject.kind, subject.name, layer, tuple(options))
+    chosen = choose_method(method, subject.kind, subject.name, layer=layer, options=tuple(options))
     target_indices(target, subject.classes, 1)
     if chosen.uses_layer:
         subject.layer(layer)

@@ -86,7 +86,7 @@ def test_class_and_probability_are_those_of_predict_and_the_map_that_of_explain(
     for one, row, path in zip(found, table.to_dict("records"), paths, strict=True):
         assert one.probabilities == pytest.approx({name: row[f"p_{name}"] for name in CLASSES}, abs=1e-6)
         assert one.target == "glioma" and one.method == "grad_cam_plus_plus"
-        expected = explain(run, [path], "grad_cam_plus_plus", "glioma")[0]
+        expected = explain(run, [path], method="grad_cam_plus_plus", target="glioma")[0]
         np.testing.assert_allclose(read_map(one.map), expected, atol=1e-4)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from braintumor_tf import explanation as explain
+from braintumor_tf import explanation
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.datasets import CropError, head_box, read_image
 from braintumor_tf.datasets.labels import CLASSES
@@ -113,7 +113,7 @@ def test_noise_comes_before_the_cut(run, manifest):
 def test_an_explanation_lies_on_the_whole_picture_and_is_nothing_outside_the_cut(run, manifest):
     path = manifest["path"][0]
     left, upper, right, lower = head_box(read_image(path))
-    (heat,) = explain.explain(run, [path], method="occlusion", show_progress=False, patch=0.5)
+    (heat,) = explanation.explain(run, [path], method="occlusion", show_progress=False, patch=0.5)
     assert heat.shape == (120, 130)
     outside = np.ones(heat.shape, bool)
     outside[upper:lower, left:right] = False
@@ -122,11 +122,11 @@ def test_an_explanation_lies_on_the_whole_picture_and_is_nothing_outside_the_cut
     bare = as_predictor(model)
     if run.config["model"] == "CNN":
         bare.model.get_layer("size").crop = None
-        (gradient,) = explain.explain(run, [path], method="grad_cam", show_progress=False)
+        (gradient,) = explanation.explain(run, [path], method="grad_cam", show_progress=False)
         part = read_image(path, crop="head")
-        (expected,) = explain.explain(bare.model, [part], method="grad_cam", show_progress=False)
+        (expected,) = explanation.explain(bare.model, [part], method="grad_cam", show_progress=False)
         np.testing.assert_allclose(gradient[upper:lower, left:right], expected, atol=1e-5)
-        assert explain.layer_activations(run, [path], layers=["probabilities"])["probabilities"].shape == (1, 4)
+        assert explanation.layer_activations(run, [path], layers=["probabilities"])["probabilities"].shape == (1, 4)
 
 
 def test_members_with_different_crops_make_no_ensemble():

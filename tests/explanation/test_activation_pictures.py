@@ -30,14 +30,14 @@ def colourful(path: Path) -> int:
 
 @pytest.fixture(scope="module")
 def activations() -> dict[str, np.ndarray]:
-    return layer_activations(small_cnn(), IMAGE, ["block_1_convolution_1", "block_2_relu_1", "average_pooling"])
+    return layer_activations(small_cnn(), IMAGE, layers=["block_1_convolution_1", "block_2_relu_1", "average_pooling"])
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_picture_for_each_layer_and_nothing_else(activations, view, tmp_path, capsys):
     kept = {name: values.copy() for name, values in activations.items()}
     image, settings = IMAGE.copy(), dict(matplotlib.rcParams)
-    written = draw_activations(activations, tmp_path / "deep" / "plots", image, view)
+    written = draw_activations(activations, tmp_path / "deep" / "plots", image=image, view=view)
     assert sorted(written) == sorted((tmp_path / "deep" / "plots").iterdir())
     names = list(activations) if view == "grid" else list(activations)[:2]
     assert [path.name for path in written] == [f"{place}_{name}_{view}.png" for place, name in enumerate(names)]
@@ -53,7 +53,7 @@ def test_any_number_type_is_drawn_and_none_is_changed(kind, view, tmp_path):
     values = GENERATOR.integers(0, 9, (1, 6, 7, 3)).astype(kind)
     image = GENERATOR.integers(0, 256, (30, 40, 3)).astype(kind)
     before = values.copy(), image.copy()
-    (path,) = draw_activations({"layer": values}, tmp_path, image, view)
+    (path,) = draw_activations({"layer": values}, tmp_path, image=image, view=view)
     assert colourful(path) > 1000
     assert np.array_equal(values, before[0]) and np.array_equal(image, before[1]) and values.dtype == kind
 
@@ -65,7 +65,7 @@ def test_dead_channels_are_no_trouble(dead, view, tmp_path):
     values[..., dead] = 0.25
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        (path,) = draw_activations({"layer": values}, tmp_path, IMAGE, view)
+        (path,) = draw_activations({"layer": values}, tmp_path, image=IMAGE, view=view)
     assert path.is_file()
 
 
@@ -73,7 +73,7 @@ def test_dead_channels_add_nothing_to_the_sum(tmp_path):
     alive = GENERATOR.uniform(0, 1, (1, 6, 7, 3))
     mixed = np.concatenate([alive[..., :1], np.full((1, 6, 7, 2), 0.25), alive[..., 1:]], axis=-1)
     one, other = (
-        draw_activations({"layer": values}, tmp_path / str(values.shape[-1]), IMAGE, "merged")[0]
+        draw_activations({"layer": values}, tmp_path / str(values.shape[-1]), image=IMAGE, view="merged")[0]
         for values in (alive, mixed)
     )
     assert np.array_equal(pixels(one), pixels(other))
@@ -106,7 +106,9 @@ def test_the_image_lies_grey_under_the_heat(tmp_path):
     values = np.zeros((1, 8, 8, 1))
     values[0, 2:4, 2:4] = 1
     bright, dark = (
-        draw_activations({"layer": values}, tmp_path / str(level), np.full((32, 32), level, np.uint8), "heat_maps")[0]
+        draw_activations(
+            {"layer": values}, tmp_path / str(level), image=np.full((32, 32), level, np.uint8), view="heat_maps"
+        )[0]
         for level in (250, 5)
     )
     middle = (slice(500, 700), slice(500, 700))
@@ -142,4 +144,4 @@ def test_what_cannot_be_drawn_is_named(values, settings, words, tmp_path):
         draw_activations({"layer": values}, tmp_path / "plots", **settings)
     assert not list(tmp_path.rglob("*.png"))
     with pytest.raises(ImageReadError, match="no such file"):
-        draw_activations({"layer": np.zeros((1, 4, 4, 3))}, tmp_path, tmp_path / "no.png", "merged")
+        draw_activations({"layer": np.zeros((1, 4, 4, 3))}, tmp_path, image=tmp_path / "no.png", view="merged")

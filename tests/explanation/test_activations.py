@@ -19,7 +19,7 @@ def network():
 
 
 def test_activations_are_worked_out_by_hand():
-    found = layer_activations(pixel_network(), PIXELS, ["features", "scale"])
+    found = layer_activations(pixel_network(), PIXELS, layers=["features", "scale"])
     assert list(found) == ["features", "scale"]
     np.testing.assert_allclose(found["scale"][..., 0], PIXELS / 255, atol=1e-6)
     np.testing.assert_allclose(found["features"][..., 1], 1 - PIXELS / 255, atol=1e-6)
@@ -36,7 +36,7 @@ def test_first_middle_and_last_convolution_are_the_default():
 
 def test_all_layers_of_images_of_any_size_are_those_of_the_network(network):
     images = [PIXELS[0], np.zeros((20, 31, 3), np.uint8), np.full((5, 9, 1), 77.0)]
-    found = layer_activations(network, images, "all", batch_size=2)
+    found = layer_activations(network, images, layers="all", batch_size=2)
     assert list(found) == [layer.name for layer in network.layers[1:]]
     assert all(array.dtype == np.float32 and len(array) == 3 for array in found.values())
     for number, image in enumerate(images):
@@ -47,6 +47,6 @@ def test_all_layers_of_images_of_any_size_are_those_of_the_network(network):
 
 def test_wrong_names_are_answered_with_the_valid_ones(network):
     with pytest.raises(ExplanationError, match="did you mean block_1_relu_1.*valid are channels, size, scale"):
-        layer_activations(network, PIXELS, ["block_1_relu_11"])
+        layer_activations(network, PIXELS, layers=["block_1_relu_11"])
     with pytest.raises(ExplanationError, match="no layer was asked for"):
-        layer_activations(network, PIXELS, [])
+        layer_activations(network, PIXELS, layers=[])

@@ -46,7 +46,7 @@ def has_colour(picture: Image.Image, kind: str) -> bool:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_pictures_show_every_kind_at_a_size_that_can_be_read(networks, name, view, tmp_path):
     model = networks[name]
-    picture = draw_architecture(model, tmp_path / "deep" / "model.png", view)
+    picture = draw_architecture(model, out=tmp_path / "deep" / "model.png", view=view)
     assert 600 < picture.width <= 1200 and 200 < picture.height < 800
     steps = (layered_steps if view == "layered" else graph_steps)(model)
     assert all(has_colour(picture, step.kind) for step in steps)
@@ -76,7 +76,7 @@ def test_the_model_is_left_as_it_was_when_visualkeras_fails(networks, view, monk
     model = networks["CNN"]
     before = state(model)
     with pytest.raises(RuntimeError, match="paint"):
-        draw_architecture(model, tmp_path / "model.png", view)
+        draw_architecture(model, out=tmp_path / "model.png", view=view)
     assert state(model) == before and not list(tmp_path.iterdir())
 
 

@@ -66,10 +66,10 @@ def test_rollout_is_what_plain_loops_compute(transformer, fusion):
 def test_rows_of_a_rollout_add_up_to_1():
     attention = GENERATOR.random((2, 3, 7, 7))
     for ratio in (0.0, 0.5, 0.99):
-        reached = rollout(attention, ratio)
+        reached = rollout(attention, discard_ratio=ratio)
         np.testing.assert_allclose(reached.sum(axis=-1), 1)
         assert reached.min() >= 0
-    assert np.abs(rollout(attention, 0.5) - rollout(attention)).max() > 0.01
+    assert np.abs(rollout(attention, discard_ratio=0.5) - rollout(attention)).max() > 0.01
     shares = attention / attention.sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(rollout(attention)[1], rollout_by_loops(shares[1]))
 

@@ -34,7 +34,7 @@ def transformer() -> keras.Model:
 def test_the_weakest_share_of_each_block_is_left_out(ratio: float) -> None:
     generator = np.random.default_rng(1)
     attention = generator.random((2, 3, 6, 6)) * np.array([1, 0.1, 5])[:, None, None]  # blocks of unlike strength
-    for image, found in enumerate(rollout(attention, ratio)):
+    for image, found in enumerate(rollout(attention, discard_ratio=ratio)):
         expected = rollout_by_loops(np.stack([without_weakest(block, ratio) for block in attention[image]]))
         np.testing.assert_allclose(found, expected, atol=1e-12)
 

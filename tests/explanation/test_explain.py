@@ -13,7 +13,7 @@ import braintumor_tf
 from braintumor_tf.explanation import METHODS, explain, layer_activations, subject
 from braintumor_tf.explanation.gradients import compile_gradients
 from braintumor_tf.explanation.images import in_image_coordinates
-from braintumor_tf.explanation.maps.grad_cam import grad_cam_plus_plus_weights
+from braintumor_tf.explanation.maps.class_activation import grad_cam_plus_plus_weights
 from braintumor_tf.explanation.subject import _COMPILED
 from braintumor_tf.models import load_model
 from braintumor_tf.training.callbacks import save_network
@@ -179,4 +179,4 @@ def test_the_random_map_is_repeatable_and_the_methods_say_that_it_is_a_reference
 
 
 def test_the_stage_can_be_called(handmade):
-    np.testing.assert_array_equal(braintumor_tf.explanation(handmade, PIXELS), explain(handmade, PIXELS))
+    np.testing.assert_array_equal(braintumor_tf.explain(handmade, PIXELS), explain(handmade, PIXELS))

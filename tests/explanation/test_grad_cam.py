@@ -91,7 +91,7 @@ def test_grad_cam_weighs_by_the_mean_gradient_over_the_map(network: keras.Model,
 @pytest.mark.parametrize("target", [0, 1])
 def test_grad_cam_plus_plus_weighs_each_place_apart(network: keras.Model, target: int) -> None:
     expected = [grad_cam_plus_plus_of(maps, target) for maps in features_of(PIXELS)]
-    found = explain(network, PIXELS, "grad_cam_plus_plus", layer="features", target=target)
+    found = explain(network, PIXELS, method="grad_cam_plus_plus", layer="features", target=target)
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 

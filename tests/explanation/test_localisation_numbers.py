@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf import explanation as explain
+from braintumor_tf import explanation
 from braintumor_tf.datasets import write_synthetic
 from braintumor_tf.datasets.synthetic.ground_truth import read_ground_truth
-from braintumor_tf.explanation.checks.localisation import area_share, pointing_by_chance
+from braintumor_tf.explanation.checks.map_scores import area_share, pointing_by_chance
 from braintumor_tf.explanation.checks.masks import grow, read_mask
 
 SHAPES = ((40, 52), (48, 36))
@@ -22,9 +22,10 @@ class LesionReader:
 
     classes = CLASSES
     channels = 1
+    crop = None
     image_size = (40, 52)
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities of images of shape ``(images, height, width, 1)``."""
         height, width = images.shape[1:3]
         middle = images[:, height // 3 : 2 * height // 3, width // 3 : 2 * width // 3]
@@ -58,15 +59,24 @@ def share_inside(heat: np.ndarray, mask: np.ndarray) -> float:
 
 def test_the_table_is_what_its_maps_give(pictures: tuple) -> None:
     manifest, masks = pictures
-    table = explain.localisation_table(
-        LesionReader(), manifest, masks, ["occlusion"], tolerance=0.1, seed=11, resamples=20, show_progress=False
-    ).set_index("method")
+    table = explanation.localisation_check(
+        LesionReader(),
+        manifest,
+        masks=masks,
+        methods=["occlusion"],
+        tolerance=0.1,
+        seed=11,
+        resamples=20,
+        show_progress=False,
+    ).table.set_index("method")
     there = [number for number in range(9) if masks[number] is not None]
     maps = {"occlusion": [], "random": []}
     for number in there:
         row = manifest.iloc[number]
-        maps["occlusion"].append(explain.explain(LesionReader(), [row["path"]], "occlusion", target=row["label"])[0])
-        maps["random"].append(explain.explain(LesionReader(), [row["path"]], "random", seed=11)[0])
+        maps["occlusion"].append(
+            explanation.explain(LesionReader(), [row["path"]], method="occlusion", target=row["label"])[0]
+        )
+        maps["random"].append(explanation.explain(LesionReader(), [row["path"]], method="random", seed=11)[0])
     maps["uniform"] = [np.ones(masks[number].shape) for number in there]
     energy = {name: [share_inside(heat, masks[number]) for heat, number in zip(found, there)]
               for name, found in maps.items()}  # fmt: skip
@@ -94,7 +104,9 @@ def test_the_head_is_the_bright_part_of_the_picture(pictures: tuple) -> None:
     for mask in inside:
         if mask is not None:
             mask[20:24, 14:18] = 1
-    table = explain.localisation_table(LesionReader(), manifest, inside, ["random"], resamples=20, show_progress=False)
+    table = explanation.localisation_check(
+        LesionReader(), manifest, masks=inside, methods=["random"], resamples=20, show_progress=False
+    ).table
     energy = table.set_index("method")["energy"]
     shares = [mask.sum() / ((mask.shape[0] - 8) * (mask.shape[1] - 10)) for mask in inside if mask is not None]
     assert energy["head"] == pytest.approx(np.mean(shares), rel=0.1) and energy["head"] > 1.3 * energy["uniform"]
@@ -106,10 +118,10 @@ def test_many_images_keep_their_masks(pictures: tuple) -> None:
     many, known = manifest.iloc[numbers].reset_index(drop=True), [masks[number].copy() for number in numbers]
     for place, mask in enumerate(known):
         mask[5 : 5 + place % 30, 20] = 1
-    table = explain.localisation_table(
-        LesionReader(), many, known, ["random"], seed=3, resamples=5, show_progress=False
-    )
-    maps = explain.explain(LesionReader(), many["path"].tolist(), "random", seed=3)
+    table = explanation.localisation_check(
+        LesionReader(), many, masks=known, methods=["random"], seed=3, resamples=5, show_progress=False
+    ).table
+    maps = explanation.explain(LesionReader(), many["path"].tolist(), method="random", seed=3)
     expected = np.mean([share_inside(heat, mask) for heat, mask in zip(maps, known)])
     energy = table.set_index("method")["energy"]
     assert energy["random"] == pytest.approx(expected, abs=1e-6)
@@ -125,7 +137,7 @@ def test_a_peak_three_hundredths_of_the_longer_side_beside_the_lesion_counts(sha
         for place in ((29 + away, 15), (25, 19 + away)):
             heat = np.zeros(shape)
             heat[place] = 1
-            assert explain.pointing_game([heat], [mask]) == expected
+            assert explanation.pointing_game([heat], [mask]) == expected
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     beside = np.hypot(np.clip(20 - rows, 0, None) + np.clip(rows - 29, 0, None),
                       np.clip(10 - columns, 0, None) + np.clip(columns - 19, 0, None))  # fmt: skip
@@ -137,8 +149,8 @@ def test_peaks_that_share_the_highest_value_count_by_their_share() -> None:
     heat, mask = np.zeros((50, 50)), np.zeros((50, 50), bool)
     mask[:10, :10] = True
     heat[0, 0] = heat[30, 30] = heat[40, 40] = heat[40, 30] = 0.7
-    assert explain.pointing_game([heat], [mask], tolerance=0) == [0.25]
-    assert explain.energy_inside([heat], [mask])[0] == pytest.approx(0.25)
+    assert explanation.pointing_game([heat], [mask], tolerance=0) == [0.25]
+    assert explanation.energy_inside([heat], [mask])[0] == pytest.approx(0.25)
 
 
 def test_a_mask_s_file_is_bright_where_the_lesion_is(tmp_path) -> None:
@@ -155,7 +167,7 @@ def test_a_picture_under_a_wrong_label_has_no_mask(tmp_path) -> None:
     told = read_ground_truth(root).images
     wrong = (told["label"] != told["true_label"]).to_numpy()
     assert wrong.sum() == 3 and told["mask"][wrong].notna().all()
-    found = explain.find_masks(pd.DataFrame({"path": [str(root / path) for path in told["path"]]}))
+    found = explanation.find_masks(pd.DataFrame({"path": [str(root / path) for path in told["path"]]}))
     assert found[wrong].isna().all()
     for place in np.flatnonzero(~wrong):
         assert (found[place] is None) == (told["label"][place] == "no_tumor")

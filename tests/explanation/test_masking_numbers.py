@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf import explanation as explain
-from braintumor_tf.explanation.checks.masking import BACKGROUND, OUTLINE, WHOLE, lesion_versions, outside_versions
+from braintumor_tf import explanation
+from braintumor_tf.explanation.checks.masking import lesion_versions
 from braintumor_tf.explanation.checks.masks import border_mask, cover, grow, place_elsewhere
+from braintumor_tf.explanation.checks.outside_head import BACKGROUND, OUTLINE, WHOLE, outside_versions
 
 SHAPE = (60, 80)
 CLASSES = ("low", "high", "other")
@@ -22,9 +23,10 @@ class BrightnessReader:
 
     classes = CLASSES
     channels = 1
+    crop = None
     image_size = SHAPE
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities of images of shape ``(images, height, width, 1)``."""
         high = np.clip(2 * images.mean(axis=(1, 2, 3), dtype=float) / 255, 0, 0.9)
         return np.stack([0.9 - high, high, np.full(len(high), 0.1)], axis=1)
@@ -57,7 +59,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, li
 
 def test_the_masking_table_is_what_its_pictures_give(pictures: tuple) -> None:
     manifest, masks, images = pictures
-    table = explain.masking_check(BrightnessReader(), manifest, masks, resamples=20, show_progress=False)
+    table = explanation.masking_check(
+        BrightnessReader(), manifest, masks=masks, resamples=20, show_progress=False
+    ).table
     table = table.set_index("masked")
     there = [number for number in range(10) if masks[number] is not None]
     labels = manifest["label"].tolist()
@@ -81,12 +85,14 @@ def test_accuracy_is_that_of_the_covered_pictures(pictures: tuple) -> None:
     half = float(np.median([answer(image, "high") for image in images]))
 
     class Threshold(BrightnessReader):
-        def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
             high = super().predict_images(images)[:, 1] > half
             return np.stack([~high, high, np.zeros(len(high))], axis=1).astype(float)
 
     labels = [CLASSES[answer(image, "high") > half] for image in images]
-    table = explain.masking_check(Threshold(), manifest.assign(label=labels), masks, resamples=20, show_progress=False)
+    table = explanation.masking_check(
+        Threshold(), manifest.assign(label=labels), masks=masks, resamples=20, show_progress=False
+    ).table
     accuracy = table.set_index("masked")["accuracy"]
     there = [number for number in range(10) if masks[number] is not None]
     assert accuracy["nothing"] == 1
@@ -98,9 +104,9 @@ def test_the_control_s_place_follows_the_seed_and_differs_from_image_to_image(pi
     manifest, masks, _ = pictures
 
     def elsewhere(rows: pd.DataFrame, known: list, seed: int) -> float:
-        table = explain.masking_check(
-            BrightnessReader(), rows, known, seed=seed, resamples=5, show_progress=False
-        ).set_index("masked")
+        table = explanation.masking_check(
+            BrightnessReader(), rows, masks=known, seed=seed, resamples=5, show_progress=False
+        ).table.set_index("masked")
         return float(table["probability"]["elsewhere"])
 
     found = [elsewhere(manifest, masks, seed) for seed in (0, 0, 1)]
@@ -149,14 +155,14 @@ def test_the_border_strip_is_three_sixty_fourths_of_each_side(shape: tuple, stri
 def test_the_outline_is_filled_with_the_head_s_mean() -> None:
     image = np.where(HEAD, 100, 20).astype(np.uint8)
     image[30, 30:60] = 220
-    versions = outside_versions(image, HEAD)
+    versions = outside_versions(image, head=HEAD)
     assert (versions[OUTLINE][HEAD] == round(image[HEAD].mean())).all() and (versions[OUTLINE][~HEAD] == 20).all()
     assert (versions[BACKGROUND][HEAD] == 0).all() and (versions[BACKGROUND][~HEAD] == 20).all()
 
 
 def test_the_outside_table_counts_the_classes_that_are_there_and_the_head_s_share(pictures: tuple) -> None:
     manifest, _, images = pictures
-    table = explain.outside_check(BrightnessReader(), manifest, None, resamples=10, show_progress=False)
+    table = explanation.outside_check(BrightnessReader(), manifest, split=None, resamples=10, show_progress=False).table
     assert (table["constant"] == 0.5).all()  # two of the model's three classes are there
     assert (table["head_share"] == table["head_share"][0]).all()
     assert table["head_share"][0] == pytest.approx(HEAD.mean(), abs=0.05)

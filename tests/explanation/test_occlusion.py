@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from braintumor_tf.explanation import ExplanationError, explain, layer_activations
-from braintumor_tf.explanation.maps.occlusion import PIXELS_AT_ONCE, drops
+from braintumor_tf.explanation.maps.covered_patches import PIXELS_AT_ONCE, drops
 from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models.pca import PCALogisticRegression
 from tests.explanation.handmade import WindowReader, pixel_network

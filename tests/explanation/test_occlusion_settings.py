@@ -7,7 +7,7 @@ import pytest
 from skimage.filters import gaussian
 
 from braintumor_tf.explanation import explain
-from braintumor_tf.explanation.maps.occlusion import drops
+from braintumor_tf.explanation.maps.covered_patches import drops
 from braintumor_tf.explanation.subject import Subject
 
 ROWS, COLUMNS = slice(8, 16), slice(20, 32)
@@ -20,12 +20,13 @@ class ColourReader:
 
     classes = ("dark", "bright")
     channels = 3
+    crop = None
     image_size = (32, 48)
 
     def __init__(self, colour: int, strength: float = 1.0):
         self.colour, self.strength = colour, strength
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities of images of shape ``(images, height, width, 3)``."""
         bright = images[:, ROWS, COLUMNS, self.colour].mean(axis=(1, 2), dtype=np.float64) / 255 * self.strength
         return np.stack([1 - bright, bright], axis=1)
@@ -56,7 +57,9 @@ def test_unless_told_otherwise_an_eighth_of_each_side_is_covered_by_the_mean_in_
     np.testing.assert_array_equal(explain(reader, IMAGE, target=1), expected)
     np.testing.assert_array_equal(explain(reader, IMAGE, target=1, patch=0.125, fill="mean"), expected)
     value = drops(Subject(reader), IMAGE, 1)
-    np.testing.assert_allclose(value, drops(Subject(reader), IMAGE, 1, 16, (4, 6), (2, 3), "mean"), atol=1e-9)
+    np.testing.assert_allclose(
+        value, drops(Subject(reader), IMAGE, 1, batch_size=16, patch=(4, 6), stride=(2, 3), fill="mean"), atol=1e-9
+    )
     assert np.ptp(value) > 1e-3
 
 
@@ -71,13 +74,13 @@ def test_where_covering_raises_the_probability_the_map_is_0() -> None:
     image[ROWS, 20:26], image[ROWS, 26:32] = 60, 200
     found = drops(Subject(ColourReader(0)), image, 1, patch=(8, 6), stride=(8, 6), fill=120)
     assert found.min() < -0.05 and found.max() > 0.05
-    heat = explain(ColourReader(0), image, "occlusion", target=1, patch=(8, 6), stride=(8, 6), fill=120)[0]
+    heat = explain(ColourReader(0), image, method="occlusion", target=1, patch=(8, 6), stride=(8, 6), fill=120)[0]
     np.testing.assert_allclose(heat, np.where(found > 0, found, 0) / found.max(), atol=1e-6)
 
 
 def test_the_last_patch_ends_at_the_border() -> None:
     class Corner(ColourReader):
-        def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
             bright = images[:, -1, -1, 0].astype(float) / 255
             return np.stack([1 - bright, bright], axis=1)
 

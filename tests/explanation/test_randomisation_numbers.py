@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from braintumor_tf import explanation as explain
+from braintumor_tf import explanation
 from braintumor_tf.explanation.checks.randomisation import cascade, copy_network, flat, randomise, similarities
 from braintumor_tf.models.layers import ClassProbabilities
 from braintumor_tf.models.layers.input_layers import image_input
@@ -103,15 +103,15 @@ def test_positions_are_drawn_as_wide_as_they_were() -> None:
 
 def test_the_table_is_what_the_maps_of_randomised_copies_give() -> None:
     network = pixel_network((64, 64))
-    table = explain.randomisation_check(network, IMAGES, seed=5, steps=2, resamples=10, show_progress=False)
+    table = explanation.randomisation_check(network, IMAGES, seed=5, steps=2, resamples=10, show_progress=False).table
     predicted = np.argmax(network(IMAGES[..., None].astype("float32")), axis=1).tolist()
-    original = explain.explain(network, IMAGES, target=predicted)
+    original = explanation.explain(network, IMAGES, target=predicted)
     copy, generator = copy_network(network), np.random.default_rng(5)
     names, counts = ["probabilities", "features"], []
     for number, name in enumerate(names, start=1):
         randomise(copy.get_layer(name), generator)
         counts.append(copy.get_layer(name).count_params())
-        found = explain.explain(copy, IMAGES, target=predicted)
+        found = explanation.explain(copy, IMAGES, target=predicted)
         row = table.iloc[number]
         assert (row["step"], row["down_to"], row["images"]) == (str(number), name, 4)
         assert row["random_share"] == pytest.approx(sum(counts) / network.count_params())
@@ -129,9 +129,9 @@ def test_images_whose_map_is_empty_are_left_out_and_counted() -> None:
     kernel = np.array([[2.0, -1.0], [-3.0, 1.0]])  # a bright picture speaks for the first class, a dark one against
     network.get_layer("probabilities").set_weights([kernel, np.zeros(2)])
     images = np.stack([IMAGES[0], IMAGES[1] * 0.2, IMAGES[2]])
-    maps = explain.explain(network, images, target=0)
+    maps = explanation.explain(network, images, target=0)
     empty = sum(not heat.any() for heat in maps)
     assert empty == 1
-    table = explain.randomisation_check(network, images, target=0, steps=1, resamples=10, show_progress=False)
+    table = explanation.randomisation_check(network, images, target=0, steps=1, resamples=10, show_progress=False).table
     assert table["empty"][0] == 1 and (table["images"] == 2).all()
     assert table["spearman"][0] == pytest.approx(1) and table["ssim"][0] == pytest.approx(1)

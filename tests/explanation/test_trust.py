@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import cv2
@@ -12,12 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from braintumor_tf import explanation as explain
+from braintumor_tf import explanation
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.explanation.checks.localisation import area_share, pointing_by_chance
-from braintumor_tf.explanation.checks.masking import SHOWN, WHOLE, masked_probabilities
+from braintumor_tf.explanation.checks.covered_images import masked_probabilities
+from braintumor_tf.explanation.checks.map_scores import area_share, pointing_by_chance
 from braintumor_tf.explanation.checks.masks import border_mask, cover, grow, place_elsewhere
-from braintumor_tf.explanation.checks.trust import as_records, as_table, draw_images
+from braintumor_tf.explanation.checks.outside_head import SHOWN, WHOLE
+from braintumor_tf.explanation.checks.results import CheckResult, CheckRow, as_table
+from braintumor_tf.explanation.checks.run_checks import draw_images
+from braintumor_tf.types import Score
 
 SHAPE = (40, 52)
 CLASSES = ("left", "right")
@@ -39,28 +43,28 @@ def discs(draw: st.DrawFn) -> np.ndarray:
 @settings(max_examples=30, deadline=None)
 @given(mask=discs())
 def test_a_perfect_map_scores_one_and_its_opposite_nothing(mask):
-    for scorer in (explain.pointing_game, explain.energy_inside):
+    for scorer in (explanation.pointing_game, explanation.energy_inside):
         assert scorer([mask.astype(np.float32)], [mask]) == 1.0
-    assert explain.energy_inside([(~mask).astype(np.float32)], [mask]) == 0.0
-    assert explain.pointing_game([(~mask).astype(np.float32)], [mask], tolerance=0) == 0.0
+    assert explanation.energy_inside([(~mask).astype(np.float32)], [mask]) == 0.0
+    assert explanation.pointing_game([(~mask).astype(np.float32)], [mask], tolerance=0) == 0.0
 
 
 @settings(max_examples=30, deadline=None)
 @given(mask=discs(), level=st.floats(0, 1))
 def test_a_map_that_says_nothing_scores_its_share_of_the_picture(mask, level):
     flat = np.full(SHAPE, level, np.float32)
-    np.testing.assert_allclose(explain.energy_inside([flat], [mask]), area_share([mask]))
-    np.testing.assert_allclose(explain.pointing_game([flat], [mask]), pointing_by_chance([mask]))
+    np.testing.assert_allclose(explanation.energy_inside([flat], [mask]), area_share([mask]))
+    np.testing.assert_allclose(explanation.pointing_game([flat], [mask]), pointing_by_chance([mask]))
 
 
 def test_random_maps_score_what_chance_gives():
     generator, mask = np.random.default_rng(0), disc()
     maps = generator.random((3000, *SHAPE))
     masks = np.broadcast_to(mask, maps.shape)
-    energies = explain.energy_inside(maps, masks)
+    energies = explanation.energy_inside(maps, masks)
     assert energies.mean() == pytest.approx(mask.mean(), abs=4 * energies.std() / len(maps) ** 0.5)
     chance = grow(mask, 0.03).mean()
-    hits = explain.pointing_game(maps, masks)
+    hits = explanation.pointing_game(maps, masks)
     assert set(hits) == {0.0, 1.0} and hits.mean() == pytest.approx(chance, abs=4 * (chance / len(maps)) ** 0.5)
 
 
@@ -68,7 +72,7 @@ def test_random_maps_score_what_chance_gives():
 @given(mask=discs(), seed=st.integers(0, 99), factor=st.floats(0.01, 100))
 def test_scores_depend_neither_on_scale_nor_on_orientation(mask, seed, factor):
     heat = np.random.default_rng(seed).random(SHAPE)
-    for scorer in (explain.pointing_game, explain.energy_inside):
+    for scorer in (explanation.pointing_game, explanation.energy_inside):
         found = scorer([heat], [mask])
         np.testing.assert_allclose(scorer([heat * factor], [mask]), found)
         np.testing.assert_allclose(scorer([heat[::-1]], [mask[::-1]]), found)
@@ -78,8 +82,8 @@ def test_scores_depend_neither_on_scale_nor_on_orientation(mask, seed, factor):
 def test_tolerance_reaches_as_far_as_it_says():
     heat, mask = np.zeros(SHAPE), disc(radius=0.5)
     heat[20, 26 + 5] = 1
-    assert explain.pointing_game([heat], [mask], tolerance=5 / 52) == 1.0
-    assert explain.pointing_game([heat], [mask], tolerance=4.9 / 52) == 0.0
+    assert explanation.pointing_game([heat], [mask], tolerance=5 / 52) == 1.0
+    assert explanation.pointing_game([heat], [mask], tolerance=4.9 / 52) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_tolerance_reaches_as_far_as_it_says():
     ],
 )
 def test_what_cannot_be_scored_is_refused(maps, masks, message):
-    for scorer in (explain.pointing_game, explain.energy_inside):
+    for scorer in (explanation.pointing_game, explanation.energy_inside):
         with pytest.raises(ExplanationError, match=message):
             scorer(maps, masks)
 
@@ -113,7 +117,7 @@ def test_a_cover_changes_what_it_covers_and_nothing_else():
     image = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
     before, mask = image.copy(), disc()
     for fill in (None, 0, 77.4):
-        covered = cover(image, mask, fill)
+        covered = cover(image, mask, fill=fill)
         np.testing.assert_array_equal(covered[~mask], image[~mask])
         assert (covered[mask] != image[mask]).any() and (fill is None or (covered[mask] == round(fill)).all())
     np.testing.assert_array_equal(image, before)
@@ -126,7 +130,7 @@ def test_a_cover_changes_what_it_covers_and_nothing_else():
 def known_model(where: tuple[slice, slice]) -> SimpleNamespace:
     """A model that answers by the brightness of one place of its 40 x 52 picture alone."""
 
-    def predict_images(images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         bright = images[(slice(None), *where)].mean(axis=(1, 2, 3)) / 255
         right = np.clip((bright - 0.3) * 3, 0.02, 0.98)
         return np.stack([1 - right, right], axis=1)
@@ -156,17 +160,21 @@ def pictures(tmp_path_factory) -> tuple[pd.DataFrame, list[np.ndarray]]:
 
 def test_a_model_that_looks_at_the_corner_is_found_out(pictures):
     manifest, masks = pictures
-    lesion = explain.outside_check(known_model(LESION), manifest, resamples=100).set_index("shown")
-    corner = explain.outside_check(known_model(CORNER), manifest, resamples=100).set_index("shown")
+    lesion = explanation.outside_check(known_model(LESION), manifest, resamples=100).table.set_index("shown")
+    corner = explanation.outside_check(known_model(CORNER), manifest, resamples=100).table.set_index("shown")
     assert list(lesion.index) == list(SHOWN)
     assert lesion["accuracy"][WHOLE] == corner["accuracy"][WHOLE] == 1
     assert lesion["share"].round(6).tolist() == [1, 1, 1, 0, 0]
     assert corner["share"].round(6).tolist() == [1, 0, 0, 1, 1]
     assert corner["change"].tolist() == [0, -0.5, -0.5, 0, 0] and (corner["constant"] == 0.5).all()
-    checked = explain.masking_check(known_model(LESION), manifest, masks, resamples=100).set_index("masked")
+    checked = explanation.masking_check(known_model(LESION), manifest, masks=masks, resamples=100).table.set_index(
+        "masked"
+    )
     assert checked["drop"]["lesion"] > 0.2 and checked["beyond_elsewhere_low"]["lesion"] > 0.2
     assert abs(checked["drop"][["elsewhere", "border"]]).max() < 0.01
-    checked = explain.masking_check(known_model(CORNER), manifest, masks, resamples=100).set_index("masked")
+    checked = explanation.masking_check(known_model(CORNER), manifest, masks=masks, resamples=100).table.set_index(
+        "masked"
+    )
     assert abs(checked["drop"]["lesion"]) < 0.01 and checked["drop"]["border"] > 0.2
 
 
@@ -188,36 +196,48 @@ def test_what_cannot_be_checked_is_refused(pictures):
     manifest, _ = pictures
     model = known_model(LESION)
     with pytest.raises(ExplanationError, match="no image has a lesion mask"):
-        explain.masking_check(model, manifest)
+        explanation.masking_check(model, manifest)
     with pytest.raises(ExplanationError, match="no image has a lesion mask"):
-        explain.localisation_table(model, manifest)
+        explanation.localisation_check(model, manifest)
     with pytest.raises(ExplanationError, match="mask of shape"):
-        explain.masking_check(model, manifest, [np.ones((3, 3))] * len(manifest))
+        explanation.masking_check(model, manifest, masks=[np.ones((3, 3))] * len(manifest))
     with pytest.raises(ExplanationError, match="split 'validation'"):
-        explain.outside_check(model, manifest, "validation")
-    with pytest.raises(ExplanationError, match="'odd' is none of the model's classes left, right"):
-        explain.outside_check(model, manifest.assign(label="odd"))
+        explanation.outside_check(model, manifest, split="validation")
+    with pytest.raises(ExplanationError, match="'odd' is not among the model's classes left, right"):
+        explanation.outside_check(model, manifest.assign(label="odd"))
     with pytest.raises(ExplanationError, match="no layers to randomise"):
-        explain.randomisation_check(model, manifest["path"].tolist())
+        explanation.randomisation_check(model, manifest["path"].tolist())
 
 
 def test_occlusion_of_a_known_model_points_at_what_it_looks_at(pictures):
     manifest, masks = pictures
-    table = explain.localisation_table(
-        known_model(LESION), manifest[1::2], masks[1::2], ["occlusion"], resamples=50
-    ).set_index("method")
+    table = explanation.localisation_check(
+        known_model(LESION), manifest[1::2], masks=masks[1::2], methods=["occlusion"], resamples=50
+    ).table.set_index("method")
     assert list(table.index) == ["occlusion", "random", "uniform", "head"]
     assert table["pointing"]["occlusion"] == 1 and table["energy"]["occlusion"] > 3 * table["energy"]["random"]
     assert table["energy"]["uniform"] == pytest.approx(disc().mean())
     assert table["energy_beyond_head"]["occlusion"] > 0 == table["energy_beyond_head"]["head"]
 
 
-def test_records_are_the_table():
-    table = pd.DataFrame({"a": ["x", "y"], "b": [0.5, None], "b_low": [0.4, None], "b_high": [0.6, None], "c": [1, 2]})
-    records = as_records(table)
+def test_rows_are_records_and_a_table():
+    @dataclass(frozen=True, kw_only=True)
+    class Row(CheckRow):
+        a: str
+        b: Score
+        c: int
+
+    result = CheckResult((Row(a="x", b=Score(0.5, 0.4, 0.6), c=1), Row(a="y", b=Score(None), c=2)))
+    records = result.to_records()
     assert records[0] == {"a": "x", "b": {"value": 0.5, "low": 0.4, "high": 0.6}, "c": 1}
     assert records[1]["b"] == {"value": None, "low": None, "high": None}
-    pd.testing.assert_frame_equal(as_table(json.loads(json.dumps(records))), table, check_dtype=False)
+    table = pd.DataFrame({"a": ["x", "y"], "b": [0.5, None], "b_low": [0.4, None], "b_high": [0.6, None], "c": [1, 2]})
+    pd.testing.assert_frame_equal(result.table, table)
+    pd.testing.assert_frame_equal(as_table(json.loads(json.dumps(records))), table)
+    assert result["y"].c == 2 and len(result) == 2 and [row.a for row in result] == ["x", "y"]
+    with pytest.raises(KeyError, match="z"):
+        result["z"]
+    assert CheckResult().table.empty and CheckResult().to_records() == []
 
 
 def test_images_are_drawn_from_all_groups_first():
@@ -233,10 +253,11 @@ def test_maps_that_cannot_change_are_not_called_changed():
 
     images = np.random.default_rng(0).uniform(0, 255, (3, 40, 40, 1))
     network = build("CNN", image_size=32, seed=0)  # its last feature map has one cell
-    table = explain.randomisation_check(network, images, steps=2, resamples=10, show_progress=False)
+    result = explanation.randomisation_check(network, images, steps=2, resamples=10, show_progress=False)
+    table = result.table
     assert (table["images"] == 0).all() and table["spearman"].isna().all() and table["ssim"].isna().all()
     outside = [{"shown": WHOLE, "balanced_accuracy": {"value": 0.5, "low": None, "high": None}, "constant": 0.25}]
-    found = {"outside": outside, "method": "grad_cam", "randomisation": as_records(table)}
+    found = {"outside": outside, "method": "grad_cam", "randomisation": result.to_records()}
     assert "nothing can be said" in trust_sentences(found)[1]
     assert not randomisation_curve(table).axes[0].lines
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from braintumor_tf import explanation as explain
+from braintumor_tf import explanation
 from braintumor_tf.cli.main import main
 from braintumor_tf.datasets import CLASSES, scan, write_synthetic
 from braintumor_tf.leakage import group, split
@@ -51,14 +51,16 @@ def tested(manifest) -> pd.DataFrame:
 
 
 def test_masks_of_synthetic_images_are_found(manifest):
-    masks = explain.find_masks(manifest)
+    masks = explanation.find_masks(manifest)
     assert (masks.notna() == (manifest["label"] != "no_tumor")).all()
     elsewhere = manifest.assign(path=[path.replace("/set/", "/other/") for path in manifest["path"]])
-    assert explain.find_masks(elsewhere).isna().all()
+    assert explanation.find_masks(elsewhere).isna().all()
 
 
 def test_grad_cam_points_at_the_lesion_more_than_a_random_map(network, tested):
-    table = explain.localisation_table(network, tested, methods=["grad_cam"], resamples=300, show_progress=False)
+    table = explanation.localisation_check(
+        network, tested, methods=["grad_cam"], resamples=300, show_progress=False
+    ).table
     table = table.set_index("method")
     assert table["energy_gain_low"]["grad_cam"] > 0, "above the random map on the same images, with 95 % confidence"
     assert table["energy"]["grad_cam"] > 1.5 * table["energy"]["random"]
@@ -67,7 +69,7 @@ def test_grad_cam_points_at_the_lesion_more_than_a_random_map(network, tested):
 
 
 def test_covering_the_lesion_costs_the_answer_and_covering_the_border_does_not(network, tested):
-    table = explain.masking_check(network, tested, resamples=300, show_progress=False).set_index("masked")
+    table = explanation.masking_check(network, tested, resamples=300, show_progress=False).table.set_index("masked")
     assert table["drop_low"]["lesion"] > 0 and table["beyond_elsewhere_low"]["lesion"] > 0
     assert table["drop"]["lesion"] > 3 * abs(table["drop"]["border"])
     assert abs(table["drop"]["border"]) < 0.05
@@ -75,10 +77,9 @@ def test_covering_the_lesion_costs_the_answer_and_covering_the_border_does_not(n
 
 def test_maps_change_when_weights_are_randomised(network, tested):
     before = network.get_weights()
-    table = explain.randomisation_check(
+    table = explanation.randomisation_check(
         network, tested["path"].tolist()[:30], steps=4, groups=tested["group"].tolist()[:30], resamples=100,
-        show_progress=False,
-    )  # fmt: skip
+        show_progress=False).table  # fmt: skip
     assert table["step"].tolist() == ["original", "1", "2", "3", "4", "another image"]
     np.testing.assert_allclose([table["spearman"][0], table["ssim"][0]], 1)
     assert table["spearman_high"][4] < 0.6 and table["ssim_high"][4] < 0.6
@@ -86,15 +87,15 @@ def test_maps_change_when_weights_are_randomised(network, tested):
     assert table["random_share"].iloc[4] == pytest.approx(1) and table["random_share"].iloc[:5].is_monotonic_increasing
     for weight, same in zip(network.get_weights(), before):
         np.testing.assert_array_equal(weight, same)
-    maps = [explain.randomisation_check(network, tested["path"].tolist()[:4], steps=1, seed=seed, resamples=10,
-                                        show_progress=False)["ssim"][1] for seed in (0, 0, 1)]  # fmt: skip
+    maps = [explanation.randomisation_check(network, tested["path"].tolist()[:4], steps=1, seed=seed, resamples=10,
+                                        show_progress=False).table["ssim"][1] for seed in (0, 0, 1)]  # fmt: skip
     assert maps[0] == maps[1] != maps[2]
 
 
 def test_a_method_that_ignores_the_model_fails_the_randomisation(network, tested):
-    table = explain.randomisation_check(
-        network, tested["path"].tolist()[:6], "random", steps=2, resamples=10, show_progress=False
-    )
+    table = explanation.randomisation_check(
+        network, tested["path"].tolist()[:6], method="random", steps=2, resamples=10, show_progress=False
+    ).table
     np.testing.assert_allclose(table["spearman"][:3], 1)
 
 

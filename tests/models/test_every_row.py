@@ -18,8 +18,9 @@ from PIL import Image
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.explanation import ExplanationError, attention_maps, explain
 from braintumor_tf.explanation.images import GivenImages, scaled
-from braintumor_tf.explanation.maps.occlusion import ROUNDING, drops
-from braintumor_tf.explanation.methods import ATTENTION, methods_for
+from braintumor_tf.explanation.maps.covered_patches import ROUNDING, drops
+from braintumor_tf.explanation.methods import methods_for
+from braintumor_tf.explanation.model_kinds import ATTENTION
 from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models import MODELS, build, get_spec, load_model
 from braintumor_tf.models.backbone import BATCH_NORMALISATION_MOMENTUM, backbone_blocks, backbone_layers, head_layers
@@ -114,7 +115,7 @@ def test_the_lists_of_published_sizes_are_complete():
 @pytest.mark.usefixtures("eagerly")
 def test_a_row_answers_after_loading_as_before(row, images):
     subjects = Subject(row.built), Subject(row.loaded)
-    batch = GivenImages(images, subjects[0].grey).read(0, 4)
+    batch = GivenImages(images, grey=subjects[0].grey).read(0, 4)
     answers = [one.probabilities(batch) for one in subjects]
     assert answers[0].shape == (4, 4) and answers[0].dtype.kind == "f"
     np.testing.assert_allclose(answers[0].sum(axis=1), 1, atol=1e-5)
@@ -126,7 +127,7 @@ def test_a_row_answers_after_loading_as_before(row, images):
 def test_a_row_is_explained_after_loading_as_before_by_every_method_that_fits(row, images):
     kind = Subject(row.built).kind
     for method in set(methods_for(kind)) - {"occlusion"}:
-        before, after = (explain(model, images, method) for model in (row.built, row.loaded))
+        before, after = (explain(model, images, method=method) for model in (row.built, row.loaded))
         assert [heat.shape for heat in before] == SIZES, method
         assert all(heat.min() >= 0 and heat.max() in (0, 1) for heat in before), method
         assert any(np.ptp(heat) > 0 for heat in before), f"{method} has found nothing anywhere"
@@ -136,17 +137,17 @@ def test_a_row_is_explained_after_loading_as_before_by_every_method_that_fits(ro
         heads = [attention_maps(model, images) for model in (row.built, row.loaded)]
         np.testing.assert_allclose(heads[1], heads[0], atol=1e-6)
     with pytest.raises(ExplanationError, match=", ".join(methods_for(kind))):
-        explain(row.loaded, images, "saliency")
+        explain(row.loaded, images, method="saliency")
 
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_row_is_occluded_after_loading_as_before(row, images):
-    (pixels,) = GivenImages(images[3:], Subject(row.built).grey).read(0, 1)
+    (pixels,) = GivenImages(images[3:], grey=Subject(row.built).grey).read(0, 1)
     quarters = {"patch": 0.5, "stride": 0.5}
     before = drops(Subject(row.built), pixels, 0, **quarters)
     assert before.shape == SIZES[3] and np.ptp(before) > 0
-    (after,) = explain(row.loaded, images[3:], "occlusion", target=0, **quarters)
-    np.testing.assert_allclose(after, scaled(before, ROUNDING), atol=1e-3)
+    (after,) = explain(row.loaded, images[3:], method="occlusion", target=0, **quarters)
+    np.testing.assert_allclose(after, scaled(before, floor=ROUNDING), atol=1e-3)
 
 
 def test_a_network_has_the_published_parameters_and_parts(row):

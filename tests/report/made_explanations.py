@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from braintumor_tf.explanation.checks.masking import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
+from braintumor_tf.explanation.checks.outside_head import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
 
 
 def row(shown, balanced, change, share):

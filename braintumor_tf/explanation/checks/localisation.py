@@ -1,124 +1,84 @@
-"""Do explanations point at the lesion? Scores of maps against masks, beside maps that know nothing.
-
-Maps and masks come as arrays or sequences of single ones, whose sizes may differ from image to image.
-"""
+"""Do explanations point at the lesion? Scores of methods against masks, beside maps that know nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.head_crop import head_mask
 from braintumor_tf.datasets.reading import read_image
-from braintumor_tf.errors import ExplanationError
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores
-from braintumor_tf.explanation.checks.masks import find_masks, grow, read_mask
+from braintumor_tf.explanation.checks.map_scores import (
+    TOLERANCE,
+    Maps,
+    area_share,
+    energy_inside,
+    pointing_by_chance,
+    pointing_game,
+)
+from braintumor_tf.explanation.checks.masks import Mask, read_mask, with_masks
+from braintumor_tf.explanation.checks.results import CheckResult, CheckRow
 from braintumor_tf.explanation.methods import methods_for
 from braintumor_tf.progress import progress_bar
+from braintumor_tf.types import Score
 
-TOLERANCE = 0.03
-"""How far beside the lesion a map's peak may lie, as a share of the longer side: 15 pixels of 500, as in the paper."""
+if TYPE_CHECKING:
+    from braintumor_tf.explanation.subject import Model, Subject
 
-RANDOM, HEAD = "random", "head"
-REFERENCES = (RANDOM, "uniform", HEAD)
+RANDOM, UNIFORM, HEAD = "random", "uniform", "head"
+REFERENCES = (RANDOM, UNIFORM, HEAD)
 """Maps that know nothing of the model: smooth noise, the same everywhere, and the same all over the head."""
 
 _CHUNK = 32
 
 
-def pointing_game(maps: Any, masks: Any, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Says for each map whether its highest value lies on the lesion (pointing game, Zhang et al., 2018).
+@dataclass(frozen=True, kw_only=True)
+class LocalisationRow(CheckRow):
+    """How well the maps of one method point at the lesion; intervals are 95 % over groups.
 
-    Where several pixels share the highest value, the share of them that lies on the lesion counts; so a map that is the
-    same everywhere scores what guessing a pixel does (`pointing_by_chance`).
-
-    Args:
-        maps: finite and not negative, each of shape ``(height, width)``.
-        masks: of the lesions, each of its map's shape, 0 outside; none empty.
-        tolerance: how far beside the lesion still counts, as a share of the longer side.
-
-    Returns:
-        float64 from 0 to 1, shape ``(images,)``.
-
-    Raises:
-        ExplanationError: numbers or shapes do not fit, a mask is empty, or a map is not finite or negative.
-
-    Example:
-        >>> pointing_game(mask[None].astype(float), mask[None])
-        array([1.])
+    Attributes:
+        method: a name of `METHODS`, the name of a row that was asked for, or one of `REFERENCES`.
+        reference: whether it is one of `REFERENCES`.
+        pointing: share of the maps whose peak lies on the lesion (`pointing_game`), 0 to 1.
+        energy: mean share of the map that lies on the lesion (`energy_inside`), 0 to 1.
+        energy_gain: what the energy is above that of the random map of the same image.
+        energy_beyond_head: what the energy is above that of the head alone.
+        pointing_by_chance: what `pointing` is where the peak is drawn at random.
+        area_share: mean share of the picture that is lesion.
+        empty: maps that are 0 all over.
+        images: images with a mask.
+        groups: groups of those images.
     """
-    return np.array([grow(mask, tolerance)[heat == heat.max()].mean() for heat, mask in _pairs(maps, masks)])
+
+    method: str
+    reference: bool
+    pointing: Score
+    energy: Score
+    energy_gain: Score
+    energy_beyond_head: Score
+    pointing_by_chance: float
+    area_share: float
+    empty: int
+    images: int
+    groups: int
 
 
-def energy_inside(maps: Any, masks: Any) -> np.ndarray:
-    """Says for each map which share of its sum lies on the lesion (energy-based pointing game, Wang et al., 2020).
-
-    A map that is 0 all over counts as one that is the same everywhere.
-
-    Args:
-        maps: finite and not negative, each of shape ``(height, width)``.
-        masks: of the lesions, each of its map's shape, 0 outside; none empty.
-
-    Returns:
-        float64 from 0 to 1, shape ``(images,)``.
-
-    Raises:
-        ExplanationError: as `pointing_game`.
-
-    Example:
-        >>> energy_inside(np.ones((1, 10, 10)), mask[None]) == area_share(mask[None])
-        array([ True])
-    """
-    return np.array([_energy(heat, mask) for heat, mask in _pairs(maps, masks)])
-
-
-def _energy(heat: np.ndarray, mask: np.ndarray) -> float:
-    total = heat.sum(dtype=np.float64)
-    return float(heat[mask].sum(dtype=np.float64) / total) if total > 0 else float(mask.mean())
-
-
-def area_share(masks: Any) -> np.ndarray:
-    """Returns the share of each picture that is lesion: the energy inside that a map without knowledge has on average.
-
-    Returns:
-        float64 from 0 to 1, shape ``(images,)``.
-    """
-    return np.array([float(np.mean(np.asarray(mask) != 0)) for mask in masks])
-
-
-def pointing_by_chance(masks: Any, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Returns how probable it is that a pixel drawn at random is a hit: the grown lesion's share of each picture."""
-    return np.array([float(grow(np.asarray(mask) != 0, tolerance).mean()) for mask in masks])
-
-
-def _pairs(maps: Any, masks: Any) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    if len(maps) != len(masks):
-        raise ExplanationError(f"{len(maps)} maps and {len(masks)} masks; give one mask a map")
-    pairs = [(np.asarray(heat), np.asarray(mask) != 0) for heat, mask in zip(maps, masks)]
-    for number, (heat, mask) in enumerate(pairs):
-        if heat.ndim != 2 or heat.shape != mask.shape:
-            raise ExplanationError(f"map {number} has shape {heat.shape}, its mask {mask.shape}; both (height, width)")
-        if not mask.any():
-            raise ExplanationError(f"mask {number} is empty; leave out images whose mask holds nothing")
-        if not np.isfinite(heat).all() or heat.min() < 0:
-            raise ExplanationError(f"map {number} holds negative values, NaN or infinity; give values from 0")
-    return pairs
-
-
-def localisation_table(
-    model: Any,
+def localisation_check(
+    model: Model,
     manifest: pd.DataFrame,
-    masks: Sequence[Any] | None = None,
+    *,
+    masks: Sequence[Mask | None] | None = None,
     methods: Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None,
     tolerance: float = TOLERANCE,
     batch_size: int = 16,
     seed: int = 0,
     resamples: int = 1000,
     show_progress: bool = True,
-) -> pd.DataFrame:
+) -> CheckResult[LocalisationRow]:
     """Scores explanation methods against lesion masks, beside the maps of `REFERENCES`.
 
     Each method is asked about the class that the label says. Images are read, explained and scored a few at a time.
@@ -138,24 +98,20 @@ def localisation_table(
         show_progress: whether to show bars.
 
     Returns:
-        One row a method, references last: `method`, `reference` (bool), `pointing`, `energy`, `energy_gain` (over the
-        random map on the same images) and `energy_beyond_head` (over the head alone), each with `…_low` and `…_high`,
-        the 95 % interval over groups; `pointing_by_chance`, `area_share`, `empty` (maps that are 0 all over), `images`,
-        `groups`.
+        One row a method, references last.
 
     Raises:
         ExplanationError: no image has a mask, a method is unknown or does not fit, a mask does not fit its image.
+
+    Example:
+        >>> found = localisation_check("models/cnn", run.manifest, methods=["grad_cam"])  # doctest: +SKIP
+        >>> print(found["grad_cam"].energy)  # doctest: +SKIP
+        0.02 (0.01-0.03)
     """
     from braintumor_tf.explanation.subject import Subject  # imports Keras
 
     subject = Subject(model)
-    masks = find_masks(manifest).tolist() if masks is None else list(masks)
-    if len(masks) != len(manifest):
-        raise ExplanationError(f"{len(masks)} masks for {len(manifest)} images; give one an image, None for none")
-    there = np.array([mask is not None for mask in masks], bool)
-    if not there.any():
-        raise ExplanationError("no image has a lesion mask; give masks, or images of a synthetic data set")
-    rows, masks = manifest[there], [mask for mask in masks if mask is not None]
+    rows, masks = with_masks(manifest, masks)
     chosen = methods_for(subject.kind) if methods is None else methods
     asked = dict(chosen) if isinstance(chosen, Mapping) else {name: {"method": name} for name in chosen}
     asked = {name: settings for name, settings in asked.items() if name not in REFERENCES}
@@ -165,19 +121,19 @@ def localisation_table(
         name: _measure(_maps_of(subject, settings, batch_size), rows, masks, tolerance, name, show_progress)
         for name, settings in asked.items()
     }
-    return _table(measured, group_numbers(rows["group"]), resamples, seed)
+    return _result(measured, group_numbers(rows["group"]), resamples=resamples, seed=seed)
 
 
-def _maps_of(subject: Any, settings: Mapping[str, Any], batch_size: int) -> Callable[[pd.DataFrame], Any]:
+def _maps_of(subject: Subject, settings: Mapping[str, Any], batch_size: int) -> Callable[[pd.DataFrame], Maps]:
     from braintumor_tf.explanation.heat_maps import explain
 
     model = subject.predictor if subject.network is None else subject.network
 
-    def maps(rows: pd.DataFrame) -> Any:
+    def maps(rows: pd.DataFrame) -> Maps:
         paths = rows["path"].tolist()
         if settings["method"] == HEAD:
             return [head_mask(read_image(path)).astype(np.float32) for path in paths]
-        if settings["method"] == "uniform":
+        if settings["method"] == UNIFORM:
             return [np.ones(read_image(path).shape, np.float32) for path in paths]
         return explain(model, paths, **{"target": rows["label"].tolist(), "batch_size": batch_size, **settings})
 
@@ -185,7 +141,12 @@ def _maps_of(subject: Any, settings: Mapping[str, Any], batch_size: int) -> Call
 
 
 def _measure(
-    maps_of: Callable, rows: pd.DataFrame, masks: list[Any], tolerance: float, name: str, show_progress: bool
+    maps_of: Callable[[pd.DataFrame], Maps],
+    rows: pd.DataFrame,
+    masks: list[Mask],
+    tolerance: float,
+    name: str,
+    show_progress: bool,
 ) -> dict[str, np.ndarray]:
     parts = []
     for start in progress_bar(range(0, len(rows), _CHUNK), f"Locating ({name})", show=show_progress):
@@ -193,9 +154,9 @@ def _measure(
         known = [read_mask(mask, heat.shape) for mask, heat in zip(masks[start : start + _CHUNK], maps)]
         parts.append(
             {
-                "pointing": pointing_game(maps, known, tolerance),
+                "pointing": pointing_game(maps, known, tolerance=tolerance),
                 "energy": energy_inside(maps, known),
-                "pointing_by_chance": pointing_by_chance(known, tolerance),
+                "pointing_by_chance": pointing_by_chance(known, tolerance=tolerance),
                 "area_share": area_share(known),
                 "empty": np.array([float(heat.max() <= 0) for heat in maps]),
             }
@@ -203,8 +164,10 @@ def _measure(
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _table(measured: dict[str, dict[str, np.ndarray]], groups: np.ndarray, resamples: int, seed: int) -> pd.DataFrame:
-    table = []
+def _result(
+    measured: dict[str, dict[str, np.ndarray]], groups: np.ndarray, *, resamples: int, seed: int
+) -> CheckResult[LocalisationRow]:
+    rows = []
     for name, found in measured.items():
         columns = {
             "pointing": found["pointing"],
@@ -212,10 +175,15 @@ def _table(measured: dict[str, dict[str, np.ndarray]], groups: np.ndarray, resam
             "energy_gain": found["energy"] - measured[RANDOM]["energy"],
             "energy_beyond_head": found["energy"] - measured[HEAD]["energy"],
         }
-        row: dict[str, Any] = {"method": name, "reference": name in REFERENCES}
-        for key, entry in mean_scores(columns, groups, resamples=resamples, seed=seed).items():
-            row |= entry.columns(key)
-        row |= {key: float(found[key].mean()) for key in ("pointing_by_chance", "area_share")}
-        row |= {"empty": int(found["empty"].sum()), "images": len(groups), "groups": int(groups.max()) + 1}
-        table.append(row)
-    return pd.DataFrame(table)
+        row = LocalisationRow(
+            method=name,
+            reference=name in REFERENCES,
+            **mean_scores(columns, groups, resamples=resamples, seed=seed),
+            pointing_by_chance=float(found["pointing_by_chance"].mean()),
+            area_share=float(found["area_share"].mean()),
+            empty=int(found["empty"].sum()),
+            images=len(groups),
+            groups=int(groups.max()) + 1,
+        )
+        rows.append(row)
+    return CheckResult(tuple(rows))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,9 +13,13 @@ from scipy import signal
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME, read_ground_truth
 from braintumor_tf.errors import ExplanationError
+from braintumor_tf.leakage.baseline_models import BORDER_PIXELS
 
-BORDER_SHARE = 3 / 64
-"""Width of the border strip as a share of each side; that of the dumb baseline ``border``."""
+Mask = str | Path | np.ndarray
+"""An image file in which the part is bright, or an array ``(height, width)``, bool or 0 for outside."""
+
+BORDER_SHARE = BORDER_PIXELS / 64
+"""Width of the border strip as a share of each side; that of the shortcut baseline ``border``."""
 
 _INPAINT_RADIUS = 3
 
@@ -23,7 +27,7 @@ _INPAINT_RADIUS = 3
 def find_masks(manifest: pd.DataFrame) -> pd.Series:
     """Finds the lesion masks of synthetic images.
 
-    An image has none where its slice shows no lesion, where it is no synthetic image, and where it is a planted label
+    There is no mask where the slice shows no lesion, where the image is not synthetic, and where it is a planted label
     conflict: there the lesion is not of the class that the label says.
 
     Args:
@@ -33,7 +37,7 @@ def find_masks(manifest: pd.DataFrame) -> pd.Series:
         The path of each image's mask, or None, with the manifest's index.
 
     Example:
-        >>> find_masks(datasets.load("synthetic").manifest).notna().sum()
+        >>> find_masks(datasets.load("synthetic").manifest).notna().sum()  # doctest: +SKIP
         180
     """
     known: dict[Path, dict[str, str]] = {}
@@ -53,11 +57,42 @@ def _mask_of(path: Path, known: dict[Path, dict[str, str]]) -> str | None:
     return None if mask is None else str(root / mask)
 
 
-def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+def with_masks(manifest: pd.DataFrame, masks: Sequence[Mask | None] | None = None) -> tuple[pd.DataFrame, list[Mask]]:
+    """Returns the rows of a manifest that have a lesion mask, and their masks.
+
+    Args:
+        manifest: a manifest.
+        masks: one for each row, None for an image without; None finds those of synthetic images (`find_masks`).
+
+    Raises:
+        ExplanationError: no image has a mask, or there is another number of masks than of images.
+    """
+    masks = masks_of(manifest, masks)
+    there = np.array([mask is not None for mask in masks], bool)
+    if not there.any():
+        raise ExplanationError("no image has a lesion mask; give masks, or images of a synthetic data set")
+    return manifest[there], [mask for mask in masks if mask is not None]
+
+
+def masks_of(manifest: pd.DataFrame, masks: Sequence[Mask | None] | None = None) -> list[Mask | None]:
+    """Returns the mask of each row of a manifest, those given or those found; the arguments are those of `with_masks`.
+
+    Raises:
+        ExplanationError: there is another number of masks than of images.
+    """
+    masks = find_masks(manifest).tolist() if masks is None else list(masks)
+    if len(masks) != len(manifest):
+        raise ExplanationError(
+            f"{len(masks)} masks for {len(manifest)} images; give one an image, None for an image without"
+        )
+    return masks
+
+
+def read_mask(mask: Mask, shape: tuple[int, ...]) -> np.ndarray:
     """Reads a mask, or takes it as it is.
 
     Args:
-        mask: an image file in which the part is bright, or an array ``(height, width)``, bool or 0 for outside.
+        mask: a file or an array.
         shape: of the image that it belongs to, ``(height, width, ...)``.
 
     Returns:
@@ -66,6 +101,10 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     Raises:
         ExplanationError: it has another size than the image, or nothing is in it.
         ImageReadError: the file cannot be read.
+
+    Example:
+        >>> read_mask(np.array([[0, 7], [0, 0]]), (2, 2, 3)).tolist()
+        [[False, True], [False, False]]
     """
     pixels = read_image(mask) > 127 if isinstance(mask, (str, Path)) else np.asarray(mask) != 0
     if pixels.shape != tuple(shape[:2]):
@@ -75,17 +114,33 @@ def read_mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     return pixels
 
 
-def border_mask(shape: tuple[int, ...], share: float = BORDER_SHARE) -> np.ndarray:
-    """Returns the strip along the four sides: bool of ``(height, width)``, at least one pixel wide."""
+def border_mask(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the strip along the four sides, `BORDER_SHARE` of each wide and at least one pixel.
+
+    Args:
+        shape: of the image, ``(height, width, ...)``.
+
+    Returns:
+        bool, shape ``(height, width)``.
+
+    Example:
+        >>> border_mask((3, 4))[1].tolist()
+        [True, False, False, True]
+    """
     height, width = shape[:2]
-    rows, columns = (max(1, round(share * side)) for side in (height, width))
+    rows, columns = (max(1, round(BORDER_SHARE * side)) for side in (height, width))
     strip = np.ones((height, width), bool)
     strip[rows : height - rows, columns : width - columns] = False
     return strip
 
 
 def grow(mask: np.ndarray, share: float) -> np.ndarray:
-    """Returns a mask and everything within `share` of the picture's longer side from it."""
+    """Returns a mask and everything within `share` of the picture's longer side from it.
+
+    Example:
+        >>> grow(np.arange(9).reshape(3, 3) == 4, 1 / 3).astype(int).tolist()
+        [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    """
     if share <= 0 or mask.all():
         return mask.copy()
     distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -117,7 +172,7 @@ def place_elsewhere(mask: np.ndarray, head: np.ndarray, generator: np.random.Gen
     return moved
 
 
-def cover(image: np.ndarray, mask: np.ndarray, fill: float | None = None) -> np.ndarray:
+def cover(image: np.ndarray, mask: np.ndarray, *, fill: float | None = None) -> np.ndarray:
     """Covers a part of an image.
 
     Args:
@@ -128,6 +183,10 @@ def cover(image: np.ndarray, mask: np.ndarray, fill: float | None = None) -> np.
 
     Returns:
         uint8, of the image's shape; the image is not changed.
+
+    Example:
+        >>> cover(np.full((1, 3), 9, np.uint8), np.array([[False, True, False]]), fill=0).tolist()
+        [[9, 0, 9]]
     """
     if fill is None and not mask.all():
         return cv2.inpaint(np.ascontiguousarray(image), mask.astype(np.uint8), _INPAINT_RADIUS, cv2.INPAINT_TELEA)

@@ -6,22 +6,24 @@ The cascading test of Adebayo et al. (2018), "Sanity checks for saliency maps".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import cv2
 import keras
 import numpy as np
-import pandas as pd
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores
+from braintumor_tf.explanation.checks.results import CheckResult, CheckRow
 from braintumor_tf.explanation.heat_maps import explain
-from braintumor_tf.explanation.images import GivenImages
+from braintumor_tf.explanation.images import GivenImages, Images
 from braintumor_tf.explanation.methods import choose_method
-from braintumor_tf.explanation.subject import Subject
+from braintumor_tf.explanation.subject import Model, Subject
+from braintumor_tf.explanation.targets import Target
 from braintumor_tf.progress import progress_bar
+from braintumor_tf.types import Score
 
 GRID = 64
 """Side in pixels at which maps are compared."""
@@ -35,18 +37,43 @@ _CONSTANTS = {"bias": 0.0, "beta": 0.0, "moving_mean": 0.0, "gamma": 1.0, "movin
 """Values that weights of these names have before training."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RandomisationRow(CheckRow):
+    """How much maps are still like the original ones after a step; intervals are 95 % over groups.
+
+    Attributes:
+        step: ``"original"``, the number of the step, or ``"another image"``.
+        down_to: the lowest layer that is random.
+        random_share: share of the weights that are random.
+        spearman: rank correlation of the pixels with the original map, -1 to 1; 0 where a map is the same everywhere.
+        ssim: structural similarity with the original map, up to 1.
+        empty: maps that are 0 all over.
+        images: images that were compared. Those whose original map is the same everywhere are left out, since it cannot
+            change. Where all are (a feature map of one cell), it is 0 and the scores are undefined.
+    """
+
+    step: str
+    down_to: str
+    random_share: float
+    spearman: Score
+    ssim: Score
+    empty: int
+    images: int
+
+
 def randomisation_check(
-    model: Any,
-    images: Any,
+    model: Model,
+    images: Images,
+    *,
     method: str | None = None,
     seed: int = 0,
     steps: int = 8,
-    target: Any = None,
+    target: Target | Sequence[Target] = None,
     batch_size: int = 16,
     groups: Sequence[str] | None = None,
     resamples: int = 1000,
     show_progress: bool = True,
-) -> pd.DataFrame:
+) -> CheckResult[RandomisationRow]:
     """Randomises a copy of a network from the classification downwards and compares the maps with the original's.
 
     Each layer gets first weights drawn anew as it would before training, and keeps them while the layers below follow.
@@ -66,27 +93,22 @@ def randomisation_check(
         show_progress: whether to show a bar.
 
     Returns:
-        One row a step: `step`, `down_to` (the lowest layer that is random), `random_share` (of the weights),
-        `spearman` (rank correlation of the pixels with the original map; 0 where a map is the same everywhere) and
-        `ssim` (structural similarity), each with `…_low` and `…_high`, the 95 % interval over groups; `empty` (maps
-        that are 0 all over), `images`. Images whose original map is the same everywhere are left out, since it cannot
-        change; where all are (a feature map of one cell), `images` is 0 and the scores are NaN.
+        The original, one row a step, and another image where there is one.
 
     Raises:
-        ExplanationError: the model is no network, there are no steps, or as `explain`.
+        ExplanationError: the model is no network, the steps are under 1, or as `explain`.
 
     Example:
-        >>> table = randomisation_check("models/cnn", paths)
-        >>> table["spearman"].round(2).tolist()
-        [1.0, 0.31, 0.12, 0.05, 0.21, 0.08, 0.11, 0.02, 0.24]
+        >>> print(randomisation_check("models/cnn", paths)["8"].spearman)  # doctest: +SKIP
+        0.02 (-0.04-0.08)
     """
     subject = Subject(model)
     if subject.network is None:
         raise ExplanationError(f"{subject.name} has no layers to randomise; give a network such as CNN")
     if steps < 1:
-        raise ExplanationError(f"{steps!r} steps are none; give 1 or more")
+        raise ExplanationError(f"{steps!r} steps are too few; give 1 or more")
     method = choose_method(method, subject.kind, subject.name).name
-    count = len(GivenImages(images, subject.grey, subject.crop))
+    count = len(GivenImages(images, grey=subject.grey, crop=subject.crop))
     if target is None:
         target = _predicted(subject, images, batch_size)
     numbers = group_numbers([""] * count if groups is None else groups)
@@ -94,23 +116,25 @@ def randomisation_check(
         raise ExplanationError(f"{len(numbers)} groups for {count} images; give one an image")
 
     def maps(network: keras.Model) -> np.ndarray:
-        found = explain(network, images, method, target=target, batch_size=batch_size)
+        found = explain(network, images, method=method, target=target, batch_size=batch_size)
         return np.stack([cv2.resize(heat, (GRID, GRID), interpolation=cv2.INTER_AREA) for heat in found])
+
+    def compare(step: str, down_to: str, share: float, found: np.ndarray) -> RandomisationRow:
+        return _row(step, down_to, share, original, found, numbers, resamples=resamples, seed=seed)
 
     copy = copy_network(subject.network)
     stages = cascade(copy, steps)
     total, random, generator = copy.count_params(), 0, np.random.default_rng(seed)
     original = maps(copy)
-    table = [_row(ORIGINAL, "", 0.0, original, original, numbers, resamples, seed)]
+    rows = [compare(ORIGINAL, "", 0.0, original)]
     for number, layers in enumerate(progress_bar(stages, "Randomising", show=show_progress), start=1):
         for layer in layers:
             randomise(layer, generator)
         random += sum(layer.count_params() for layer in layers)
-        table.append(_row(str(number), layers[-1].name, random / total, original, maps(copy), numbers, resamples, seed))
+        rows.append(compare(str(number), layers[-1].name, random / total, maps(copy)))
     if count > 1:
-        other = np.roll(original, 1, axis=0)
-        table.append(_row(OTHER_IMAGE, "", 0.0, original, other, numbers, resamples, seed))
-    return pd.DataFrame(table)
+        rows.append(compare(OTHER_IMAGE, "", 0.0, np.roll(original, 1, axis=0)))
+    return CheckResult(tuple(rows))
 
 
 def copy_network(network: keras.Model) -> keras.Model:
@@ -148,7 +172,12 @@ def randomise(layer: keras.layers.Layer, generator: np.random.Generator) -> None
 
 
 def flat(heat: np.ndarray) -> bool:
-    """Whether a map is the same everywhere, but for rounding."""
+    """Returns whether a map is the same everywhere, but for rounding.
+
+    Example:
+        >>> flat(np.full((2, 2), 0.5)), flat(np.eye(2))
+        (True, False)
+    """
     return float(heat.max() - heat.min()) < _ROUNDING
 
 
@@ -177,24 +206,28 @@ def _row(
     original: np.ndarray,
     maps: np.ndarray,
     groups: np.ndarray,
+    *,
     resamples: int,
     seed: int,
-) -> dict[str, Any]:
-    says = np.array([not flat(heat) for heat in original], bool)
-    row: dict[str, Any] = {"step": step, "down_to": down_to, "random_share": share}
-    row |= {f"{key}{end}": np.nan for key in ("spearman", "ssim") for end in ("", "_low", "_high")}
-    if says.any():
-        ranks, structure = similarities(original[says], maps[says])
-        numbers = np.unique(groups[says], return_inverse=True)[1]
-        for key, entry in mean_scores(
-            {"spearman": ranks, "ssim": structure}, numbers, resamples=resamples, seed=seed
-        ).items():
-            row |= entry.columns(key)
-    return {**row, "empty": int((maps.max(axis=(1, 2)) <= 0).sum()), "images": int(says.sum())}
+) -> RandomisationRow:
+    varied = np.array([not flat(heat) for heat in original], bool)
+    scores = {"spearman": Score(None), "ssim": Score(None)}
+    if varied.any():
+        ranks, structure = similarities(original[varied], maps[varied])
+        numbers = np.unique(groups[varied], return_inverse=True)[1]
+        scores = mean_scores({"spearman": ranks, "ssim": structure}, numbers, resamples=resamples, seed=seed)
+    return RandomisationRow(
+        step=step,
+        down_to=down_to,
+        random_share=share,
+        **scores,
+        empty=int((maps.max(axis=(1, 2)) <= 0).sum()),
+        images=int(varied.sum()),
+    )
 
 
-def _predicted(subject: Subject, images: Any, batch_size: int) -> list[int]:
-    given = GivenImages(images, subject.grey, subject.crop)
+def _predicted(subject: Subject, images: Images, batch_size: int) -> list[int]:
+    given = GivenImages(images, grey=subject.grey, crop=subject.crop)
     found = [
         subject.probabilities(given.read(start, batch_size)).argmax(axis=1)
         for start in range(0, len(given), batch_size)

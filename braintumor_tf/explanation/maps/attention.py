@@ -1,68 +1,28 @@
-"""What a vision transformer attends to: the class token's attention in each head, and attention rollout."""
+"""Attention rollout: how much of each patch reaches a vision transformer's class token through all blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from keras import ops
 
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.explanation.gradients import compile_forward
-from braintumor_tf.explanation.images import GivenImages, in_image_coordinates, scaled
-from braintumor_tf.explanation.methods import ATTENTION, methods_for
+from braintumor_tf.explanation.gradients import Tensor, compile_forward
+from braintumor_tf.explanation.images import in_image_coordinates, scaled
 from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models.architectures.vit import attention_model
 from braintumor_tf.models.layers.vit_layers import AddPositions
 
-FUSIONS: dict[str, Callable[..., Any]] = {"mean": ops.mean, "min": ops.min, "max": ops.max}
+FUSIONS: dict[str, Callable[..., Tensor]] = {"mean": ops.mean, "min": ops.min, "max": ops.max}
 """How the heads of a block become one, by name."""
-
-
-def attention_maps(model: Any, images: Any, batch_size: int = 16) -> np.ndarray:
-    """Computes how much the class token attends to each patch, for each head of each block.
-
-    Args:
-        model: a vision transformer, built or loaded, a run of one, or its directory.
-        images: as `explain` takes them.
-        batch_size: images that the model takes at once.
-
-    Returns:
-        float32 of shape ``(images, blocks, heads, rows, columns)`` of the grid of patches, 0 to 1. A map adds up to 1
-        less what the class token attends to itself. The grid lies over what the model sees: of a model that cuts images
-        down (`crop`), over ``read_image(path, crop=...)``.
-
-    Raises:
-        ExplanationError: the model has no attention.
-        ImageInputError: an image does not fit the input contract.
-
-    Example:
-        >>> attention_maps(build("ViT-Ti/16"), images).shape
-        (2, 12, 3, 14, 14)
-    """
-    subject = Subject(model)
-    if subject.kind != ATTENTION:
-        raise ExplanationError(
-            f"{subject.name} has no attention; choose a ViT, or explain it by one of "
-            f"{', '.join(methods_for(subject.kind))}"
-        )
-    if batch_size < 1:
-        raise ExplanationError(f"batch size {batch_size!r} is not positive; give 1 or more")
-    given = GivenImages(images, subject.grey, subject.crop)
-    found = []
-    for start in range(0, len(given), batch_size):
-        fitted = subject.fit(given.read(start, batch_size))
-        found.append(_scores(subject, fitted, "class token", _class_token_rows))
-    rows = np.concatenate(found)
-    return rows.reshape(*rows.shape[:-1], *_grid(subject))
 
 
 def attention_rollout(
     subject: Subject,
     images: Sequence[np.ndarray],
     targets: Sequence[int | None],
-    batch_size: int = 16,
+    *,
     head_fusion: str = "mean",
     discard_ratio: float = 0.0,
 ) -> list[np.ndarray]:
@@ -72,7 +32,6 @@ def attention_rollout(
         subject: the model.
         images: each float32 of shape ``(height, width, 1 | 3)``, sizes may differ.
         targets: the index of the class asked about for each image, or None; without effect here.
-        batch_size: images that the model takes at once; all of these are.
         head_fusion: how the heads of a block become one: ``"mean"`` as in the paper, ``"min"`` or ``"max"``.
         discard_ratio: share of the weakest attentions of each block that are left out before the rollout, from 0
             (none, as in the paper) to under 1.
@@ -86,15 +45,15 @@ def attention_rollout(
         raise ExplanationError(f"discard ratio {discard_ratio!r} is no share; give a number from 0 to under 1")
     fuse = FUSIONS[head_fusion]
 
-    def fused(scores: Any) -> Any:
+    def fused(scores: Tensor) -> Tensor:
         return fuse(ops.cast(scores, "float32"), axis=1)
 
-    attention = _scores(subject, subject.fit(images), ("heads", head_fusion), fused)
-    reached = rollout(attention, discard_ratio)[:, 0, 1:].reshape(len(images), *_grid(subject))
+    attention = block_attention(subject, subject.fit(images), ("heads", head_fusion), fused)
+    reached = rollout(attention, discard_ratio=discard_ratio)[:, 0, 1:].reshape(len(images), *patch_grid(subject))
     return [scaled(in_image_coordinates(one, image.shape)) for one, image in zip(reached, images)]
 
 
-def rollout(attention: np.ndarray, discard_ratio: float = 0.0) -> np.ndarray:
+def rollout(attention: np.ndarray, *, discard_ratio: float = 0.0) -> np.ndarray:
     """Multiplies the attention of all blocks, half of each being the residual (Abnar and Zuidema, 2020, equation 1).
 
     Args:
@@ -107,8 +66,8 @@ def rollout(attention: np.ndarray, discard_ratio: float = 0.0) -> np.ndarray:
         token ``i`` of the last. Rows add up to 1.
 
     Example:
-        >>> rollout(np.full((1, 12, 5, 5), 0.2))[0, 0].sum()
-        1.0
+        >>> rollout(np.full((1, 12, 5, 5), 0.2))[0, 0].sum().round(6)
+        np.float64(1.0)
     """
     attention = np.asarray(attention, np.float64)
     images, blocks, tokens, _ = attention.shape
@@ -128,14 +87,20 @@ def rollout(attention: np.ndarray, discard_ratio: float = 0.0) -> np.ndarray:
     return reached
 
 
-def _class_token_rows(scores: Any) -> Any:
-    return ops.cast(scores[:, :, 0, 1:], "float32")
+def block_attention(
+    subject: Subject, fitted: np.ndarray, key: Hashable, reduce: Callable[[Tensor], Tensor]
+) -> np.ndarray:
+    """Returns the attention scores of all blocks, each reduced as soon as it is computed, stacked as axis 1.
 
+    Args:
+        subject: a vision transformer.
+        fitted: images as `Subject.fit` returns them.
+        key: names `reduce` among the compiled functions of the model.
+        reduce: from the scores of a block, ``(images, heads, tokens, tokens)``, to what is kept of them, in
+            `keras.ops`.
+    """
 
-def _scores(subject: Subject, fitted: np.ndarray, key: Any, reduce: Callable[[Any], Any]) -> np.ndarray:
-    """Returns the attention scores of all blocks, each reduced as soon as it is computed, stacked as axis 1."""
-
-    def reduced(scores: Any) -> Any:
+    def reduced(scores: Tensor | Sequence[Tensor]) -> Tensor:
         return ops.stack([reduce(one) for one in (scores if isinstance(scores, (list, tuple)) else [scores])], axis=1)
 
     forward = subject.compiled(
@@ -144,6 +109,7 @@ def _scores(subject: Subject, fitted: np.ndarray, key: Any, reduce: Callable[[An
     return forward(fitted)
 
 
-def _grid(subject: Subject) -> tuple[int, int]:
+def patch_grid(subject: Subject) -> tuple[int, int]:
+    """Returns in how many rows and columns a vision transformer divides its image."""
     positions = next(layer for layer in subject.network.layers if isinstance(layer, AddPositions))
     return positions.grid

@@ -16,7 +16,7 @@ def random_maps(
     subject: Subject,
     images: Sequence[np.ndarray],
     targets: Sequence[int | None],
-    batch_size: int = 16,
+    *,
     seed: int = 0,
     grid: int = 7,
 ) -> list[np.ndarray]:
@@ -28,7 +28,6 @@ def random_maps(
         subject: the model.
         images: each float32 of shape ``(height, width, 1 | 3)``, sizes may differ.
         targets: the index of the class asked about for each image, or None; without effect here.
-        batch_size: images that the model takes at once; all of these are.
         seed: of the noise.
         grid: rows and columns of the noise before it is laid over the image.
 

@@ -13,11 +13,11 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.files import atomic_path
 from braintumor_tf.progress import progress_bar
@@ -27,14 +27,17 @@ VIEWS = ("grid", "heat_maps", "merged")
 
 COLOUR_MAP = "viridis"
 
+GRID_INCHES = (9.0, 9.0)
+"""Width and height of a grid of channels at matplotlib's resolution; keract fixes those of the other views."""
+
 
 def draw_activations(
-    activations: Mapping[str, Any],
-    directory: str | Path,
-    image: Any = None,
+    activations: Mapping[str, np.ndarray],
+    out: str | Path,
+    *,
+    image: np.ndarray | str | Path | None = None,
     view: str = "grid",
     channels: int = 36,
-    size: float = 9.0,
     show_progress: bool = False,
 ) -> list[Path]:
     """Draws layer activations of one image with keract, a PNG for each layer, named ``<number>_<layer>_<view>.png``.
@@ -43,7 +46,7 @@ def draw_activations(
         activations: what `layer_activations` returned for one image: layers' names and arrays of shape
             ``(1, rows, columns, channels)``, ``(1, tokens, channels)`` or ``(1, units)``, of any number type. They are
             not changed.
-        directory: where the pictures go; it is made.
+        out: the folder that receives the pictures; it is made.
         image: the image for the views over it, ``(height, width)`` or ``(height, width, 1 | 3)``, 0 to 255, any number
             type, or a path. It is not changed. Of a model that cuts images down (`crop`), the cut one:
             ``read_image(path, crop=...)``.
@@ -52,7 +55,6 @@ def draw_activations(
             leave out layers that have no rows and columns.
         channels: at most so many channels of a layer, those whose activations vary most, in their order; keract draws
             no number beside a tile.
-        size: side of a grid in inches at matplotlib's resolution; keract fixes that of the other views.
         show_progress: whether to show a bar.
 
     Returns:
@@ -64,7 +66,8 @@ def draw_activations(
         ImageReadError: the image's file cannot be read.
 
     Example:
-        >>> draw_activations(layer_activations(model, [path]), "plots", path, "heat_maps")[0].name
+        >>> found = layer_activations(model, [path])  # doctest: +SKIP
+        >>> draw_activations(found, "plots", image=path, view="heat_maps")[0].name  # doctest: +SKIP
         '0_block_1_convolution_1_heat_maps.png'
     """
     if view not in VIEWS:
@@ -81,34 +84,34 @@ def draw_activations(
     if over_image:
         drawable = {name: values for name, values in drawable.items() if values.ndim == 4}
         picture = _zero_to_one(image)
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
     written = []
     for number, (name, values) in enumerate(progress_bar(drawable.items(), "Drawing layers", show=show_progress)):
-        target = directory / f"{number}_{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}_{view}.png"
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".drawing_") as temporary:
+        target = out / f"{number}_{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}_{view}.png"
+        with tempfile.TemporaryDirectory(dir=out, prefix=".drawing_") as temporary:
             if over_image:
-                _draw_over(name, values, picture.copy(), temporary, view == "merged")
+                _draw_over(name, values, picture.copy(), temporary, merged=view == "merged")
             else:
-                _draw_grid(name, values, temporary, size)
+                _draw_grid(name, values, temporary)
             _store_small(next(Path(temporary).iterdir()), target)  # keract cuts its file's name at a slash
         written.append(target)
     return written
 
 
-def _draw_grid(name: str, values: np.ndarray, directory: str, size: float) -> None:
+def _draw_grid(name: str, values: np.ndarray, directory: str) -> None:
     import keract  # imports TensorFlow
 
     if values.ndim > 2:  # keract scales each tile by itself, but its colour bar is that of the last one
         values = _scaled(values)
     with _quietly():
         keract.display_activations(
-            {name: values}, cmap=COLOUR_MAP, save=True, directory=directory, fig_size=(size, size),
+            {name: values}, cmap=COLOUR_MAP, save=True, directory=directory, fig_size=GRID_INCHES,
             reshape_1d_layers=True, data_format="channels_last",
         )  # fmt: skip
 
 
-def _draw_over(name: str, values: np.ndarray, image: np.ndarray, directory: str, merged: bool) -> None:
+def _draw_over(name: str, values: np.ndarray, image: np.ndarray, directory: str, *, merged: bool) -> None:
     import keract  # imports TensorFlow
 
     merged = merged and bool(np.ptp(values, axis=(1, 2)).all())
@@ -118,7 +121,7 @@ def _draw_over(name: str, values: np.ndarray, image: np.ndarray, directory: str,
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Swallows what keract prints, and draws with matplotlib's own settings."""
+    """Hides what keract prints, and draws with matplotlib's own settings."""
     import matplotlib
 
     with contextlib.redirect_stdout(io.StringIO()), matplotlib.rc_context({"savefig.dpi": 100, "figure.dpi": 100}):
@@ -126,12 +129,12 @@ def _quietly() -> Iterator[None]:
 
 
 def _store_small(drawn: Path, target: Path) -> None:
-    """Stores a picture with 256 colours, a third of its bytes."""
+    """Stores a picture with 256 colours, which makes its file much smaller."""
     with atomic_path(target) as temporary, Image.open(drawn) as picture:
         picture.convert("RGB").quantize(256).save(temporary, format="PNG", optimize=True)
 
 
-def _checked(name: str, values: Any) -> np.ndarray:
+def _checked(name: str, values: np.ndarray) -> np.ndarray:
     """Returns a float32 copy."""
     values = np.array(values, dtype=np.float32)
     if values.ndim not in (2, 3, 4) or values.shape[0] != 1:
@@ -144,7 +147,7 @@ def _checked(name: str, values: Any) -> np.ndarray:
     return values
 
 
-def _varied(values: np.ndarray, channels: int, drop_flat: bool) -> np.ndarray:
+def _varied(values: np.ndarray, channels: int, *, drop_flat: bool) -> np.ndarray:
     """Returns the channels that vary most, in their order; without flat ones if asked, but at least one."""
     if values.ndim == 2:
         return values
@@ -163,11 +166,9 @@ def _scaled(values: np.ndarray) -> np.ndarray:
     return (values - lowest) / np.where(spread > 0, spread, 1)
 
 
-def _zero_to_one(image: Any) -> np.ndarray:
+def _zero_to_one(image: np.ndarray | str | Path) -> np.ndarray:
     """Returns a float copy in 0..1 of three channels; keract would draw one channel in false colours."""
     if isinstance(image, (str, Path)):
-        from braintumor_tf.datasets.reading import read_image
-
         image = read_image(image, grey=False)
     pixels = np.array(image, dtype=np.float64)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.explanation.gradients import compile_forward
-from braintumor_tf.explanation.images import GivenImages
-from braintumor_tf.explanation.subject import Subject, find_layer
+from braintumor_tf.explanation.gradients import Tensor, compile_forward
+from braintumor_tf.explanation.images import GivenImages, Images
+from braintumor_tf.explanation.subject import Model, Subject, find_layer
 
 ALL = "all"
 """What `layer_activations` calls every layer."""
 
 
-def convolution_layers(model: Any) -> list[str]:
+def convolution_layers(model: Model) -> list[str]:
     """Returns the names of a network's convolutions (depthwise ones, too), from the image to the head.
 
     Args:
@@ -27,6 +26,7 @@ def convolution_layers(model: Any) -> list[str]:
         ExplanationError: the model is no network of layers.
 
     Example:
+        >>> from braintumor_tf.models import build
         >>> convolution_layers(build("CNN"))[0]
         'block_1_convolution_1'
     """
@@ -34,7 +34,7 @@ def convolution_layers(model: Any) -> list[str]:
 
 
 def layer_activations(
-    model: Any, images: Any, layers: str | Sequence[str] | None = None, batch_size: int = 16
+    model: Model, images: Images, *, layers: str | Sequence[str] | None = None, batch_size: int = 16
 ) -> dict[str, np.ndarray]:
     """Computes the outputs of layers, the model's own preprocessing included.
 
@@ -55,9 +55,10 @@ def layer_activations(
         ImageInputError: an image does not fit the input contract.
 
     Example:
-        >>> found = layer_activations(build("CNN"), images, ["block_1_relu_1"])
-        >>> found["block_1_relu_1"].shape
-        (2, 64, 64, 24)
+        >>> from braintumor_tf.models import build
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 50))
+        >>> layer_activations(build("CNN", image_size=64), pixels, layers="block_1_relu_1")["block_1_relu_1"].shape
+        (2, 32, 32, 24)
     """
     subject = Subject(model)
     network = _network(subject)
@@ -65,7 +66,7 @@ def layer_activations(
     if batch_size < 1:
         raise ExplanationError(f"batch size {batch_size!r} is not positive; give 1 or more")
     outputs = [_first(network.get_layer(name).output) for name in chosen]
-    given = GivenImages(images, subject.grey, subject.crop)
+    given = GivenImages(images, grey=subject.grey, crop=subject.crop)
     found: list[list[np.ndarray]] = []
     for start in range(0, len(given), batch_size):
         fitted = subject.fit(given.read(start, batch_size))
@@ -103,9 +104,9 @@ def _chosen(subject: Subject, network: keras.Model, layers: str | Sequence[str] 
     return list(dict.fromkeys(find_layer(valid, name, subject.name, "an output").name for name in layers))
 
 
-def _first(output: Any) -> Any:
+def _first(output: Tensor | Sequence[Tensor]) -> Tensor:
     return output[0] if isinstance(output, (list, tuple)) else output
 
 
-def _as_list(outputs: Any) -> list[Any]:
+def _as_list(outputs: Tensor | Sequence[Tensor]) -> list[Tensor]:
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

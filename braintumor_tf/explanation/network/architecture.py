@@ -13,7 +13,7 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -31,6 +31,9 @@ from braintumor_tf.explanation.network.architecture_steps import (
 )
 from braintumor_tf.files import atomic_path
 
+if TYPE_CHECKING:
+    import keras
+
 VIEWS = ("layered", "graph")
 """What `draw_architecture` calls its two pictures."""
 
@@ -43,7 +46,12 @@ DEPTHS = 520
 
 
 def draw_architecture(
-    model: Any, path: str | Path | None = None, view: str = "layered", title: str | None = None, font_size: int = 14
+    model: keras.Model,
+    *,
+    out: str | Path | None = None,
+    view: str = "layered",
+    title: str | None = None,
+    font_size: int = 14,
 ) -> Image.Image:
     """Draws a network with visualkeras: where it loses resolution and gains channels, or how its branches meet.
 
@@ -54,9 +62,9 @@ def draw_architecture(
 
     Args:
         model: a network, built or loaded; it is not changed.
-        path: the PNG to write, atomically; None to write none.
+        out: the PNG file to write, atomically; None to write no file.
         view: ``"layered"`` or ``"graph"``.
-        title: a line above; None for the model's name and number of weights, empty for none.
+        title: a line above; None for the model's name and number of weights, an empty text for no title.
         font_size: of captions, in pixels.
 
     Returns:
@@ -66,7 +74,7 @@ def draw_architecture(
         ExplanationError: the view is unknown, or the model is no network of layers.
 
     Example:
-        >>> draw_architecture(build("CNN"), "cnn.png").mode
+        >>> draw_architecture(model, out="cnn.png").mode  # doctest: +SKIP
         'RGB'
     """
     if view not in VIEWS:
@@ -77,8 +85,8 @@ def draw_architecture(
     if title is None:
         title = f"{model.name}: {model.count_params():,} weights"
     picture = _with_title(picture, title, font_size)
-    if path is not None:
-        with atomic_path(path) as temporary:
+    if out is not None:
+        with atomic_path(out) as temporary:
             picture.quantize(128, dither=Image.Dither.NONE).save(temporary, format="PNG", optimize=True)
     return picture
 
@@ -101,7 +109,9 @@ def _layered(steps: Sequence[Step], font_size: int) -> Image.Image:
     return _with_legend(_with_border(picture, 8), steps, font_size)
 
 
-def _placed_boxes(steps: Sequence[Step], font: Any, space: Callable[[int], Any]) -> tuple[list[Any], dict[int, str]]:
+def _placed_boxes(
+    steps: Sequence[Step], font: ImageFont.FreeTypeFont, space: Callable[[int], Any]
+) -> tuple[list[Any], dict[int, str]]:
     """Returns stand-ins for boxes with space between them so that no text covers anything, and the texts by `id`.
 
     Boxes of one kind and shape are a run, with one text under its middle: the shape where it changes, and how many

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
 
 IMAGE = "image"
 INVERTED_RESIDUAL = "inverted residual block"
@@ -87,7 +90,7 @@ class Step:
     count: int = 1
 
 
-def layered_steps(model: Any) -> list[Step]:
+def layered_steps(model: keras.Model) -> list[Step]:
     """Returns the steps of the layered picture: single layers, and each block of several branches as one step.
 
     Args:
@@ -105,7 +108,7 @@ def layered_steps(model: Any) -> list[Step]:
     return found
 
 
-def graph_steps(model: Any) -> list[Step]:
+def graph_steps(model: keras.Model) -> list[Step]:
     """Returns the steps of the graph: every layer, but only one block of each sort, the first of the most layers.
 
     The others, where they follow each other, are one step of kind `BLOCKS` with their `count`.
@@ -136,7 +139,7 @@ def graph_steps(model: Any) -> list[Step]:
     return found
 
 
-def _layer_steps(model: Any) -> list[Step]:
+def _layer_steps(model: keras.Model) -> list[Step]:
     """Returns a step for each layer that is shown; a layer that is not shown is bridged."""
     inputs = _inputs_by_name(model)
     shown: dict[str, tuple[int, ...]] = {}
@@ -153,7 +156,7 @@ def _layer_steps(model: Any) -> list[Step]:
     return steps
 
 
-def _inputs_by_name(model: Any) -> dict[str, list[str]]:
+def _inputs_by_name(model: keras.Model) -> dict[str, list[str]]:
     """Returns the names of the layers that each layer takes its input from, as the configuration says."""
     rows = model.get_config()["layers"]
     if not all("inbound_nodes" in row for row in rows):
@@ -173,14 +176,14 @@ def _histories(value: Any) -> Iterator[str]:
         yield from _histories(item)
 
 
-def _kind(layer: Any) -> str | None:
+def _kind(layer: keras.layers.Layer) -> str | None:
     name = type(layer).__name__
     if name in _IGNORED:
         return None
     return "patches" if layer.name == "patches" else _KINDS.get(name, name)
 
 
-def _shape(layer: Any) -> tuple[int, ...]:
+def _shape(layer: keras.layers.Layer) -> tuple[int, ...]:
     output = layer.output[0] if isinstance(layer.output, (list, tuple)) else layer.output
     return tuple(side or 1 for side in output.shape[1:])
 

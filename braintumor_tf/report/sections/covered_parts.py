@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from braintumor_tf.explanation.checks.masking import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
+from braintumor_tf.explanation.checks.outside_head import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
 from braintumor_tf.report.wording.numbers import as_score, cell, difference_cell, number, score_text, signed
 
 NOTICEABLE = 0.1

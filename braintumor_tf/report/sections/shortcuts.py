@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.datasets.labels import MODALITIES
-from braintumor_tf.explanation.checks.trust import as_table
+from braintumor_tf.explanation.checks.results import as_table
 from braintumor_tf.report.plots.explanation.checks import outside_scores
 from braintumor_tf.report.sections.covered_parts import covered_rows, covered_sentences
 from braintumor_tf.report.sections.embedding import keep_figure

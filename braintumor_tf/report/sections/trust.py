@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from braintumor_tf.explanation.checks.trust import as_table
+from braintumor_tf.explanation.checks.results import as_table
 from braintumor_tf.report.plots.explanation.checks import localisation_scores, masking_drops, randomisation_curve
 from braintumor_tf.report.sections.covered_parts import outside_sentence
 from braintumor_tf.report.sections.embedding import keep_figure

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from braintumor_tf.explanation.checks.masking import WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
+from braintumor_tf.explanation.checks.outside_head import WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
 from braintumor_tf.report.plots.style import (
     ACCENT,
     FAINT,
@@ -34,7 +34,7 @@ def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point 
     References, which do not depend on the model, are grey. The dotted line is what guessing gives.
 
     Args:
-        table: of `explanation.localisation_table`.
+        table: of `explanation.localisation_check`.
         title: the figure's title.
     """
     if table.empty:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.explanation.checks.localisation import area_share, energy_inside
+from braintumor_tf.explanation.checks.map_scores import area_share, energy_inside
 from braintumor_tf.explanation.checks.masks import read_mask
 from braintumor_tf.report.plots.explanation.checks import method_name
 from braintumor_tf.report.plots.explanation.overlays import colour_bar, heat_tile, overlay, tile

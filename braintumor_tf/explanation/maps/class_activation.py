@@ -16,7 +16,7 @@ def grad_cam(
     subject: Subject,
     images: Sequence[np.ndarray],
     targets: Sequence[int | None],
-    batch_size: int = 16,
+    *,
     layer: str | None = None,
 ) -> list[np.ndarray]:
     """Computes Grad-CAM for a batch in one forward and one backward pass; `explain` documents the arguments."""
@@ -27,7 +27,7 @@ def grad_cam_plus_plus(
     subject: Subject,
     images: Sequence[np.ndarray],
     targets: Sequence[int | None],
-    batch_size: int = 16,
+    *,
     layer: str | None = None,
 ) -> list[np.ndarray]:
     """Computes Grad-CAM++ for a batch in one forward and one backward pass; `explain` documents the arguments."""
@@ -43,6 +43,10 @@ def grad_cam_weights(maps: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
     Returns:
         Shape ``(images, channels)``.
+
+    Example:
+        >>> grad_cam_weights(np.ones((1, 1, 2, 1)), np.array([1.0, 3.0]).reshape(1, 1, 2, 1)).tolist()
+        [[2.0]]
     """
     return gradients.mean(axis=(1, 2), dtype=np.float64)
 

@@ -7,8 +7,7 @@ pixels and the answer is the one that the model would give to such an image.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -25,15 +24,19 @@ ROUNDING = 1e-6
 
 FILLS = ("mean", "blur")
 
+Side = int | float | tuple[int | float, int | float]
+"""Pixels, or a share of the image's side (a float up to 1), or a pair of those for height and width."""
+
 
 def occlusion(
     subject: Subject,
     images: Sequence[np.ndarray],
     targets: Sequence[int | None],
+    *,
     batch_size: int = 16,
-    patch: Any = 0.125,
-    stride: Any = None,
-    fill: Any = "mean",
+    patch: Side = 0.125,
+    stride: Side | None = None,
+    fill: str | float = "mean",
 ) -> list[np.ndarray]:
     """Computes occlusion maps.
 
@@ -55,7 +58,9 @@ def occlusion(
         ExplanationError: a size or the fill is out of range.
     """
     return [
-        scaled(drops(subject, image, target, batch_size, patch, stride, fill), ROUNDING)
+        scaled(
+            drops(subject, image, target, batch_size=batch_size, patch=patch, stride=stride, fill=fill), floor=ROUNDING
+        )
         for image, target in zip(images, targets)
     ]
 
@@ -64,10 +69,11 @@ def drops(
     subject: Subject,
     image: np.ndarray,
     target: int | None,
+    *,
     batch_size: int = 16,
-    patch: Any = 0.125,
-    stride: Any = None,
-    fill: Any = "mean",
+    patch: Side = 0.125,
+    stride: Side | None = None,
+    fill: str | float = "mean",
 ) -> np.ndarray:
     """Returns the mean drop of the target's probability at each pixel, not scaled.
 
@@ -93,7 +99,9 @@ def drops(
     before = subject.probabilities([image])[0]
     index = int(before.argmax()) if target is None else target
     total, count = np.zeros(size), np.zeros(size)
-    for chosen in _chunks(corners, max(1, min(batch_size, PIXELS_AT_ONCE // image.size))):
+    at_once = max(1, min(batch_size, PIXELS_AT_ONCE // image.size))
+    for first in range(0, len(corners), at_once):
+        chosen = corners[first : first + at_once]
         copies = np.repeat(image[None], len(chosen), axis=0)
         for copy, (top, left) in zip(copies, chosen):
             covered = (slice(top, top + height), slice(left, left + width))
@@ -105,22 +113,18 @@ def drops(
     return total / count
 
 
-def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
 def _starts(side: int, patch: int, step: int) -> list[int]:
     return [*range(0, side - patch, step), side - patch]
 
 
-def _pixels(name: str, value: Any, size: tuple[int, int]) -> tuple[int, int]:
+def _pixels(name: str, value: Side, size: tuple[int, int]) -> tuple[int, int]:
     pair = value if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2:
         raise ExplanationError(f"{name} {value!r} has {len(pair)} sides; give one number, or (height, width)")
     return tuple(_one_side(name, one, side) for one, side in zip(pair, size))
 
 
-def _one_side(name: str, value: Any, side: int) -> int:
+def _one_side(name: str, value: int | float, side: int) -> int:
     if isinstance(value, numbers.Integral) and not isinstance(value, bool) and 1 <= value <= side:
         return int(value)
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral) and 0.0 < value <= 1.0:
@@ -130,7 +134,7 @@ def _one_side(name: str, value: Any, side: int) -> int:
     )
 
 
-def _filler(image: np.ndarray, patch: tuple[int, int], fill: Any) -> np.ndarray:
+def _filler(image: np.ndarray, patch: tuple[int, int], fill: str | float) -> np.ndarray:
     """Returns the image that shows where the other is covered, of the same shape."""
     if isinstance(fill, str) and fill == "mean":
         return np.broadcast_to(image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32), image.shape)

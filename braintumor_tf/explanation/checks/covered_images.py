@@ -1,0 +1,71 @@
+"""The probabilities that a model gives to images in which a part is covered.
+
+Covered images are unlike those that a model was trained on, so a low score proves little: what is missing may be
+there and not be understood. A high score proves that the part that was left is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.errors import ExplanationError
+from braintumor_tf.models.image_fitting import fit_picture
+from braintumor_tf.progress import progress_bar
+
+if TYPE_CHECKING:
+    from braintumor_tf.explanation.subject import Model
+
+Versions = Callable[[np.ndarray, int], dict[str, np.ndarray]]
+"""From an image, uint8 in the model's channels, and its number to its versions by name."""
+
+_CHUNK = 64
+
+
+def masked_probabilities(
+    model: Model, rows: pd.DataFrame, versions: Versions, *, show_progress: bool = True
+) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    """Lets a model answer to several versions of each image, made at the image's own size; memory stays flat.
+
+    Args:
+        model: a model of `braintumor_tf.models`, a run, or a run's directory.
+        rows: rows of a manifest.
+        versions: makes the versions of each image.
+        show_progress: whether to show a bar.
+
+    Returns:
+        The class names, and for each version probabilities of shape ``(images, classes)``.
+    """
+    from braintumor_tf.explanation.subject import Subject  # imports Keras
+
+    predictor = Subject(model).predictor
+    grey, paths = predictor.channels == 1, rows["path"].tolist()
+    found: dict[str, list[np.ndarray]] = {}
+    for start in progress_bar(range(0, len(paths), _CHUNK), "Covering parts", show=show_progress):
+        chunk: dict[str, list[np.ndarray]] = {}
+        for number in range(start, min(start + _CHUNK, len(paths))):
+            for name, version in versions(read_image(paths[number], grey=grey), number).items():
+                chunk.setdefault(name, []).append(fit_picture(predictor, version))
+        for name, images in chunk.items():
+            found.setdefault(name, []).append(predictor.predict_images(np.stack(images)))
+    return tuple(predictor.classes), {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def class_numbers(rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Returns the index of each row's label among the model's classes.
+
+    Raises:
+        ExplanationError: a label is not a class of the model.
+
+    Example:
+        >>> class_numbers(pd.DataFrame({"label": ["tumor", "no_tumor"]}), ("no_tumor", "tumor")).tolist()
+        [1, 0]
+    """
+    strange = sorted(set(rows["label"]) - set(classes))
+    if strange:
+        raise ExplanationError(f"the label {strange[0]!r} is not among the model's classes {', '.join(classes)}")
+    return rows["label"].map({name: number for number, name in enumerate(classes)}).to_numpy(int)
