@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 from sklearn.metrics import f1_score
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
@@ -181,11 +180,14 @@ def test_what_cannot_be_scored_is_named():
         _evaluate(predictions, baselines={"border": predictions[1:]})
 
 
-def test_a_thousand_resamples_take_seconds():
-    predictions = _predictions(images=1300, groups=900)
-    started = time.process_time()
-    _evaluate(predictions, baselines=dict.fromkeys("abcd", predictions))
-    assert time.process_time() - started < 5
+def test_the_interval_of_many_images_is_as_wide_as_the_binomial_distribution_says():
+    """So many images and resamples that the weights do not fit into one piece; every image is a group of its own."""
+    predictions = _predictions(images=2500).assign(group="")
+    found = _evaluate(predictions)["accuracy"]
+    share = (predictions["label"] == predictions["predicted"]).mean()
+    low, high = binom.ppf([0.025, 0.975], 2500, share) / 2500
+    assert found["value"] == pytest.approx(share)
+    assert [found["low"], found["high"]] == pytest.approx([low, high], abs=0.15 * (high - low))
 
 
 def test_the_tables():
