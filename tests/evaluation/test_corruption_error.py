@@ -183,3 +183,39 @@ def test_predictions_that_do_not_belong_together_are_refused():
     ):
         with pytest.raises(EvaluationError, match=message):
             dataclasses.replace(found, predictions=changed).table  # noqa: B018
+
+
+def drawn(clean: list[float], noisy: list[float]) -> Draws:
+    """One noise of one severity whose balanced errors are 0.2 and 0.3, and those of the resamples as given."""
+    values = np.full((2, len(METRICS)), np.nan)
+    resampled = np.full((2, len(METRICS), len(clean)), np.nan)
+    place = list(METRICS).index("balanced_accuracy")
+    values[:, place], resampled[:, place] = (0.8, 0.7), 1 - np.array([clean, noisy])
+    return Draws((("clean", 0), ("blur", 1)), values, resampled)
+
+
+@pytest.mark.parametrize("gaining", [4, 6])
+def test_resamples_in_which_the_reference_loses_nothing_define_no_relative_error(gaining):
+    own = drawn([0.2] * 10, [0.4] * 10)
+    reference = drawn([0.2] * 10, [0.1] * gaining + [0.3] * (10 - gaining))
+    found = corruption_errors(own, reference)
+    assert found["relative_mean_corruption_error"]["value"] == pytest.approx(1)
+    ends = [found["relative_mean_corruption_error"][end] for end in ("low", "high")]
+    # an own loss of 0.2 over one of 0.1, where there is one; in too few resamples there is none
+    assert ends == (pytest.approx([2, 2]) if gaining == 4 else [None, None])
+    assert found["mean_corruption_error"]["low"] is not None
+
+
+def test_the_reference_is_taken_at_the_severities_of_the_model():
+    own, more = made("own", 1, severities=(1, 2)), made("more", 2, severities=(1, 2, 3, 5))
+    fewer = dataclasses.replace(more, predictions=more.predictions.query("severity <= 2").reset_index(drop=True))
+    found, expected = own.mean_corruption_error(more), own.mean_corruption_error(fewer)
+    assert found["mean_corruption_error"] == pytest.approx(expected["mean_corruption_error"])
+    scores = more.table.query("metric == 'balanced_accuracy' and noise in @NOISES").set_index(["noise", "severity"])
+    mine = own.table.query("metric == 'balanced_accuracy'").set_index(["noise", "severity"])
+    ratios = [
+        sum(1 - mine["value"][noise, level] for level in (1, 2))
+        / sum(1 - scores["value"][noise, level] for level in (1, 2))
+        for noise in NOISES
+    ]
+    assert found["mean_corruption_error"]["value"] == pytest.approx(np.mean(ratios))
