@@ -10,7 +10,12 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import holm, mcnemar
-from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, bootstrap_p_value, compare_pairs, paired_differences
+from braintumor_tf.evaluation.comparison.paired_tests import (
+    RESAMPLES,
+    bootstrap_p_value,
+    compare_pairs,
+    paired_differences,
+)
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 
 
