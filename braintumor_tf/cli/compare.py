@@ -46,8 +46,7 @@ def compare(
     page = write_comparison(found, out)
     verdict = comparison_verdict(found)
     if as_json:
-        said = {"sentences": verdict.sentences, "warnings": verdict.warnings}
-        print_json({**found.to_dict(), **said, "page": page.resolve()})
+        print_json({**found.to_dict(), **verdict.to_dict(), "page": page.resolve()})
         return
     for line in _lines(found.leaderboard):
         click.echo(line)

@@ -37,6 +37,10 @@ class Verdict:
     sentences: list[str]
     warnings: list[str]
 
+    def to_dict(self) -> dict[str, list[str]]:
+        """Returns ``sentences`` and ``warnings``."""
+        return dataclasses.asdict(self)
+
 
 def run_verdict(
     metrics: Mapping[str, Any],

@@ -1,4 +1,4 @@
-"""The commands train, evaluate and predict where there are several models: folds, ensembles, and views."""
+"""The commands train, evaluate and predict with several models: folds, ensembles, and views."""
 
 from __future__ import annotations
 
@@ -9,19 +9,10 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from braintumor_tf.datasets import write_synthetic
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import predict_manifest
 from braintumor_tf.runs import Run
 from tests.calling import call
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return write_synthetic(
-        tmp_path_factory.mktemp("data") / "set", patients_per_class=6, slices_per_patient=2, image_size=64,
-        byte_copies=0, reencoded_copies=0, label_conflicts=0, show_progress=False,
-    )  # fmt: skip
 
 
 def train(folder: Path, out: Path, *words: object) -> Result:

@@ -1,0 +1,50 @@
+"""The command ``predict``: classes, probabilities, and the answer that it does not know."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from braintumor_tf.datasets.labels import CLASSES
+from tests.calling import call
+
+
+def test_predict_names_class_and_probabilities_and_what_cannot_be_read(trained, tmp_path):
+    _, run = trained
+    images = list(run.predictions["path"][:2])
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    result = call("predict", run.path, images[0], broken, images[1], "--json")
+    assert result.exit_code == 1
+    assert sum(str(broken) in line for line in result.stderr.splitlines()) == 1  # a slow machine also shows a bar
+    first, second, error = json.loads(result.stdout)
+    assert [first["path"], second["path"], error["path"]] == [*images, str(broken)] and error["error"]
+    assert list(first["probabilities"]) == list(CLASSES) and sum(first["probabilities"].values()) == pytest.approx(1)
+    assert first["predicted"] == run.predictions["predicted"][0]
+    result = call("predict", run.path, images[0])
+    assert result.exit_code == 0 and result.stdout.startswith(f"{images[0]}: {first['predicted']} (glioma 0.")
+
+
+def test_predict_can_say_that_it_does_not_know(trained):
+    _, run = trained
+    images = list(run.predictions["path"][:3])
+    assert run.calibration["classes"] == list(CLASSES)
+    plain, known, sure = (
+        json.loads(call("predict", run.path, *images, "--json", *words).stdout)
+        for words in ((), ("--coverage", 0.5), ("--abstain",))
+    )
+    for before, after, cautious in zip(plain, known, sure):
+        assert all(after[key] == cautious[key] == before[key] for key in before) and "answer" not in before
+        assert after["answer"] == (after["set"][0] if len(after["set"]) == 1 else "unknown")
+        assert set(after["set"]) <= set(cautious["set"])  # 0.9 asks for more than 0.5
+        calibrated = after["calibrated_probabilities"]
+        assert max(calibrated, key=calibrated.get) == before["predicted"]
+    # a validation of so few groups can promise nothing at 0.9999: every class is plausible
+    result = call("predict", run.path, images[0], "--coverage", 0.9999)
+    assert (
+        result.exit_code == 0 and "unknown, plausible: glioma or meningioma or no_tumor or pituitary" in result.stdout
+    )
+    result = call("predict", run.path, images[0], "--abstain", "--views", 2)
+    assert result.exit_code == 1 and "leave views out" in result.stderr
+    assert call("predict", run.path, images[0], "--coverage", 1).exit_code == 2
