@@ -16,7 +16,7 @@ from braintumor_tf.datasets import CropError, head_box, read_image
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest
 from braintumor_tf.evaluation.comparison.cost import milliseconds_per_image
-from braintumor_tf.evaluation.robustness import robustness
+from braintumor_tf.evaluation.robustness.run_robustness import robustness
 from braintumor_tf.experiments import predict_files, run_experiment
 from braintumor_tf.models import build, load_model
 from braintumor_tf.models.image_fitting import read_for
@@ -161,7 +161,7 @@ def test_the_generator_cuts_files_before_it_resizes_them(manifest, keep_aspect_r
         )
 
 
-def test_the_commands_take_it_and_going_on_keeps_it(manifest, tmp_path, monkeypatch):
+def test_the_commands_take_it_and_going_on_keeps_it(manifest, tmp_path):
     table = tmp_path / "images.csv"
     manifest[["path", "label"]].to_csv(table, index=False)
     out = tmp_path / "run"

@@ -22,7 +22,7 @@ from braintumor_tf.evaluation import (
     validation_weights,
 )
 from braintumor_tf.evaluation.calibration.temperature import fit_temperature
-from braintumor_tf.evaluation.robustness import robustness
+from braintumor_tf.evaluation.robustness.run_robustness import robustness
 from braintumor_tf.experiments import evaluate_run, evaluate_runs, predict_files, run_ensemble, run_experiment
 from braintumor_tf.files import write_csv
 from braintumor_tf.report import write_model_card, write_report
@@ -200,12 +200,17 @@ def test_an_ensemble_from_before_views_were_kept_is_read(ensemble, tmp_path):
     assert "Views of each image" in write_model_card(old).read_text(encoding="utf-8")
 
 
-def test_nothing_is_predicted_for_an_ensemble_that_cannot_be_kept(members, ensemble, tmp_path, monkeypatch):
-    monkeypatch.setattr("braintumor_tf.experiments.ensemble.predict_manifest", None)
+def test_nothing_is_predicted_for_an_ensemble_that_cannot_be_kept(members, ensemble, manifest, tmp_path):
+    """The members have lost their models: predicting anything with them fails, and says so."""
+    lost = [copy_run(run, tmp_path / run.name, manifest) for run in members]
+    for file in tmp_path.glob("*/model.*"):
+        file.unlink()
+    with pytest.raises(RunError, match="has no model"):
+        run_ensemble(lost, tmp_path / "fine", views=3)
     with pytest.raises(RunError, match="finished run already"):
-        run_ensemble(members, ensemble.path, views=3)
+        run_ensemble(lost, ensemble.path, views=3)
     with pytest.raises(EvaluationError, match="weights='best'"):
-        run_ensemble(members, tmp_path / "out", weights="best", views=3)
+        run_ensemble(lost, tmp_path / "out", weights="best", views=3)
     assert not (tmp_path / "out").exists()
 
 

@@ -204,3 +204,16 @@ def test_what_cannot_be_calibrated_is_named():
             calibration_scores(wrong, CLASSES)
         with pytest.raises(EvaluationError, match=words):
             fit_temperature(wrong, CLASSES)
+
+
+def test_probabilities_are_clipped_at_a_millionth_of_a_millionth():
+    assert log_losses(np.array([0, 0]), np.array([[0.0, 1], [1e-13, 1]])) == pytest.approx([12 * np.log(10)] * 2)
+    assert log_losses(np.array([0]), np.array([[1e-11, 1]]))[0] == pytest.approx(11 * np.log(10))
+    np.testing.assert_allclose(scale(np.array([[1.0, 0]]), 2.0), np.array([[1, 1e-6]]) / (1 + 1e-6))
+
+
+def test_nothing_is_scaled_where_nothing_is_gained():
+    frame = table(np.full((12, 4), 0.25), np.arange(12) % 4)
+    found = fit_temperature(frame, CLASSES)
+    assert found.value == 1 and not found.at_bound and found.before == found.after == pytest.approx(np.log(4))
+    assert BOUNDS == (0.1, 10.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,10 @@ from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation import EvaluationError, compare, score_predictions
 from braintumor_tf.evaluation.comparison.image_matching import joint_groups
 from braintumor_tf.evaluation.comparison.leaderboard import COLUMNS, SCORES, display_names
-from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.files import to_json, write_csv
 from braintumor_tf.report.sections.comparison import comparison_verdict
 from braintumor_tf.runs import Run
 from tests.evaluation.made_runs import answers, made_manifest, made_run
-from tests.experiments.quick import hashed, without_trees
-from tests.training.toy import toy_manifest
 
 DRAWS = 300
 BASELINES = {"metadata": 0.2, "border": 1.0, "nearest_neighbour": 0.8, "pca_logistic_regression": 0.5}
@@ -188,11 +184,11 @@ def test_what_cannot_be_ranked_is_refused(manifest, three, tmp_path):
 
 
 def test_common_ranks_what_all_share_and_none_has_seen(manifest, three, tmp_path):
-    """The second run has other test images, learned from ten that the first one is tested on, and from twins of two."""
+    """The second run has other test images, learned from ten of the first one's, and from near-duplicates of two."""
     learned = manifest["md5"].isin([f"test_{group}_{copy}" for group in range(5) for copy in (0, 1)])
-    twins = manifest["md5"].isin(["test_20_0", "test_21_0"])
+    near = manifest["md5"].isin(["test_20_0", "test_21_0"])
     gone = manifest["md5"].isin(["test_30_0", "test_30_1", "test_31_0"])
-    other = manifest.assign(split=manifest["split"].mask(learned | twins, "train").mask(gone, "unused"))
+    other = manifest.assign(split=manifest["split"].mask(learned | near, "train").mask(gone, "unused"))
     run = made_run(tmp_path / "other", other, 2.0, 5)
     with pytest.raises(EvaluationError, match="other test images"):
         compare([three[0], run])
@@ -202,7 +198,7 @@ def test_common_ranks_what_all_share_and_none_has_seen(manifest, three, tmp_path
     kept = kept[~kept["group"].isin(["test20", "test21"])]
     expected = f1_score(kept["label"], kept["predicted"], average="macro")
     assert runs_of(found).loc["good", "macro_f1"] == pytest.approx(expected)
-    assert (runs_of(found)["twins_images"] == 0).all() and set(found.leaderboard["kind"]) == {"run"}
+    assert set(found.leaderboard["kind"]) == {"run"}
     said = comparison_verdict(found)
     assert "left out: 17 of good, 2 of other" in said.sentences[0]
     assert any("did not learn from the same images" in warning for warning in said.warnings)
@@ -259,63 +255,6 @@ def test_everything_is_plain_json(found):
     read = json.loads(to_json(found.to_dict()))
     assert len(read["leaderboard"]) == 7 and len(read["pairs"]) == 3 and read["images"] == 120
     assert read["leaderboard"][0]["parameters"] is None and read["leaderboard"][0]["rank"] == 1
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory) -> Iterator[dict[str, Run]]:
-    """A trained run of every kind on the toy images."""
-    folder = tmp_path_factory.mktemp("kinds")
-    manifest = hashed(toy_manifest(folder / "toy"))
-    how = {"resamples": 50, "show_progress": False}
-    with without_trees():
-        runs = {
-            "cnn": run_experiment(
-                manifest, "CNN", out=folder / "cnn", image_size=32, epochs=2, batch_size=24, augmentation={}, **how
-            ),
-            "pca": run_experiment(manifest, "PCA", out=folder / "pca", image_size=16, baselines=False, **how),
-            "folds": run_folds(manifest, "PCA", out=folder / "folds", folds=2, image_size=16, baselines=False, **how),
-        }
-        runs["pair"] = run_ensemble([runs["cnn"], runs["pca"]], folder / "pair", baselines=False, resamples=50)
-        yield runs
-
-
-def test_runs_of_every_kind_are_compared_with_their_costs(kinds):
-    found = compare([kinds[name] for name in ("cnn", "pca", "pair")], measure_time=True, resamples=DRAWS)
-    rows = runs_of(found)
-    costs = ["parameters", "bytes", "train_seconds", "milliseconds_per_image"]
-    assert (rows[costs] > 0).all(axis=None)
-    for name in costs[:3]:
-        total = rows.loc[["cnn", "pca"], name].sum()
-        assert rows.loc["pair", name] == pytest.approx(total), "an ensemble costs what its members cost"
-    assert set(found.leaderboard.query("kind == 'baseline'")["name"]) == {
-        "nearest_neighbour",
-        "pca_logistic_regression",
-    }
-    seconds = {name: kinds[name].metrics["training"]["seconds"] for name in ("cnn", "pca")}
-    assert rows.loc["cnn", "train_seconds"] == seconds["cnn"]
-
-
-def test_a_k_fold_run_is_compared_with_a_single_one_on_what_both_can_be_tested_on(kinds):
-    with pytest.raises(EvaluationError, match="other test images"):
-        compare([kinds["cnn"], kinds["folds"]])
-    found = compare([kinds["cnn"], kinds["folds"]], common=True, resamples=DRAWS)
-    tested = kinds["cnn"].metrics["images"]
-    assert found.images == tested and found.left_out["folds"] == len(kinds["folds"].manifest) - tested
-    fold = [Run(kinds["folds"].path / f"fold_{number}") for number in range(2)]
-    rows = runs_of(found)
-    assert rows.loc["folds", "bytes"] == sum((one.path / "model.skops").stat().st_size for one in fold)
-    assert rows.loc["folds", "train_seconds"] == pytest.approx(
-        sum(one.metrics["training"]["seconds"] for one in fold), abs=0.02
-    )
-
-
-def test_a_run_whose_model_is_gone_is_ranked_without_its_cost(kinds, tmp_path):
-    copy = Run(shutil.copytree(kinds["pca"].path, tmp_path / "copy"))
-    (copy.path / "model.skops").unlink()
-    row = runs_of(compare([kinds["cnn"], copy], resamples=DRAWS)).loc["copy"]
-    assert pd.isna(row["parameters"]) and pd.isna(row["bytes"]) and row["train_seconds"] > 0
-    with pytest.raises(RunError, match="has no model"):
-        compare([kinds["cnn"], copy], measure_time=True)
 
 
 def test_an_image_that_the_manifest_does_not_know_is_named(three, manifest, tmp_path):

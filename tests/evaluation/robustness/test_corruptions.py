@@ -20,7 +20,14 @@ from braintumor_tf.augment import (
 from braintumor_tf.datasets import read_image
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation import EvaluationError
-from braintumor_tf.evaluation.robustness.corruptions import NOISES, choose_corruptions, corrupt, read_picture
+from braintumor_tf.evaluation.robustness.corruptions import (
+    NOISES,
+    Corruption,
+    choose_corruptions,
+    corrupt,
+    read_picture,
+)
+from braintumor_tf.evaluation.robustness.corruptions import SIZE as SIDE
 from braintumor_tf.models.image_fitting import fit_picture
 
 SIZE = (64, 64)
@@ -156,3 +163,25 @@ def test_an_unreadable_image_is_named(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     with pytest.raises(ImageReadError, match="broken.png"):
         read_picture(tmp_path / "broken.png", size=SIZE)
+
+
+def test_noises_of_other_names_draw_other_numbers(paths):
+    """The same noise model under two names, as every noise of a comparison should have numbers of its own."""
+    picture, noise = read_picture(paths["grey"], size=SIZE), GaussianNoise(sigma=20)
+    one, other = (corrupt(picture, Corruption(name, 1, noise), seed=0).astype(float) for name in ("one", "other"))
+    changes = [(each - picture.pixels).ravel() for each in (one, other)]
+    assert abs(np.corrcoef(*changes)[0, 1]) < 0.1
+    np.testing.assert_array_equal(one, corrupt(picture, Corruption("one", 1, GaussianNoise(sigma=20)), seed=0))
+
+
+def test_files_of_other_content_draw_other_numbers_though_they_look_the_same(paths, tmp_path):
+    (noise,) = choose_corruptions("gaussian", severities=(1,))
+    Image.open(paths["grey"]).save(tmp_path / "packed.png", compress_level=0)
+    first, second = read_picture(paths["grey"], size=SIZE), read_picture(tmp_path / "packed.png", size=SIZE)
+    np.testing.assert_array_equal(first.pixels, second.pixels)
+    changes = [(corrupt(each, noise, seed=0).astype(float) - each.pixels).ravel() for each in (first, second)]
+    assert abs(np.corrcoef(*changes)[0, 1]) < 0.1
+
+
+def test_severities_are_for_pictures_of_224_pixels():
+    assert SIDE == 224

@@ -5,11 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+from scipy import ndimage
 
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.evaluation import VIEWS, EvaluationError, load_run_model, predict_manifest
-from braintumor_tf.evaluation.prediction.test_time_views import InViews, choose_views, in_views, mirrors, show
+from braintumor_tf.evaluation.prediction.test_time_views import (
+    InViews,
+    choose_views,
+    in_views,
+    mirrors,
+    show,
+    views_of,
+)
 from braintumor_tf.experiments import predict_files, run_experiment
+from braintumor_tf.models.image_fitting import read_for
 from tests.training.toy import toy_manifest
 
 CLASSES = ("glioma", "no_tumor")
@@ -135,3 +145,53 @@ def test_single_files_are_shown_in_the_same_views(runs):
     probabilities = [name for name in expected if name.startswith("p_")]
     assert not errors and list(table["path"]) == list(expected["path"])
     np.testing.assert_allclose(table[probabilities], expected[probabilities], atol=1e-5)
+
+
+def test_views_turn_by_5_degrees_to_either_side_and_change_the_size_by_5_percent():
+    """Beside the rotation of SciPy and the size of a smooth spot, on an image whose border is dark."""
+    rows, columns = np.mgrid[:65, :65] - 32.0
+    spot = 255 * np.exp(-(rows**2 + (columns / 2) ** 2) / 50)
+    shown = [show(spot[None, :, :, None], view)[0, :, :, 0] for view in VIEWS]
+    left, right = (ndimage.rotate(spot, angle, reshape=False, order=1) for angle in (5, -5))  # left: anticlockwise
+    # mirrored comes after turned, as in training, so a mirrored one is turned to the other side
+    for place, expected, other in ((2, left, right), (3, right, left), (6, right, left), (7, left, right)):
+        assert np.abs(shown[place] - expected).max() < 2, place
+        assert np.abs(shown[place] - other).max() > 20, place
+    sizes = [one.sum() / spot.sum() for one in shown]
+    np.testing.assert_allclose(sizes, [1, 1, 1, 1, 0.95**-2, 1.05**-2, 1, 1], rtol=4e-3)
+    assert choose_views(3, mirrored=False) == ({}, {"theta": 5}, {"theta": -5})
+    assert choose_views(2, mirrored=True) == ({}, {"flip_horizontal": True})
+
+
+def test_the_answer_in_views_is_the_mean_over_them(images):
+    model, three = MeanPixels(), choose_views(3, mirrored=True)
+    parts = [model.predict_images(show(images, view)) for view in three]
+    np.testing.assert_allclose(InViews(model, three).predict_images(images), sum(parts) / 3, rtol=1e-6)
+    assert np.abs(sum(parts) / 3 - np.median(parts, axis=0)).max() > 1e-4
+
+
+def test_a_model_in_views_reads_images_cut_as_the_model_does(tmp_path):
+    pixels = np.zeros((60, 80), np.uint8)
+    pixels[10:40, 20:50] = np.random.default_rng(0).integers(120, 255, (30, 30))
+    Image.fromarray(pixels).save(tmp_path / "head.png")
+    model = MeanPixels()
+    model.crop = "head"
+    cut = read_for(model, tmp_path / "head.png")
+    np.testing.assert_array_equal(read_for(in_views(model, 3, mirrored=True), tmp_path / "head.png"), cut)
+    assert not np.array_equal(read_for(MeanPixels(), tmp_path / "head.png"), cut)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, False),
+        ({"training": None}, False),
+        ({"training": {"augmentation": None}}, False),
+        ({"training": {"augmentation": {"rotation_range": 5}}}, False),
+        ({"training": {"augmentation": {"horizontal_flip": False}}}, False),
+        ({"training": {"augmentation": {"horizontal_flip": True}}}, True),
+    ],
+)
+def test_only_training_that_says_so_has_mirrored(config, expected):
+    assert mirrors(config) is expected
+    assert views_of(config) == 1 and views_of({**config, "views": 3}) == 3

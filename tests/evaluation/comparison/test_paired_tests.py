@@ -10,7 +10,12 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import holm, mcnemar
-from braintumor_tf.evaluation.comparison.paired_tests import bootstrap_p_value, compare_pairs, paired_differences
+from braintumor_tf.evaluation.comparison.paired_tests import (
+    RESAMPLES,
+    bootstrap_p_value,
+    compare_pairs,
+    paired_differences,
+)
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 
 
@@ -158,3 +163,20 @@ def test_p_values_are_true_where_there_is_no_difference():
         found.append(bootstrap_p_value(draws[0] - draws[1]))
     assert 0.01 <= np.mean(np.array(found) <= 0.05) <= 0.10
     assert np.isnan(bootstrap_p_value(np.full(5, np.nan)))
+
+
+def test_the_p_value_of_a_few_resamples_by_hand():
+    below, equal, above, undefined = np.full(3, -0.1), np.zeros(2), np.full(94, 0.2), np.full(50, np.nan)
+    drawn = np.concatenate([above, below, equal])
+    assert bootstrap_p_value(drawn) == pytest.approx(2 * (1 + 3 + 2) / (99 + 1))
+    assert bootstrap_p_value(-drawn) == pytest.approx(2 * (1 + 3 + 2) / (99 + 1))
+    assert bootstrap_p_value(np.concatenate([drawn, undefined])) == bootstrap_p_value(drawn)
+    assert bootstrap_p_value(above) == pytest.approx(2 / 95) and bootstrap_p_value(equal) == 1
+
+
+def test_the_smallest_p_value_of_the_usual_number_of_resamples():
+    """Two models that differ on every image: no resample is on the other side."""
+    labels = np.array(CLASSES)[np.arange(40) % 4]
+    row = compare_pairs(labels, {"a": labels, "b": np.roll(labels, 1)}, np.arange(40), classes=CLASSES).iloc[0]
+    assert row["accuracy_p"] == pytest.approx(2 / 10_001) and RESAMPLES == 10_000
+    assert row["mcnemar_p"] == pytest.approx(2 * 0.5**40)

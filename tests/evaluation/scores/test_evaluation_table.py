@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 from sklearn.metrics import f1_score
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
@@ -205,6 +206,16 @@ def test_an_interval_is_cut_from_a_thousand_resamples_over_all_pieces():
     assert found["accuracy"]["low"] == pytest.approx(np.percentile(drawn, 2.5))
     assert found["accuracy"]["high"] == pytest.approx(np.percentile(drawn, 97.5))
     assert found["interval"] == {"confidence": 0.95, "resamples": 1000, "over": "groups", "seed": 0}
+
+
+def test_the_interval_of_many_images_is_as_wide_as_the_binomial_distribution_says():
+    """So many images and resamples that the weights do not fit into one piece; every image is a group of its own."""
+    predictions = _predictions(images=2500).assign(group="")
+    found = _evaluate(predictions)["accuracy"]
+    share = (predictions["label"] == predictions["predicted"]).mean()
+    low, high = binom.ppf([0.025, 0.975], 2500, share) / 2500
+    assert found["value"] == pytest.approx(share)
+    assert [found["low"], found["high"]] == pytest.approx([low, high], abs=0.15 * (high - low))
 
 
 def test_the_tables():

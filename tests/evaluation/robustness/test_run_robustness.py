@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import braintumor_tf as bt
 from braintumor_tf.augment import GaussianNoise
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import BrainTumorError, ImageReadError
 from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest, read_robustness, score_robustness
-from braintumor_tf.evaluation.robustness import noisy_predictions, robustness
+from braintumor_tf.evaluation.robustness import robustness
 from braintumor_tf.evaluation.robustness.corruptions import choose_corruptions, corrupt, read_picture
 from braintumor_tf.experiments import run_experiment, run_folds
 from braintumor_tf.files import to_json
@@ -77,19 +79,42 @@ def test_the_test_images_are_scored_clean_and_under_each_noise(manifest):
     assert bt.robustness is robustness
 
 
-def test_batches_and_their_size_change_nothing_and_files_are_read_once(manifest, monkeypatch):
-    read = []
-    monkeypatch.setattr(
-        noisy_predictions, "read_picture", lambda path, size: read.append(path) or read_picture(path, size=size)
-    )
-    monkeypatch.setattr(noisy_predictions, "_IMAGES_AT_ONCE", 10)
+def test_batches_and_their_size_and_the_order_of_images_change_nothing(manifest):
     found = robustness(Watcher(), manifest, batch_size=7, **QUICK)
-    assert sorted(read) == sorted(manifest.loc[manifest["split"] == "test", "path"])
-    monkeypatch.undo()
     shuffled = manifest.sample(frac=1, random_state=0)
     other = robustness(Watcher(), shuffled, batch_size=64, **QUICK)
     order = ["noise", "severity", "path"]
     pd.testing.assert_frame_equal(*(each.predictions.sort_values(order, ignore_index=True) for each in (found, other)))
+
+
+class Forgetful(Watcher):
+    """A model that deletes the files of some images as soon as it was shown them."""
+
+    def __init__(self, paths: list[str]):
+        super().__init__(8)
+        self.paths = paths
+
+    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        for path in self.paths:
+            Path(path).unlink(missing_ok=True)
+        return super().predict_images(images, batch_size)
+
+
+def test_more_images_than_are_held_at_once_are_read_once_each(tmp_path):
+    """More than 512 of them: the versions of the first ones are all made before the last ones are read."""
+    generator = np.random.default_rng(0)
+    labels = [CLASSES[place % 4] for place in range(530)]
+    many = pd.DataFrame({"path": [str(tmp_path / f"{place}.png") for place in range(530)], "label": labels})
+    many = many.assign(split="test", group=many["path"])
+    for path in many["path"]:
+        Image.fromarray(generator.integers(0, 256, (8, 8), dtype=np.uint8)).save(path)
+    how = {"noises": ["gaussian"], "severities": (2,), "resamples": 0, "show_progress": False, "size": 8}
+    whole = robustness(Watcher(8), many, batch_size=600, **how).predictions
+    parts = robustness(Watcher(8), many, batch_size=20, **how).predictions
+    pd.testing.assert_frame_equal(whole, parts)
+    assert parts["path"].tolist() == many["path"].tolist() * 2
+    forgotten = robustness(Forgetful(many["path"].tolist()[:20]), many, batch_size=20, **how).predictions
+    pd.testing.assert_frame_equal(forgotten, parts)
 
 
 def test_every_model_is_shown_the_same_pictures(manifest):
