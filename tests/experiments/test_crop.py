@@ -77,13 +77,13 @@ def test_training_and_prediction_see_the_same_cut_pictures(run, manifest):
     paths = manifest.loc[manifest["split"] == "train", "path"].to_numpy()[numbers]
     np.testing.assert_array_equal(train[0][0], np.stack([read_for(model, path) for path in paths]))
     answer = model.predict_images(expected)
-    chances = [f"p_{name}" for name in CLASSES]
+    columns = [f"p_{name}" for name in CLASSES]
     kept = run.predictions.query("split == 'validation'")
-    np.testing.assert_allclose(kept[chances], answer, atol=1e-5)
+    np.testing.assert_allclose(kept[columns], answer, atol=1e-5)
     np.testing.assert_allclose(
-        predict_manifest(run, rows, splits=None, show_progress=False)[chances], answer, atol=1e-5
+        predict_manifest(run, rows, splits=None, show_progress=False)[columns], answer, atol=1e-5
     )
-    np.testing.assert_allclose(predict_files(run, rows["path"], show_progress=False)[0][chances], answer, atol=1e-5)
+    np.testing.assert_allclose(predict_files(run, rows["path"], show_progress=False)[0][columns], answer, atol=1e-5)
     assert milliseconds_per_image(run, rows["path"].tolist(), repeats=1, images=2) > 0
 
 

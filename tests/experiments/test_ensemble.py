@@ -30,7 +30,7 @@ from braintumor_tf.runs import Run
 from tests.experiments.quick import hashed, without_trees
 from tests.training.toy import toy_manifest
 
-CHANCES = [f"p_{name}" for name in CLASSES]
+PROBABILITIES = [f"p_{name}" for name in CLASSES]
 SETTINGS = {
     "CNN": {"epochs": 3, "image_size": 32, "batch_size": 24, "augmentation": {}, "learning_rate": 3e-3},
     "PCA": {"image_size": 24, "augmentation": {"horizontal_flip": True}},
@@ -77,11 +77,11 @@ def test_an_ensemble_is_a_run_that_predicts_what_was_scored(ensemble, members, m
     again = predict_manifest(ensemble, manifest, splits=("test",), show_progress=False)
     scored = ensemble.predictions.query("split == 'test'")
     assert metrics["images"] == len(scored)
-    np.testing.assert_allclose(again[CHANCES], scored[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(again[PROBABILITIES], scored[PROBABILITIES], atol=1e-5)
     found = evaluate_run(ensemble, show_progress=False)
     assert found.metrics["accuracy"] == metrics["accuracy"] and found.metrics["baselines"] == metrics["baselines"]
     table_of_files, errors = predict_files(ensemble, again["path"], show_progress=False)
-    np.testing.assert_allclose(table_of_files[CHANCES], again[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(table_of_files[PROBABILITIES], again[PROBABILITIES], atol=1e-5)
     assert not errors and list(table_of_files["predicted"]) == list(again["predicted"])
 
 
@@ -92,7 +92,7 @@ def test_scoring_runs_together_is_scoring_their_ensemble(ensemble, members):
     equal = evaluate_runs(members, weights="equal", baselines=False, show_progress=False, views=2)
     assert equal.weights == (0.5, 0.5)
     parts = [predict_manifest(run, run.manifest, splits=("test",), show_progress=False, views=2) for run in members]
-    np.testing.assert_allclose(equal.predictions[CHANCES], combine(parts)[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(equal.predictions[PROBABILITIES], combine(parts)[PROBABILITIES], atol=1e-5)
 
 
 def test_the_loaded_ensemble_answers_for_images_of_any_size(ensemble):
@@ -137,7 +137,7 @@ def test_an_ensemble_with_views_answers_with_them_wherever_it_is_asked(members, 
     assert kept.config["views"] == 3 and kept.config["model"] == "ensemble of CNN, PCA (3 views)"
     parts = [predict_manifest(run, manifest, show_progress=False, views=3) for run in members]
     expected = combine(parts, weights_of(kept))
-    np.testing.assert_allclose(kept.predictions[CHANCES], expected[CHANCES], atol=1e-6)
+    np.testing.assert_allclose(kept.predictions[PROBABILITIES], expected[PROBABILITIES], atol=1e-6)
     assert weights_of(kept) == pytest.approx(
         validation_weights([part.query("split == 'validation'") for part in parts]).tolist()
     )
@@ -145,22 +145,22 @@ def test_an_ensemble_with_views_answers_with_them_wherever_it_is_asked(members, 
     assert same.metrics["macro_f1"]["value"] == kept.metrics["macro_f1"]["value"]
 
     again = predict_manifest(kept, manifest, show_progress=False)
-    np.testing.assert_allclose(again[CHANCES], expected[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(again[PROBABILITIES], expected[PROBABILITIES], atol=1e-5)
     plain = predict_manifest(kept, manifest, show_progress=False, views=1)
     single = combine([run.predictions for run in members], weights_of(kept))
-    np.testing.assert_allclose(plain[CHANCES], single[CHANCES], atol=1e-5)
-    assert np.abs(plain[CHANCES].to_numpy() - again[CHANCES].to_numpy()).max() > 1e-3
+    np.testing.assert_allclose(plain[PROBABILITIES], single[PROBABILITIES], atol=1e-5)
+    assert np.abs(plain[PROBABILITIES].to_numpy() - again[PROBABILITIES].to_numpy()).max() > 1e-3
     two = combine([predict_manifest(run, manifest, show_progress=False, views=2) for run in members], weights_of(kept))
     found = predict_manifest(load_run_model(kept), manifest, show_progress=False, views=2)
-    np.testing.assert_allclose(found[CHANCES], two[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(found[PROBABILITIES], two[PROBABILITIES], atol=1e-5)
     clean = robustness(kept, noises=["gaussian"], severities=(1,), resamples=0, size=64, show_progress=False)
-    assert clean.predictions.query("noise == 'clean'")[CHANCES].notna().all(axis=None)
+    assert clean.predictions.query("noise == 'clean'")[PROBABILITIES].notna().all(axis=None)
 
     fitted = fit_temperature(expected.query("split == 'validation'"), CLASSES).value
     assert kept.calibration["temperature"]["value"] == pytest.approx(fitted, rel=1e-4)
     paths = kept.predictions["path"][:4]
     answers, _ = predict_files(kept, paths, show_progress=False, abstain=True)
-    np.testing.assert_allclose(answers[CHANCES], expected[CHANCES][:4], atol=1e-5)
+    np.testing.assert_allclose(answers[PROBABILITIES], expected[PROBABILITIES][:4], atol=1e-5)
     predict_files(kept, paths[:1], show_progress=False, abstain=True, views=3)
     with pytest.raises(EvaluationError, match="views=2: this run is calibrated on views=3"):
         predict_files(kept, paths, show_progress=False, abstain=True, views=2)
@@ -187,7 +187,7 @@ def test_one_run_is_kept_with_its_views(members, manifest, tmp_path):
     kept = run_ensemble(members[1:], tmp_path / "one", baselines=False, resamples=0, views=2, show_progress=False)
     assert kept.config["model"] == "PCA (2 views)" and weights_of(kept) == [1]
     expected = predict_manifest(members[1], manifest, show_progress=False, views=2)
-    np.testing.assert_allclose(kept.predictions[CHANCES], expected[CHANCES], atol=1e-6)
+    np.testing.assert_allclose(kept.predictions[PROBABILITIES], expected[PROBABILITIES], atol=1e-6)
 
 
 def test_an_ensemble_from_before_views_were_kept_is_read(ensemble, tmp_path):
@@ -196,7 +196,7 @@ def test_an_ensemble_from_before_views_were_kept_is_read(ensemble, tmp_path):
     del settings["views"]
     (old.path / "config.json").write_text(json.dumps(settings))
     found = predict_manifest(old, old.manifest, show_progress=False)
-    np.testing.assert_allclose(found[CHANCES], ensemble.predictions[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(found[PROBABILITIES], ensemble.predictions[PROBABILITIES], atol=1e-5)
     assert "Views of each image" in write_model_card(old).read_text(encoding="utf-8")
 
 

@@ -31,7 +31,7 @@ from tests.training.toy import toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDS = 3
-CHANCES = [f"p_{name}" for name in CLASSES]
+PROBABILITIES = [f"p_{name}" for name in CLASSES]
 CNN = {"epochs": 2, "image_size": 32, "batch_size": 48, "augmentation": {"rotation_range": 5}, "learning_rate": 3e-3}
 
 # The same k-fold run in a process that kills itself when an epoch of a fold has begun.
@@ -72,7 +72,7 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def run(manifest, tmp_path_factory) -> Run:
-    """A quick one, with its dumb baselines; most images of a class share a group with their neighbour."""
+    """A quick one, with its shortcut baselines; most images of a class share a group with their neighbour."""
     out = tmp_path_factory.mktemp("runs") / "folds"
     return run_folds(
         manifest, "PCA", out=out, folds=FOLDS, seed=3, image_size=24, augmentation={}, resamples=50,
@@ -90,7 +90,7 @@ def test_every_image_is_scored_once_by_a_model_that_had_not_seen_its_group(run, 
         mine = pooled[pooled["fold"] == number]
         assert set(mine["group"]) == parts["test"] and set(mine["label"]) == set(CLASSES)
         kept = fold.predictions.query("split == 'test'").set_index("path").loc[mine["path"]]
-        np.testing.assert_allclose(mine[CHANCES], kept[CHANCES])
+        np.testing.assert_allclose(mine[PROBABILITIES], kept[PROBABILITIES])
 
 
 def test_the_scores_are_those_of_the_pooled_predictions(run):
@@ -145,11 +145,11 @@ def test_folds_that_do_not_cover_the_images_are_refused(run, manifest):
 
 def test_scoring_once_more_uses_the_fold_that_had_not_seen_the_image(run):
     found = evaluate_run(run, show_progress=False)
-    np.testing.assert_allclose(found.predictions[CHANCES], run.predictions[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(found.predictions[PROBABILITIES], run.predictions[PROBABILITIES], atol=1e-5)
     assert found.metrics["macro_f1"] == run.metrics["macro_f1"]
     assert found.metrics["baselines"] == run.metrics["baselines"]
     views = evaluate_run(run, baselines=False, show_progress=False, views=3)
-    assert not np.allclose(views.predictions[CHANCES], run.predictions[CHANCES], atol=1e-4)
+    assert not np.allclose(views.predictions[PROBABILITIES], run.predictions[PROBABILITIES], atol=1e-4)
 
 
 def test_the_model_of_the_run_is_the_ensemble_of_its_folds(run, manifest):
@@ -158,7 +158,7 @@ def test_the_model_of_the_run_is_the_ensemble_of_its_folds(run, manifest):
     expected = combine(parts)
     pd.testing.assert_frame_equal(predict_manifest(run, rows, splits=None, show_progress=False), expected, atol=1e-5)
     table, _ = predict_files(run, rows["path"], show_progress=False)
-    np.testing.assert_allclose(table[CHANCES], expected[CHANCES], atol=1e-5)
+    np.testing.assert_allclose(table[PROBABILITIES], expected[PROBABILITIES], atol=1e-5)
 
 
 def test_on_other_data_what_any_fold_has_seen_is_left_out(run, manifest, tmp_path):

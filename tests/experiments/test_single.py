@@ -1,4 +1,4 @@
-"""The whole road on the toy task, for every kind of model, and on Keras's JAX backend."""
+"""The whole pipeline on the toy task, for every kind of model, and on Keras's JAX backend."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_run_from_a_weights_file_says_which(manifest, tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
-def test_the_road_on_the_jax_backend(tmp_path):
+def test_the_pipeline_on_the_jax_backend(tmp_path):
     code = f"""
         import keras
         from pathlib import Path

@@ -30,7 +30,7 @@ from braintumor_tf.report.wording.numbers import signed
 from braintumor_tf.runs import Run
 from tests.calling import call
 from tests.evaluation.made_predictions import drawn
-from tests.evaluation.test_corruption_error import made
+from tests.evaluation.made_robustness import made
 from tests.experiments.quick import hashed, without_trees
 from tests.report.conftest import make_manifest, make_predictions, make_run
 from tests.report.made_explanations import EXPLANATIONS

@@ -13,7 +13,7 @@ from braintumor_tf.report import plots, write_report
 from braintumor_tf.report.plots.robustness import noise_name
 from braintumor_tf.report.sections.robustness import robustness_section, robustness_sentences
 from braintumor_tf.runs import Run
-from tests.evaluation.test_corruption_error import made
+from tests.evaluation.made_robustness import made
 from tests.report.conftest import make_run
 
 

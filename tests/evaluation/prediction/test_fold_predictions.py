@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.evaluation import EvaluationError
-from braintumor_tf.experiments.fold_pooling import fold_scores, pool, pool_each
+from braintumor_tf.evaluation.prediction.fold_predictions import pool_predictions
+from braintumor_tf.experiments.fold_pooling import fold_scores, pool_each
 from tests.evaluation.made_runs import made_manifest, made_run
 
 PATHS = ["c.png", "a.png", "e.png", "b.png", "d.png"]
@@ -37,7 +38,7 @@ def tables() -> list[pd.DataFrame]:
 
 
 def test_each_image_has_the_answer_of_its_fold_in_the_order_of_the_manifest(tables, manifest):
-    found = pool(tables, manifest)
+    found = pool_predictions(tables, manifest)
     assert found["path"].tolist() == PATHS and found.index.tolist() == list(range(5))
     assert found["fold"].tolist() == [0, 2, 1, 0, 2] and set(found["split"]) == {"test"}
     assert found["predicted"].tolist() == [f"{path} by {fold}" for path, fold in zip(PATHS, found["fold"])]
@@ -48,17 +49,17 @@ def test_each_baseline_is_pooled_from_its_own_tables(tables, manifest):
     fitted = [{"border": one, "metadata": another} for one, another in zip(tables, other)]
     found = pool_each(fitted, manifest)
     assert list(found) == ["border", "metadata"]
-    pd.testing.assert_frame_equal(found["border"], pool(tables, manifest))
+    pd.testing.assert_frame_equal(found["border"], pool_predictions(tables, manifest))
     assert (found["metadata"]["predicted"] == found["border"]["predicted"] + " too").all()
 
 
 def test_what_is_not_tested_once_is_named(tables, manifest):
     with pytest.raises(EvaluationError, match=r"e\.png is tested 0 times"):
-        pool([tables[0], tables[2]], manifest)
+        pool_predictions([tables[0], tables[2]], manifest)
     with pytest.raises(EvaluationError, match=r"e\.png is tested 2 times"):
-        pool([*tables, tables[1]], manifest)
+        pool_predictions([*tables, tables[1]], manifest)
     with pytest.raises(EvaluationError, match="other data"):
-        pool(tables, manifest[manifest["path"] != "a.png"])
+        pool_predictions(tables, manifest[manifest["path"] != "a.png"])
 
 
 def test_the_spread_of_the_folds_is_that_of_a_sample(tmp_path):

@@ -167,19 +167,19 @@ def test_an_unreadable_image_is_named(tmp_path):
 
 def test_noises_of_other_names_draw_other_numbers(paths):
     """The same noise model under two names, as every noise of a comparison should have numbers of its own."""
-    picture, noise = read_picture(paths["grey"], SIZE), GaussianNoise(sigma=20)
-    one, other = (corrupt(picture, Corruption(name, 1, noise), 0).astype(float) for name in ("one", "other"))
+    picture, noise = read_picture(paths["grey"], size=SIZE), GaussianNoise(sigma=20)
+    one, other = (corrupt(picture, Corruption(name, 1, noise), seed=0).astype(float) for name in ("one", "other"))
     changes = [(each - picture.pixels).ravel() for each in (one, other)]
     assert abs(np.corrcoef(*changes)[0, 1]) < 0.1
-    np.testing.assert_array_equal(one, corrupt(picture, Corruption("one", 1, GaussianNoise(sigma=20)), 0))
+    np.testing.assert_array_equal(one, corrupt(picture, Corruption("one", 1, GaussianNoise(sigma=20)), seed=0))
 
 
 def test_files_of_other_content_draw_other_numbers_though_they_look_the_same(paths, tmp_path):
-    (noise,) = choose_corruptions("gaussian", (1,))
+    (noise,) = choose_corruptions("gaussian", severities=(1,))
     Image.open(paths["grey"]).save(tmp_path / "packed.png", compress_level=0)
-    first, second = read_picture(paths["grey"], SIZE), read_picture(tmp_path / "packed.png", SIZE)
+    first, second = read_picture(paths["grey"], size=SIZE), read_picture(tmp_path / "packed.png", size=SIZE)
     np.testing.assert_array_equal(first.pixels, second.pixels)
-    changes = [(corrupt(each, noise, 0).astype(float) - each.pixels).ravel() for each in (first, second)]
+    changes = [(corrupt(each, noise, seed=0).astype(float) - each.pixels).ravel() for each in (first, second)]
     assert abs(np.corrcoef(*changes)[0, 1]) < 0.1
 
 

@@ -177,7 +177,7 @@ def test_a_model_in_views_reads_images_cut_as_the_model_does(tmp_path):
     model = MeanPixels()
     model.crop = "head"
     cut = read_for(model, tmp_path / "head.png")
-    np.testing.assert_array_equal(read_for(in_views(model, 3, True), tmp_path / "head.png"), cut)
+    np.testing.assert_array_equal(read_for(in_views(model, 3, mirrored=True), tmp_path / "head.png"), cut)
     assert not np.array_equal(read_for(MeanPixels(), tmp_path / "head.png"), cut)
 
 

@@ -12,7 +12,7 @@ from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation import EvaluationError, compare
 from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.runs import Run
-from tests.evaluation.quick import hashed, without_trees
+from tests.experiments.quick import hashed, without_trees
 from tests.training.toy import toy_manifest
 
 DRAWS = 300

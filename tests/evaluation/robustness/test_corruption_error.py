@@ -5,35 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import EvaluationError, Robustness, score_predictions
 from braintumor_tf.evaluation.robustness.corruption_error import corruption_errors
-from braintumor_tf.evaluation.robustness.corruptions import choose_corruptions
 from braintumor_tf.evaluation.robustness.draws import METRICS, Draws
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
-from tests.evaluation.made_predictions import softmax, table
-
-NOISES = ("gaussian", "rician")
-
-
-def made(
-    name: str, seed: int = 0, skill: float = 3.0, images: int = 80, noises=NOISES, severities=(1, 2)
-) -> Robustness:
-    """A model that knows less the more severe the noise is; the images are the same for every seed."""
-    labels = np.random.default_rng(99).choice(4, images, p=[0.4, 0.3, 0.2, 0.1])
-    labels[:4] = range(4)
-    generator, parts = np.random.default_rng(seed), []
-    corruptions = choose_corruptions(noises, severities=severities)
-    for noise, severity in [("clean", 0), *((each.name, each.severity) for each in corruptions)]:
-        logits = generator.normal(0, 1, (images, 4))
-        logits[np.arange(images), labels] += skill / (1 + severity)
-        parts.append(table(softmax(logits), labels, np.arange(images) // 2).assign(noise=noise, severity=severity))
-    settings = {"seed": 0, "size": [224, 224], "resamples": 40, "noises": [each.record() for each in corruptions]}
-    return Robustness(name, CLASSES, pd.concat(parts, ignore_index=True), settings)
+from tests.evaluation.made_robustness import NOISES, made
 
 
 def by_hand(clean: float, noisy: dict[str, list[float]]) -> Draws:
@@ -198,7 +178,7 @@ def drawn(clean: list[float], noisy: list[float]) -> Draws:
 def test_resamples_in_which_the_reference_loses_nothing_define_no_relative_error(gaining):
     own = drawn([0.2] * 10, [0.4] * 10)
     reference = drawn([0.2] * 10, [0.1] * gaining + [0.3] * (10 - gaining))
-    found = corruption_errors(own, reference)
+    found = corruption_errors(own, reference).to_dict()
     assert found["relative_mean_corruption_error"]["value"] == pytest.approx(1)
     ends = [found["relative_mean_corruption_error"][end] for end in ("low", "high")]
     # an own loss of 0.2 over one of 0.1, where there is one; in too few resamples there is none
@@ -209,7 +189,7 @@ def test_resamples_in_which_the_reference_loses_nothing_define_no_relative_error
 def test_the_reference_is_taken_at_the_severities_of_the_model():
     own, more = made("own", 1, severities=(1, 2)), made("more", 2, severities=(1, 2, 3, 5))
     fewer = dataclasses.replace(more, predictions=more.predictions.query("severity <= 2").reset_index(drop=True))
-    found, expected = own.mean_corruption_error(more), own.mean_corruption_error(fewer)
+    found, expected = own.mean_corruption_error(more).to_dict(), own.mean_corruption_error(fewer).to_dict()
     assert found["mean_corruption_error"] == pytest.approx(expected["mean_corruption_error"])
     scores = more.table.query("metric == 'balanced_accuracy' and noise in @NOISES").set_index(["noise", "severity"])
     mine = own.table.query("metric == 'balanced_accuracy'").set_index(["noise", "severity"])

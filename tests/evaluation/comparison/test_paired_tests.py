@@ -177,6 +177,6 @@ def test_the_p_value_of_a_few_resamples_by_hand():
 def test_the_smallest_p_value_of_the_usual_number_of_resamples():
     """Two models that differ on every image: no resample is on the other side."""
     labels = np.array(CLASSES)[np.arange(40) % 4]
-    row = compare_pairs(labels, {"a": labels, "b": np.roll(labels, 1)}, np.arange(40), CLASSES).iloc[0]
+    row = compare_pairs(labels, {"a": labels, "b": np.roll(labels, 1)}, np.arange(40), classes=CLASSES).iloc[0]
     assert row["accuracy_p"] == pytest.approx(2 / 10_001) and RESAMPLES == 10_000
     assert row["mcnemar_p"] == pytest.approx(2 * 0.5**40)

@@ -41,7 +41,7 @@ def test_an_image_is_seen_where_it_or_a_near_duplicate_was_trained_or_validated_
         "same_as_validation.png": True, "near_unused.png": False, "alone.png": False, "no_group.png": False,
     }  # fmt: skip
     assert list(found.index.names) == ["md5", "copy"] and found.index.is_monotonic_increasing
-    others = scored_images(MANIFEST[["path", "label", "split", "group"]], MANIFEST, "unused")
+    others = scored_images(MANIFEST[["path", "label", "split", "group"]], MANIFEST, split="unused")
     assert others["path"].tolist() == ["unused.png"]
 
 

@@ -14,30 +14,30 @@ from sklearn.metrics import log_loss
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import answering, calibrate_run, calibration_scores, measure_calibration
-from braintumor_tf.evaluation.calibration.calibration_error import reliability_table
+from braintumor_tf.evaluation.calibration.reliability import reliability_table
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.runs import Run
 from tests.evaluation.made_predictions import drawn, table
 
-CHANCES = [f"p_{name}" for name in CLASSES]
+PROBABILITIES = [f"p_{name}" for name in CLASSES]
 
 
 def parts(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    return frame["label"].map(CLASSES.index).to_numpy(), frame[CHANCES].to_numpy()
+    return frame["label"].map(CLASSES.index).to_numpy(), frame[PROBABILITIES].to_numpy()
 
 
-def scaled(chances: np.ndarray, temperature: float) -> np.ndarray:
-    powers = chances ** (1 / temperature)
+def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    powers = probabilities ** (1 / temperature)
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def textbook_thresholds(frame: pd.DataFrame, alpha: float) -> list[float]:
     """The quantile of split conformal prediction for each class, of images that are groups of their own."""
-    truth, chances = parts(frame)
+    truth, probabilities = parts(frame)
     found = []
     for place in range(len(CLASSES)):
-        own = np.sort(chances[truth == place, place])[::-1]
+        own = np.sort(probabilities[truth == place, place])[::-1]
         found.append(own[math.ceil((len(own) + 1) * (1 - alpha)) - 1])
     return found
 
@@ -53,24 +53,24 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def found(tables) -> dict:
-    return measure_calibration(*tables, CLASSES, alpha=0.1, resamples=0)
+    return measure_calibration(*tables, CLASSES, alpha=0.1, resamples=0).to_dict()
 
 
 def test_the_temperature_is_the_one_with_the_lowest_log_loss_of_scikit_learn(tables, found):
-    truth, chances = parts(tables[0])
+    truth, probabilities = parts(tables[0])
     best = minimize_scalar(
-        lambda temperature: log_loss(truth, scaled(chances, temperature), labels=range(4)), bounds=(0.5, 8)
+        lambda temperature: log_loss(truth, scaled(probabilities, temperature), labels=range(4)), bounds=(0.5, 8)
     )
     assert found["temperature"]["value"] == pytest.approx(best.x, rel=1e-3) and best.x > 1.8
     assert found["temperature"]["validation_log_loss"]["after"] == pytest.approx(best.fun)
-    assert found["temperature"]["validation_log_loss"]["before"] == pytest.approx(log_loss(truth, chances))
+    assert found["temperature"]["validation_log_loss"]["before"] == pytest.approx(log_loss(truth, probabilities))
     assert found["temperature"]["bounds"] == [0.1, 10.0]
 
 
 def test_sets_and_their_coverage_are_of_the_probabilities_without_temperature(tables, found):
     thresholds = textbook_thresholds(tables[0], 0.1)
-    truth, chances = parts(tables[1])
-    sets = chances >= thresholds
+    truth, probabilities = parts(tables[1])
+    sets = probabilities >= thresholds
     conformal, everywhere = found["conformal"], np.arange(500)
     assert [conformal["classes"][name]["least_probability"] for name in CLASSES] == pytest.approx(thresholds)
     assert conformal["coverage"]["value"] == pytest.approx(sets[everywhere, truth].mean())
@@ -80,10 +80,10 @@ def test_sets_and_their_coverage_are_of_the_probabilities_without_temperature(ta
     said = sets.argmax(axis=1)
     assert conformal["answered"]["value"] == pytest.approx(one.mean())
     assert conformal["accuracy_answered"]["value"] == pytest.approx((said == truth)[one].mean())
-    assert conformal["accuracy_all"]["value"] == pytest.approx((chances.argmax(axis=1) == truth).mean())
+    assert conformal["accuracy_all"]["value"] == pytest.approx((probabilities.argmax(axis=1) == truth).mean())
     healthy = CLASSES.index("no_tumor")
     assert conformal["missed_tumours_answered"] == (one & (said == healthy) & (truth != healthy)).sum() > 0
-    assert conformal["against_prediction"] == (one & (said != chances.argmax(axis=1))).sum()
+    assert conformal["against_prediction"] == (one & (said != probabilities.argmax(axis=1))).sum()
     for place, name in enumerate(CLASSES):
         own, each = truth == place, conformal["classes"][name]
         assert each["coverage"]["value"] == pytest.approx(sets[own, place].mean())
@@ -94,15 +94,15 @@ def test_sets_and_their_coverage_are_of_the_probabilities_without_temperature(ta
             *[(tables[0]["label"] == name).sum()] * 2,
             own.sum(),
         )
-    other = scaled(chances, found["temperature"]["value"]) >= thresholds
+    other = scaled(probabilities, found["temperature"]["value"]) >= thresholds
     assert abs(other[everywhere, truth].mean() - conformal["coverage"]["value"]) > 0.02, "or nothing would be shown"
 
 
 def test_thresholds_of_risk_are_of_the_probabilities_after_the_temperature(tables, found):
     temperature = found["temperature"]["value"]
-    (true, said), (truth, chances) = ((one[0], scaled(one[1], temperature)) for one in map(parts, tables))
-    sure, confidence = said.max(axis=1), chances.max(axis=1)
-    wrong, mistaken = chances.argmax(axis=1) != truth, said.argmax(axis=1) != true
+    (true, said), (truth, probabilities) = ((one[0], scaled(one[1], temperature)) for one in map(parts, tables))
+    sure, confidence = said.max(axis=1), probabilities.max(axis=1)
+    wrong, mistaken = probabilities.argmax(axis=1) != truth, said.argmax(axis=1) != true
     assert [row["risk_wanted"] for row in found["selective"]["at_risk"]] == [0.01, 0.02, 0.05, 0.1]
     for row in found["selective"]["at_risk"]:
         fine = [least for least in sure if mistaken[sure >= least].mean() <= row["risk_wanted"]]
@@ -117,16 +117,16 @@ def test_thresholds_of_risk_are_of_the_probabilities_after_the_temperature(table
 
 def test_an_image_as_sure_as_the_threshold_is_answered():
     """Two confidences only: the higher one is answered on validation, so it is on test."""
-    chances = np.repeat([[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0]], 20, axis=0)
+    probabilities = np.repeat([[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0]], 20, axis=0)
     labels = np.r_[np.zeros(20, int), np.arange(20) % 2]
-    tables = [table(chances, labels, split=split) for split in ("validation", "test")]
-    row = measure_calibration(*tables, CLASSES, resamples=0)["selective"]["at_risk"][-1]
+    tables = [table(probabilities, labels, split=split) for split in ("validation", "test")]
+    row = measure_calibration(*tables, CLASSES, resamples=0).to_dict()["selective"]["at_risk"][-1]
     assert row["coverage"]["value"] == 0.5 and row["risk"]["value"] == 0
 
 
 def test_scores_before_are_of_the_plain_and_after_of_the_scaled_probabilities(tables, found):
-    truth, chances = parts(tables[1])
-    for name, said in (("before", chances), ("after", scaled(chances, found["temperature"]["value"]))):
+    truth, probabilities = parts(tables[1])
+    for name, said in (("before", probabilities), ("after", scaled(probabilities, found["temperature"]["value"]))):
         scores = found["scores"][name]
         assert scores["negative_log_likelihood"]["value"] == pytest.approx(log_loss(truth, said))
         assert scores["confidence"]["value"] == pytest.approx(said.max(axis=1).mean())
@@ -143,15 +143,15 @@ def test_a_run_answers_by_thresholds_of_plain_probabilities(tables, tmp_path: Pa
     if calibrated:
         calibrate_run(run)
     for coverage, alpha in ((None, 0.1), (0.9, 0.1), (0.8, 0.2)):
-        ways = answering(run, coverage)
+        ways = answering(run, coverage=coverage)
         thresholds = textbook_thresholds(tables[0], alpha)
         assert [each.least_probability for each in ways.thresholds.values()] == pytest.approx(thresholds)
-        chances = parts(tables[1])[1]
+        probabilities = parts(tables[1])[1]
         answered = ways.add_to(tables[1])
-        sets = [tuple(np.array(CLASSES)[inside]) for inside in chances >= thresholds]
+        sets = [tuple(np.array(CLASSES)[inside]) for inside in probabilities >= thresholds]
         assert answered["set"].tolist() == sets
         np.testing.assert_allclose(
-            answered[[f"calibrated_{name}" for name in CLASSES]], scaled(chances, ways.temperature)
+            answered[[f"calibrated_{name}" for name in CLASSES]], scaled(probabilities, ways.temperature)
         )
 
 
@@ -167,14 +167,14 @@ def plain_error(right: np.ndarray, confidence: np.ndarray, edges: np.ndarray) ->
 @pytest.mark.parametrize(("temperature", "cut"), [(1.0, True), (0.4, False)])
 def test_the_interval_of_the_calibration_error_is_mirrored_and_never_below_0(temperature, cut):
     frame = drawn(120, 3, temperature)
-    truth, chances = parts(frame)
-    confidence, right = chances.max(axis=1), (chances.argmax(axis=1) == truth).astype(float)
+    truth, probabilities = parts(frame)
+    confidence, right = probabilities.max(axis=1), (probabilities.argmax(axis=1) == truth).astype(float)
     edges, resampled = np.linspace(0, 1, 16), []
-    for weights in np.concatenate(list(group_weights(group_numbers(frame["group"]), 60, 5))).astype(int):
+    for weights in np.concatenate(list(group_weights(group_numbers(frame["group"]), resamples=60, seed=5))).astype(int):
         resampled.append(plain_error(np.repeat(right, weights), np.repeat(confidence, weights), edges))
     value = plain_error(right, confidence, edges)
     low, high = 2 * value - np.quantile(resampled, [0.975, 0.025])
-    found = calibration_scores(frame, CLASSES, resamples=60, seed=5)["expected_calibration_error"]
+    found = calibration_scores(frame, CLASSES, resamples=60, seed=5).to_dict()["expected_calibration_error"]
     assert (low < 0) == cut, "the case shows what it should"
     assert found == pytest.approx({"value": value, "low": max(low, 0.0), "high": max(high, value)})
 
@@ -185,7 +185,7 @@ def test_an_interval_of_a_calibration_error_of_0_is_not_below_it():
     confidence = np.repeat(list(said), list(said.values()))
     labels = np.concatenate([np.arange(number) >= round(share * number) for share, number in said.items()])
     frame = table(np.column_stack([confidence, 1 - confidence, *[0 * confidence] * 2]), labels.astype(int))
-    found = calibration_scores(frame, CLASSES, resamples=100)["expected_calibration_error"]
+    found = calibration_scores(frame, CLASSES, resamples=100).to_dict()["expected_calibration_error"]
     assert found == pytest.approx({"value": 0.0, "low": 0.0, "high": 0.0}, abs=1e-12)
     rows = reliability_table(frame, CLASSES, resamples=0)
     filled = rows[rows["images"] > 0]

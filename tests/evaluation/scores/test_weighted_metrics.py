@@ -96,7 +96,7 @@ def test_sensitivity_is_of_tumours_and_specificity_of_the_rest():
     truth = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
     predicted = np.array([1, 2, 0, 1, 0, 2, 2, 2, 2, 0])
     weights = np.array([np.ones(10), np.arange(10)])
-    sensitivity, specificity = metrics.tumour_rates(metrics.weighted_confusion(truth, predicted, weights, 3), 2)
+    sensitivity, specificity = metrics.tumour_rates(metrics.weighted_confusion(truth, predicted, weights, classes=3), 2)
     for row, weight in enumerate(weights):
         options = {"y_true": truth != 2, "y_pred": predicted != 2, "sample_weight": weight}
         _close(sensitivity[row], sklearn_metrics.recall_score(**options))

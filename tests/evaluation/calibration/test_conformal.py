@@ -185,10 +185,10 @@ def test_shares_of_some_images():
 
 def test_an_image_exactly_at_the_threshold_is_in_the_set_and_groups_are_counted_not_images():
     """Nine groups at alpha 0.1: the threshold is the least sure one's; ten tenths are a group, though not in floats."""
-    chances = np.zeros((90, 4))
-    chances[:, 0] = np.repeat(np.linspace(0.5, 0.9, 9), 10)
-    chances[:, 1] = 1 - chances[:, 0]
-    found = fit_thresholds(table(chances, [0] * 90, np.arange(90) // 10), CLASSES, alpha=0.1)["glioma"]
+    probabilities = np.zeros((90, 4))
+    probabilities[:, 0] = np.repeat(np.linspace(0.5, 0.9, 9), 10)
+    probabilities[:, 1] = 1 - probabilities[:, 0]
+    found = fit_thresholds(table(probabilities, [0] * 90, np.arange(90) // 10), CLASSES, alpha=0.1)["glioma"]
     assert found.least_probability == 0.5 and (found.groups, found.images) == (9, 90)
     thresholds = {name: Threshold(0.5, 9, 90) for name in CLASSES}
     sets = conformal_sets(np.array([[0.5, 0.5, 0, 0], [0.5 - 1e-9, 0.5 + 1e-9, 0, 0]]), thresholds)
@@ -199,7 +199,7 @@ def test_the_weighted_area_is_a_mean_of_weighted_errors():
     generator = np.random.default_rng(4)
     wrong, confidence = generator.random(30) < 0.4, generator.permutation(30) / 30
     weights = generator.integers(0, 4, (5, 30)).astype(float)
-    for weight, found in zip(weights, area_under_risk_coverage(wrong, confidence, weights), strict=True):
+    for weight, found in zip(weights, area_under_risk_coverage(wrong, confidence, weights=weights), strict=True):
         risks = []
         for least in confidence:
             answered = confidence >= least
