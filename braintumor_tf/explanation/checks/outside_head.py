@@ -46,8 +46,8 @@ class OutsideRow(CheckRow):
         accuracy: 0 to 1.
         balanced_accuracy: 0 to 1.
         change: of accuracy, from the whole image.
-        share: of what balanced accuracy has above a constant prediction: 1 for the whole image, 0 for no better than always
-            predicting the same class.
+        share: of what balanced accuracy has above a constant prediction: 1 for the whole image, 0 for no better than
+            always predicting the same class.
         constant: balanced accuracy of always predicting the same class.
         images: images that were shown.
         groups: groups of those images.
