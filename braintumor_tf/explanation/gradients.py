@@ -47,14 +47,14 @@ def compile_gradients(
     """Compiles one forward and backward pass for a batch.
 
     Args:
-        model: answers with the output of `layer` and with the features that `close` is given.
+        model: returns the output of `layer` and the features that `close` is given.
         layer: the layer whose output the score is differentiated by.
         close: the dense layer whose product with its kernel, before softmax, is the score.
         shape: of a batch of images; the number of images may change later.
 
     Returns:
-        A function from a batch, float32, and the class of each image, int32 and negative for the one with the highest
-        score, to the layer's output and the gradient of each image's score by it, float32 of the same shape.
+        A function from a batch, float32, and the class of each image, int32, to the layer's output and the gradient of
+        each image's score by it, float32 of the same shape. A negative class stands for that with the highest score.
 
     Raises:
         ExplanationError: Keras runs on another backend than TensorFlow or JAX.
@@ -161,7 +161,7 @@ def _jax_gradients(
 
 @contextlib.contextmanager
 def _changed_output(layer: keras.layers.Layer, change: Tensor) -> Iterator[None]:
-    """Adds a change to what a layer answers with, so that JAX can differentiate by it; only while it is traced."""
+    """Adds a change to what a layer returns, so that JAX can differentiate by it; only while it is traced."""
     call = layer.call
     object.__setattr__(layer, "call", lambda *args, **kwargs: call(*args, **kwargs) + change)
     try:

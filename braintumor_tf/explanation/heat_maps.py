@@ -26,11 +26,11 @@ def explain(
     show_progress: bool = False,
     **options: Any,
 ) -> np.ndarray | list[np.ndarray]:
-    """Computes which parts of images a model's answers rest on.
+    """Computes which parts of images a model's predictions rest on.
 
-    Images of any size are worked on `batch_size` at a time and files are read when their turn comes, so that beside the
-    maps themselves memory does not grow with their number. What is compiled for a model is kept as long as the model:
-    load a run once (`evaluation.load_run_model`) to explain again and again.
+    Images of any size are worked on `batch_size` at a time, and files are read when their turn comes. So beside the
+    maps themselves memory does not grow with the number of images. What is compiled for a model is kept as long as the
+    model: load a run once (`evaluation.load_run_model`) to explain again and again.
 
     Args:
         model: a model of `braintumor_tf.models`, built or loaded, a run, or a run's directory.

@@ -103,7 +103,7 @@ def in_image_coordinates(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
 
     Models here squash an image to their own size (`FitSize` keeps no aspect ratio and adds no border), so each axis of
     the map is stretched by itself: cell ``i`` of ``n`` covers the rows from ``i / n`` to ``(i + 1) / n`` of the image's
-    height, and values between the middles of cells are interpolated linearly.
+    height. Values between the middles of cells are interpolated linearly.
 
     Networks that pad even sides on one side only (MobileNetV2, EfficientNet) see a cell a little right of and below its
     middle. As in every other implementation, that is not corrected.
@@ -128,7 +128,7 @@ def scaled(heat: np.ndarray, *, floor: float = 0.0) -> np.ndarray:
 
     Args:
         heat: shape ``(height, width)``; negative values count as 0.
-        floor: the highest value that is nothing but rounding.
+        floor: the highest value that is only rounding.
 
     Raises:
         ExplanationError: the map holds NaN or infinity.

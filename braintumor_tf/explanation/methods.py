@@ -76,7 +76,7 @@ _ROWS = (
     ),
     Method(
         name="random",
-        description="smooth noise that knows nothing of the model: what any method has to beat",
+        description="smooth noise that does not depend on the model: what any method has to beat",
         function="braintumor_tf.explanation.maps.reference:random_maps",
         options=("seed", "grid"),
         uses_target=False,
@@ -136,6 +136,6 @@ def choose_method(
     unknown = [option for option in options if option not in method.options]
     if unknown:
         raise ExplanationError(
-            f"{name} has no option {', '.join(unknown)}; it has {', '.join(method.options) or 'none'}"
+            f"{name} has no option {', '.join(unknown)}; it has {', '.join(method.options) or 'no options'}"
         )
     return method

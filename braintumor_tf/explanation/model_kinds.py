@@ -9,6 +9,6 @@ ATTENTION = "attention"
 """A vision transformer."""
 
 OTHER = "other"
-"""A model of which only the answers are known, such as PCA + logistic regression."""
+"""A model of which only the predictions are known, such as PCA + logistic regression."""
 
 KINDS = (CONVOLUTION, ATTENTION, OTHER)

@@ -8,18 +8,15 @@ from click.testing import CliRunner
 
 from braintumor_tf.cli.main import main
 from braintumor_tf.datasets import write_synthetic
-from braintumor_tf.experiments import single as experiment
-from braintumor_tf.training.search import run as search_run
-from tests.training.search.toy_search import small_build
+from tests.training.toy import small_cnn_in_the_registry
 
 
-def test_the_command_searches_trains_and_names_wrong_words(tmp_path, monkeypatch):
+@small_cnn_in_the_registry()
+def test_the_command_searches_trains_and_names_wrong_words(tmp_path):
     images = write_synthetic(
         tmp_path / "images", patients_per_class=6, slices_per_patient=2, image_size=64,
         byte_copies=0, reencoded_copies=0, label_conflicts=0, show_progress=False,
     )  # fmt: skip
-    monkeypatch.setattr(search_run, "build", small_build)
-    monkeypatch.setattr(experiment, "build", small_build)
     out = tmp_path / "out"
     words = [
         "search",

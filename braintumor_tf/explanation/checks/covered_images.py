@@ -29,7 +29,7 @@ _CHUNK = 64
 def masked_probabilities(
     model: Model, rows: pd.DataFrame, versions: Versions, *, show_progress: bool = True
 ) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """Lets a model answer to several versions of each image, made at the image's own size; memory stays flat.
+    """Predicts several versions of each image, made at the image's own size; memory stays flat.
 
     Args:
         model: a model of `braintumor_tf.models`, a run, or a run's directory.

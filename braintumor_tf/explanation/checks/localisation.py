@@ -1,4 +1,4 @@
-"""Do explanations point at the lesion? Scores of methods against masks, beside maps that know nothing."""
+"""Do explanations point at the lesion? Scores of methods against masks, beside maps that do not depend on the model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 RANDOM, UNIFORM, HEAD = "random", "uniform", "head"
 REFERENCES = (RANDOM, UNIFORM, HEAD)
-"""Maps that know nothing of the model: smooth noise, the same everywhere, and the same all over the head."""
+"""Maps that do not depend on the model: smooth noise, the same everywhere, and the same all over the head."""
 
 _CHUNK = 32
 

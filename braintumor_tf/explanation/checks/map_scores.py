@@ -1,4 +1,4 @@
-"""Scores of maps against masks of the lesion, and what a map that knows nothing scores.
+"""Scores of maps against masks of the lesion, and what a map scores that does not depend on the model.
 
 Maps and masks come as arrays or sequences of single ones, whose sizes may differ from image to image.
 """
@@ -20,7 +20,7 @@ Masks = np.ndarray | Sequence[np.ndarray]
 
 
 def pointing_game(maps: Maps, masks: Masks, *, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Says for each map whether its highest value lies on the lesion (pointing game, Zhang et al., 2018).
+    """Returns for each map whether its highest value lies on the lesion (pointing game, Zhang et al., 2018).
 
     Where several pixels share the highest value, the share of them that lies on the lesion counts; so a map that is the
     same everywhere scores what guessing a pixel does (`pointing_by_chance`).
@@ -45,7 +45,7 @@ def pointing_game(maps: Maps, masks: Masks, *, tolerance: float = TOLERANCE) -> 
 
 
 def energy_inside(maps: Maps, masks: Masks) -> np.ndarray:
-    """Says for each map which share of its sum lies on the lesion (energy-based pointing game, Wang et al., 2020).
+    """Returns for each map which share of its sum lies on the lesion (energy-based pointing game, Wang et al., 2020).
 
     A map that is 0 all over counts as one that is the same everywhere.
 
@@ -94,7 +94,7 @@ def _pairs(maps: Maps, masks: Masks) -> list[tuple[np.ndarray, np.ndarray]]:
         if heat.ndim != 2 or heat.shape != mask.shape:
             raise ExplanationError(f"map {number} has shape {heat.shape}, its mask {mask.shape}; both (height, width)")
         if not mask.any():
-            raise ExplanationError(f"mask {number} is empty; leave out images whose mask holds nothing")
+            raise ExplanationError(f"mask {number} is empty; leave out images with an empty mask")
         if not np.isfinite(heat).all() or heat.min() < 0:
             raise ExplanationError(f"map {number} holds negative values, NaN or infinity; give values from 0")
     return pairs

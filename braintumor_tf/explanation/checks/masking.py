@@ -1,4 +1,4 @@
-"""Does covering the lesion cost the answer? The true class's probability with and without the lesion."""
+"""Does the model need the lesion? The true class's probability with and without the lesion."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def masking_check(
     resamples: int = 1000,
     show_progress: bool = True,
 ) -> CheckResult[MaskingRow]:
-    """Covers the lesion, as much of the head elsewhere, and the border, and says what the true class loses.
+    """Covers the lesion, as much of the head elsewhere, and the border, and measures what the true class loses.
 
     Lesion and control are covered by continuing their surroundings, the border strip by black. A model that looks at
-    the lesion loses probability where that is covered, more than for the control, and none for the border.
+    the lesion loses probability where that is covered, more than for the control, and does not for the border.
 
     Args:
         model: a model of `braintumor_tf.models`, a run, or a run's directory.

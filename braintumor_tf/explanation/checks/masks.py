@@ -51,8 +51,8 @@ def _mask_of(path: Path, known: dict[Path, dict[str, str]]) -> str | None:
         return None
     if root not in known:
         images = read_ground_truth(root).images
-        honest = images[images["mask"].notna() & (images["label"] == images["true_label"])]
-        known[root] = dict(zip(honest["path"], honest["mask"]))
+        labelled = images[images["mask"].notna() & (images["label"] == images["true_label"])]
+        known[root] = dict(zip(labelled["path"], labelled["mask"]))
     mask = known[root].get(path.relative_to(root).as_posix())
     return None if mask is None else str(root / mask)
 
@@ -99,7 +99,7 @@ def read_mask(mask: Mask, shape: tuple[int, ...]) -> np.ndarray:
         bool, shape ``(height, width)``.
 
     Raises:
-        ExplanationError: it has another size than the image, or nothing is in it.
+        ExplanationError: it has another size than the image, or it is empty.
         ImageReadError: the file cannot be read.
 
     Example:
@@ -110,7 +110,7 @@ def read_mask(mask: Mask, shape: tuple[int, ...]) -> np.ndarray:
     if pixels.shape != tuple(shape[:2]):
         raise ExplanationError(f"a mask of shape {pixels.shape} for an image of {tuple(shape[:2])}; give one that fits")
     if not pixels.any():
-        raise ExplanationError("a mask is empty; leave out images whose mask holds nothing")
+        raise ExplanationError("a mask is empty; leave out images with an empty mask")
     return pixels
 
 

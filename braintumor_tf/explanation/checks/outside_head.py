@@ -1,4 +1,4 @@
-"""Does a score come from outside the head? The model answers to images of which only a part is left."""
+"""Does a score come from outside the head? The model is scored on images of which only a part is left."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class OutsideRow(CheckRow):
         accuracy: 0 to 1.
         balanced_accuracy: 0 to 1.
         change: of accuracy, from the whole image.
-        share: of what balanced accuracy has above a constant answer: 1 for the whole image, 0 for no better than always
-            the same class.
-        constant: balanced accuracy of a constant answer.
+        share: of what balanced accuracy has above a constant prediction: 1 for the whole image, 0 for no better than
+            always predicting the same class.
+        constant: balanced accuracy of always predicting the same class.
         images: images that were shown.
         groups: groups of those images.
         head_share: mean share of the picture that is head.
@@ -154,7 +154,7 @@ def outside_check(
 def _accuracies(
     truth: np.ndarray, predicted: np.ndarray, weights: Sequence[np.ndarray], classes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns accuracy, balanced accuracy, and the balanced accuracy of a constant answer for each weighting."""
+    """Returns accuracy, balanced accuracy, and the balanced accuracy of a constant prediction for each weighting."""
     found = []
     for piece in weights:
         confusion = weighted_confusion(truth, predicted, piece, classes=classes)

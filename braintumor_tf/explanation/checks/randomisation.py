@@ -78,11 +78,11 @@ def randomisation_check(
 
     Each layer gets first weights drawn anew as it would before training, and keeps them while the layers below follow.
     If the map stays the same it shows the image and not what the network has learned from it. The last row compares
-    each image's map with that of the next one, which tells how alike maps are that have nothing to do with each other.
+    each image's map with that of the next one, which tells how alike the maps of unrelated images are.
 
     Args:
         model: a network of `braintumor_tf.models`, a run with one, or its directory; it is not changed.
-        images: as for `explain`; ten or more give an interval that says something.
+        images: as for `explain`; ten or more give a useful interval.
         method: a name of `METHODS`; None for the model's own.
         seed: of the weights and the resamples.
         steps: in how many steps; the first is the classification layer alone.
@@ -138,7 +138,7 @@ def randomisation_check(
 
 
 def copy_network(network: keras.Model) -> keras.Model:
-    """Returns a network of the same layers and weights that shares none of them."""
+    """Returns a network of the same layers and weights, independent of the given one."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
@@ -157,8 +157,8 @@ def cascade(network: keras.Model, steps: int) -> list[list[keras.layers.Layer]]:
 def randomise(layer: keras.layers.Layer, generator: np.random.Generator) -> None:
     """Gives all weights of a layer, and of the layers inside it, values as before training.
 
-    Biases and the weights of normalisations get the constants that they start from, kernels draws by He's rule, and
-    others (class tokens, positions) draws from a normal distribution as wide as their values are.
+    Biases and the weights of normalisations get the constants that they start from. Kernels are drawn by He's rule.
+    Others (class tokens, positions) are drawn from a normal distribution as wide as their values are.
     """
     for weight in layer.weights:
         seed = int(generator.integers(2**31))

@@ -73,7 +73,8 @@ def check_explanations(
 
     Always: how much of the score is left when the head, or everything else, is covered (`outside_check`). For networks:
     whether the map changes when weights are randomised (`randomisation_check`). Where lesions are known: whether
-    explanations point at them (`localisation_check`), and whether covering them costs the answer (`masking_check`).
+    explanations point at them (`localisation_check`), and whether covering them lowers the probability of the true
+    class (`masking_check`).
 
     Args:
         run: a finished run, or its directory.

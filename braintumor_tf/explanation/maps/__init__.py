@@ -1,1 +1,1 @@
-"""Heat maps: the methods that say where in an image an answer comes from."""
+"""Heat maps: the methods that show which parts of an image a prediction comes from."""

@@ -34,7 +34,7 @@ def attention_rollout(
         targets: the index of the class asked about for each image, or None; without effect here.
         head_fusion: how the heads of a block become one: ``"mean"`` as in the paper, ``"min"`` or ``"max"``.
         discard_ratio: share of the weakest attentions of each block that are left out before the rollout, from 0
-            (none, as in the paper) to under 1.
+            (nothing is left out, as in the paper) to under 1.
 
     Raises:
         ExplanationError: the fusion is unknown, or the ratio is out of range.
@@ -62,7 +62,7 @@ def rollout(attention: np.ndarray, *, discard_ratio: float = 0.0) -> np.ndarray:
         discard_ratio: share of the weakest entries of each block that count as 0.
 
     Returns:
-        float64 of shape ``(images, tokens, tokens)``; row ``i`` says how much of each token of the first block is in
+        float64 of shape ``(images, tokens, tokens)``; row ``i`` holds how much of each token of the first block is in
         token ``i`` of the last. Rows add up to 1.
 
     Example:

@@ -1,7 +1,7 @@
 """Occlusion: how much the probability of a class drops when a part of the image is covered; no look inside the model.
 
-Every patch is covered in the image as it was given, before the model resizes it, so that the map is in the image's own
-pixels and the answer is the one that the model would give to such an image.
+Every patch is covered in the image as it was given, before the model resizes it. So the map is in the image's own
+pixels, and the model is asked about an image that could be given to it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PIXELS_AT_ONCE = 2**24
 """Values that occluded copies may hold at once, beside one copy at least: 64 MiB of float32."""
 
 ROUNDING = 1e-6
-"""A drop of probability below this is rounding of float32 and no finding."""
+"""A drop of probability below this is rounding of float32 and not a finding."""
 
 FILLS = ("mean", "blur")
 

@@ -1,4 +1,4 @@
-"""Maps that know nothing of the model: what an explanation has to beat."""
+"""Maps that do not depend on the model: what an explanation has to beat."""
 
 from __future__ import annotations
 

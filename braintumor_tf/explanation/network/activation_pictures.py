@@ -1,8 +1,8 @@
 """Pictures of layer activations by keract: a grid of channels, or each channel's heat map over the image.
 
-keract 4.5 is used for drawing only. It changes the arrays that it is given, divides by the range of channels that have
-none, refuses some types, skips what is not one image, cuts names at a slash and prints as it goes; what it is given
-here are copies of arrays that it can draw, and what it wrote appears under the asked directory when it is complete.
+keract 4.5 is used for drawing only. It changes the arrays that it is given, divides by the range of channels without
+one, and refuses some types. It skips what is not one image, cuts names at a slash and prints as it goes. So it is given
+copies of arrays that it can draw, and each picture appears in the folder asked for when it is complete.
 """
 
 from __future__ import annotations

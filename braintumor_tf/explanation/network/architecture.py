@@ -198,7 +198,7 @@ def _places(step: Step) -> str:
 
 
 def _nodes(steps: Sequence[Step]) -> tuple[list[Any], list[int]]:
-    """Makes a stand-in for each step, and more where a branch passes by others; says in which column each step is."""
+    """Returns a stand-in for each step, more where a branch passes by others, and the column of each step."""
     levels: list[int] = []
     for step in steps:
         levels.append(1 + max((levels[parent] for parent in step.parents), default=-1))

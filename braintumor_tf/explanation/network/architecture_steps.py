@@ -157,7 +157,7 @@ def _layer_steps(model: keras.Model) -> list[Step]:
 
 
 def _inputs_by_name(model: keras.Model) -> dict[str, list[str]]:
-    """Returns the names of the layers that each layer takes its input from, as the configuration says."""
+    """Returns the names of the layers that each layer takes its input from, by the configuration."""
     rows = model.get_config()["layers"]
     if not all("inbound_nodes" in row for row in rows):
         names = [layer.name for layer in model.layers]

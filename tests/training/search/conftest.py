@@ -1,20 +1,21 @@
-"""Toy images without their test images, and one finished search on them."""
+"""Toy images without their test images, a small network named CNN, and one finished search on them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from braintumor_tf.training import Search
-from braintumor_tf.training.search import run as search_run
-from tests.training.search.toy_search import small_build, small_search
-from tests.training.toy import toy_manifest
+from tests.training.search.toy_search import small_search
+from tests.training.toy import small_cnn_in_the_registry, toy_manifest
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> Path:
+    pytest.importorskip("optuna")
     folder = tmp_path_factory.mktemp("toy")
     manifest = toy_manifest(folder / "images")
     for path in manifest.loc[manifest["split"] == "test", "path"]:
@@ -29,12 +30,12 @@ def manifest(folder) -> pd.DataFrame:
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
-    monkeypatch.setattr(search_run, "build", small_build)
+def small() -> Iterator[None]:
+    with small_cnn_in_the_registry():
+        yield
 
 
 @pytest.fixture(scope="session")
 def found(manifest, tmp_path_factory) -> Search:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_run, "build", small_build)
+    with small_cnn_in_the_registry():
         return small_search(manifest, tmp_path_factory.mktemp("found"))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 
 import pandas as pd
 import pytest
 
-from braintumor_tf.training.search import heartbeat, study
-from braintumor_tf.training.search import run as search_run
-from tests.training.search.toy_search import COMPARED, fake_training, small_search, worker
+optuna = pytest.importorskip("optuna")
+
+from braintumor_tf.training.search.heartbeat import host_name, is_dead  # noqa: E402
+from tests.training.search.toy_search import COMPARED, ONE_EPOCH, in_trials, journal, small_search, worker  # noqa: E402
+
+State = optuna.trial.TrialState
 
 
 @pytest.mark.parametrize("storage", ["", "sqlite:///{}/study.db"], ids=["journal", "sqlite"])
 def test_two_processes_share_one_search(folder, tmp_path, storage):
     storage = storage.format(tmp_path)
-    workers = [worker(folder, tmp_path / "out", 4, storage) for _ in range(2)]
+    workers = [worker(folder, tmp_path / "out", 4, storage=storage) for _ in range(2)]
     errors = [process.communicate(timeout=900)[1] for process in workers]
     assert [process.returncode for process in workers] == [0, 0], errors
     table = pd.read_csv(tmp_path / "out" / "trials.csv")
@@ -44,46 +49,51 @@ def test_a_killed_trial_is_tried_again_with_the_same_result(found, folder, manif
     assert resumed.score == found.score
 
 
-def test_ctrl_c_keeps_finished_trials_and_the_search_goes_on(found, manifest, tmp_path, monkeypatch):
-    train = search_run._train
-
-    def interrupted(arguments, rows, report, show):
-        if report.trial.number == 1:
-            raise KeyboardInterrupt
-        return train(arguments, rows, report, show)
-
-    monkeypatch.setattr(search_run, "_train", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+def test_ctrl_c_keeps_finished_trials_and_the_search_goes_on(found, manifest, tmp_path):
+    with in_trials({1: KeyboardInterrupt()}), pytest.raises(KeyboardInterrupt):
         small_search(manifest, tmp_path)
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table["state"]) == ["finished", "killed", "waiting"]
-    monkeypatch.setattr(search_run, "_train", train)
     assert small_search(manifest, tmp_path).score == found.score
 
 
-def test_an_unexpected_error_is_raised_and_three_attempts_are_enough(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(search_run, "_train", fake_training({number: ZeroDivisionError() for number in range(3)}))
+def test_an_unexpected_error_is_raised_and_three_attempts_are_enough(manifest, tmp_path):
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError):
-            small_search(manifest, tmp_path, trials=2)
-    result = small_search(manifest, tmp_path, trials=2)
+        with in_trials({0: ZeroDivisionError()}), pytest.raises(ZeroDivisionError):
+            small_search(manifest, tmp_path, trials=2, **ONE_EPOCH)
+    result = small_search(manifest, tmp_path, trials=2, **ONE_EPOCH)
     assert list(result.trials["state"]) == ["killed", "killed", "killed", "finished"]
     assert list(result.trials["attempt"]) == [1, 2, 3, 1]
     assert result.trials["seed"][:3].nunique() == 1
 
 
-def test_a_silent_trial_of_another_machine_is_given_up_after_a_while(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(search_run, "_train", fake_training({}))
-    names = iter(["another machine"])
-    monkeypatch.setattr(study, "host_name", lambda: next(names, heartbeat.host_name()))
-    monkeypatch.setattr(search_run, "_run_trial", lambda *arguments: (_ for _ in ()).throw(SystemExit))
-    with pytest.raises(SystemExit):
-        small_search(manifest, tmp_path, trials=1)
-    monkeypatch.undo()
-    monkeypatch.setattr(search_run, "_train", fake_training({}))
-    waits = []
-    monkeypatch.setattr(search_run.time, "sleep", waits.append)
-    monkeypatch.setattr(heartbeat, "SILENT_SECONDS", 1.0)
-    result = small_search(manifest, tmp_path, trials=1)
-    assert waits
-    assert list(result.trials["state"]) == ["killed", "finished"]
+def test_a_trial_of_another_machine_is_waited_for_and_given_up_when_it_is_silent(manifest, tmp_path):
+    small_search(manifest, tmp_path, trials=1, **ONE_EPOCH)
+    theirs = journal(tmp_path).ask()
+    theirs.set_user_attr("worker", {"host": "another machine", "pid": 1})
+    beat = time.time() - 178  # silent for almost as long as is waited for
+    theirs.set_user_attr("beat", beat)
+    result = small_search(manifest, tmp_path, trials=2, **ONE_EPOCH)
+    assert list(result.trials["state"]) == ["finished", "killed", "finished"]
+    assert list(result.trials["attempt"]) == [1, 1, 2]
+    assert journal(tmp_path).trials[2].datetime_start.timestamp() > beat + 180
+
+
+@pytest.mark.xfail(
+    raises=optuna.exceptions.UpdateFinishedTrialError,
+    reason="a known fault: the next report of a trial that others gave up ends the whole search",
+    strict=True,
+)
+def test_a_trial_that_others_gave_up_does_not_end_the_search(manifest, tmp_path):
+    with in_trials({0: lambda: journal(tmp_path).tell(0, state=State.FAIL)}):
+        result = small_search(manifest, tmp_path, trials=1, **ONE_EPOCH)
+    assert result.number == 1 and list(result.trials["state"]) == ["killed", "finished"]
+
+
+@pytest.mark.parametrize(("host", "pid", "silence", "dead"), [
+    ("elsewhere", 1, 170, False), ("elsewhere", 1, 190, True), ("here", None, 0, False), ("here", 2**22 + 1, 0, True),
+])  # fmt: skip
+def test_a_trial_is_dead_when_its_process_is_gone_or_has_been_silent_for_three_minutes(host, pid, silence, dead):
+    worker = {"host": host_name() if host == "here" else host, "pid": pid or os.getpid()}
+    trial = optuna.trial.create_trial(state=State.RUNNING, user_attrs={"worker": worker, "beat": time.time() - silence})
+    assert is_dead(trial) == dead

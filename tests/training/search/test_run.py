@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import sys
-import weakref
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from braintumor_tf.experiments import run_experiment
 from braintumor_tf.training import SearchError, TrainingError, resolve_preset, run_search
-from braintumor_tf.training.search import run as search_run
-from tests.training.search.toy_search import COMPARED, fake_training, small_build, small_search
-from tests.training.toy import toy_manifest
+from tests.training.search.toy_search import COMPARED, ONE_EPOCH, in_trials, small_search
+from tests.training.toy import MODELS_BUILT, toy_manifest
 
 
 def test_a_search_writes_its_trials_and_its_best_preset(found):
@@ -35,11 +35,8 @@ def test_a_search_writes_its_trials_and_its_best_preset(found):
     assert (about["seed"], about["dropout"], about["score"]) == (found.seed, found.dropout, found.score)
 
 
-def test_run_experiment_reproduces_the_best_trial(found, tmp_path, monkeypatch):
-    from braintumor_tf.experiments import single as experiment
-
+def test_run_experiment_reproduces_the_best_trial(found, tmp_path):
     manifest = toy_manifest(tmp_path / "images")  # the same images, the test images among them
-    monkeypatch.setattr(experiment, "build", small_build)
     run = run_experiment(
         manifest, out=tmp_path / "run", baselines=False, resamples=10, show_progress=False, **found.arguments
     )
@@ -55,15 +52,16 @@ def test_one_process_repeats_a_search_also_in_several_calls_and_in_a_database(fo
     assert other.trials["learning_rate"][0] != found.trials["learning_rate"][0]
 
 
-def test_a_failed_trial_counts_and_the_search_goes_on(manifest, tmp_path, monkeypatch):
-    errors = {0: TrainingError("the loss is not finite"), 1: MemoryError("too large")}
-    monkeypatch.setattr(search_run, "_train", fake_training(errors))
-    result = small_search(manifest, tmp_path, trials=4)
-    assert list(result.trials["state"]) == ["failed", "failed", "finished", "finished"]
+def test_a_failed_trial_counts_and_the_search_goes_on(manifest, tmp_path):
+    with in_trials({0: TrainingError("the loss is not finite"), 1: MemoryError("too large")}):
+        result = small_search(manifest, tmp_path, trials=3, **ONE_EPOCH)
+    assert list(result.trials["state"]) == ["failed", "failed", "finished"]
     assert list(result.trials["reason"][:2]) == ["the loss is not finite", "too large"]
-    monkeypatch.setattr(search_run, "_train", fake_training({0: TrainingError("first"), 1: TrainingError("second")}))
-    with pytest.raises(SearchError, match="none of 2 trials finished; the last one: second"):
-        small_search(manifest, tmp_path / "none", trials=2)
+    with (
+        in_trials({0: TrainingError("first"), 1: TrainingError("second")}),
+        pytest.raises(SearchError, match="none of 2 trials finished; the last one: second"),
+    ):
+        small_search(manifest, tmp_path / "none", trials=2, **ONE_EPOCH)
 
 
 def test_what_cannot_be_searched_is_named(manifest, tmp_path):
@@ -74,22 +72,16 @@ def test_what_cannot_be_searched_is_named(manifest, tmp_path):
 
 
 def test_without_optuna_one_line_says_what_to_install(manifest, tmp_path, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("braintumor_tf.training.search.study")]:
-        monkeypatch.delitem(sys.modules, name)
+    ours = {name: module for name, module in sys.modules.items() if name.startswith("braintumor_tf.")}
+    for name, module in ours.items():
+        if module.__file__ and re.search(r"^(from|import) optuna", Path(module.__file__).read_text(), re.MULTILINE):
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SearchError, match=r'pip install "braintumor_tf\[tune\]"$'):
         small_search(manifest, tmp_path)
 
 
-def test_the_model_of_a_trial_is_freed(manifest, tmp_path, monkeypatch):
-    models = []
-
-    def remembered(config):
-        model = small_build(config)
-        models.append(weakref.ref(model))
-        return model
-
-    monkeypatch.setattr(search_run, "build", remembered)
+def test_the_model_of_a_trial_is_freed(manifest, tmp_path):
     small_search(manifest, tmp_path, trials=1, space={"dropout": [0.0]}, epochs=1)
     gc.collect()
-    assert [reference() for reference in models] == [None]
+    assert [reference() for reference in MODELS_BUILT] == [None, None]  # to check the arguments, and for the trial

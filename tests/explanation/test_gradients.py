@@ -16,7 +16,7 @@ import pytest
 from braintumor_tf.explanation import explain
 from braintumor_tf.training.callbacks import save_network
 from tests.explanation.handmade import pixel_network
-from tests.explanation.test_attention import tiny
+from tests.explanation.maps.test_attention import tiny
 from tests.training.toy import small_cnn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ CODE = """
     import numpy as np
     from braintumor_tf.explanation import explain, layer_activations
     from braintumor_tf.models import load_model
-    from tests.explanation.test_backends import ASKED
+    from tests.explanation.test_gradients import ASKED
     assert keras.backend.backend() == "jax"
     models = {name: load_model(f"{name}.keras") for name in ("cnn", "skip", "vit")}
     images = np.load("images.npy")

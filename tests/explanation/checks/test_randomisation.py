@@ -12,7 +12,7 @@ from braintumor_tf.explanation.checks.randomisation import cascade, copy_network
 from braintumor_tf.models.layers import ClassProbabilities
 from braintumor_tf.models.layers.input_layers import image_input
 from tests.explanation.handmade import CLASSES, pixel_network
-from tests.explanation.test_attention import tiny
+from tests.explanation.maps.test_attention import tiny
 from tests.training.toy import small_cnn
 
 GENERATOR = np.random.default_rng(2)

@@ -9,7 +9,7 @@ import pytest
 from braintumor_tf.explanation import explain
 from braintumor_tf.explanation.images import in_image_coordinates
 from braintumor_tf.explanation.maps.attention import rollout
-from tests.explanation.test_attention import FITTED, rollout_by_loops, scores_of, tiny
+from tests.explanation.maps.test_attention import FITTED, rollout_by_loops, scores_of, tiny
 
 
 def without_weakest(block: np.ndarray, ratio: float) -> np.ndarray:
