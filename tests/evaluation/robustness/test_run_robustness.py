@@ -11,13 +11,11 @@ import pytest
 from PIL import Image
 
 import braintumor_tf as bt
-from braintumor_tf.augment import GaussianNoise
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import BrainTumorError, ImageReadError
-from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest, read_robustness, score_robustness
+from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest
 from braintumor_tf.evaluation.robustness import robustness
 from braintumor_tf.evaluation.robustness.corruptions import choose_corruptions, corrupt, read_picture
-from braintumor_tf.experiments import run_experiment, run_folds
 from braintumor_tf.files import to_json
 from braintumor_tf.models.image_fitting import fit_picture
 from tests.training.toy import small_cnn, toy_manifest
@@ -56,14 +54,6 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
     return toy_manifest(tmp_path_factory.mktemp("toy"))
 
 
-@pytest.fixture(scope="module")
-def run(manifest, tmp_path_factory):
-    return run_experiment(
-        manifest, "PCA", out=tmp_path_factory.mktemp("runs") / "pca", image_size=24, baselines=False, resamples=20,
-        show_progress=False,
-    )  # fmt: skip
-
-
 def test_the_test_images_are_scored_clean_and_under_each_noise(manifest):
     found = robustness(Watcher(), manifest, **QUICK)
     versions = [("clean", 0), ("gaussian", 1), ("gaussian", 5), ("motion_blur", 1), ("motion_blur", 5)]
@@ -94,10 +84,10 @@ class Forgetful(Watcher):
         super().__init__(8)
         self.paths = paths
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         for path in self.paths:
             Path(path).unlink(missing_ok=True)
-        return super().predict_images(images, batch_size)
+        return super().predict_images(images, batch_size=batch_size)
 
 
 def test_more_images_than_are_held_at_once_are_read_once_each(tmp_path):
@@ -150,53 +140,12 @@ def test_a_keras_model_answers_as_predict_does(manifest):
     np.testing.assert_allclose(noisy[columns], model.predict(pixels[..., None].astype("float32"), verbose=0), atol=1e-6)
 
 
-def test_a_run_scores_its_own_test_images_and_keeps_what_was_found(run):
-    with pytest.raises(BrainTumorError, match=r"robustness\.json"):
-        read_robustness(run)
-    found = score_robustness(run.path, **QUICK)
-    kept = read_robustness(run)
-    pd.testing.assert_frame_equal(kept.predictions, found.predictions)
-    pd.testing.assert_frame_equal(kept.table, found.table)
-    assert run.robustness == json.loads(json.dumps(kept.to_dict())) and kept.name == run.name == "pca"
-    again = robustness(run, run.manifest, **QUICK)
-    pd.testing.assert_frame_equal(again.predictions, found.predictions)
-    assert kept.mean_corruption_error(again).to_dict()["reference"] == "pca"
-    assert not list(run.path.glob(".*"))
-
-
-def test_noise_at_the_models_own_size_scores_clean_images_as_the_run_did(run):
-    found = robustness(run, noises=[GaussianNoise(sigma=8)], resamples=20, size=24, show_progress=False)
-    clean = found.predictions[found.predictions["noise"] == "clean"].reset_index(drop=True)
-    expected = run.predictions[run.predictions["split"] == "test"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(clean.drop(columns=["noise", "severity"]), expected)
-    assert found.losses[["noise", "severity"]].values.tolist() == [["GaussianNoise sigma 8", 1]]
-
-
 def test_an_ensemble_is_the_weighted_mean_of_its_members(manifest):
     first, second = Watcher(40), Watcher(16)
     both = robustness(Ensemble([first, second], [3, 1]), manifest, **QUICK)
     parts = [robustness(model, manifest, **QUICK).predictions.filter(like="p_") for model in (first, second)]
     np.testing.assert_allclose(both.predictions.filter(like="p_"), 0.75 * parts[0] + 0.25 * parts[1])
     assert both.name == "ensemble"
-
-
-def test_each_fold_answers_for_the_images_that_it_has_not_seen(manifest, tmp_path):
-    folds = run_folds(
-        manifest,
-        "PCA",
-        out=tmp_path / "folds",
-        folds=2,
-        image_size=24,
-        baselines=False,
-        resamples=20,
-        show_progress=False,
-    )
-    found = robustness(folds, noises="speckle", severities=[2], resamples=20, size=24, show_progress=False)
-    for severity, rows in found.predictions.groupby("severity"):
-        joint = rows.merge(folds.predictions, on="path", suffixes=("", "_clean"))
-        assert len(joint) == len(rows) == len(folds.predictions)
-        same = np.isclose(joint["p_glioma"], joint["p_glioma_clean"]).all()
-        assert same if severity == 0 else not same
 
 
 def test_what_cannot_be_scored_is_refused(manifest, tmp_path):

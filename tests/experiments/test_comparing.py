@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation import EvaluationError, compare
+from braintumor_tf.evaluation import EvaluationError, compare, cost_of
 from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.runs import Run
 from tests.experiments.quick import hashed, without_trees
@@ -31,10 +31,10 @@ def kinds(tmp_path_factory) -> Iterator[dict[str, Run]]:
     with without_trees():
         runs = {
             "cnn": run_experiment(
-                manifest, "CNN", folder / "cnn", image_size=32, epochs=2, batch_size=24, augmentation={}, **how
+                manifest, "CNN", out=folder / "cnn", image_size=32, epochs=2, batch_size=24, augmentation={}, **how
             ),
-            "pca": run_experiment(manifest, "PCA", folder / "pca", image_size=16, baselines=False, **how),
-            "folds": run_folds(manifest, "PCA", folder / "folds", folds=2, image_size=16, baselines=False, **how),
+            "pca": run_experiment(manifest, "PCA", out=folder / "pca", image_size=16, baselines=False, **how),
+            "folds": run_folds(manifest, "PCA", out=folder / "folds", folds=2, image_size=16, baselines=False, **how),
         }
         runs["pair"] = run_ensemble([runs["cnn"], runs["pca"]], folder / "pair", baselines=False, resamples=50)
         yield runs
@@ -77,3 +77,12 @@ def test_a_run_whose_model_is_gone_is_ranked_without_its_cost(kinds, tmp_path):
     assert pd.isna(row["parameters"]) and pd.isna(row["bytes"]) and row["train_seconds"] > 0
     with pytest.raises(RunError, match="has no model"):
         compare([kinds["cnn"], copy], measure_time=True)
+
+
+def test_the_pipeline_counts_what_it_predicts_with(kinds):
+    run = kinds["pca"]
+    components = min(200, int((run.manifest["split"] == "train").sum()) - 1, 16 * 16)
+    cost = cost_of(run)
+    assert cost.parameters == 16 * 16 * (components + 1) + 4 * (components + 1)
+    assert cost.bytes == (run.path / "model.skops").stat().st_size
+    assert cost.train_seconds == run.metrics["training"]["seconds"]
