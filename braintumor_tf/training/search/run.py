@@ -153,6 +153,8 @@ def _run_trial(study: Any, trial: Any, plan: Plan, manifest: pd.DataFrame, show_
         ending = (states.COMPLETE, training.best["score"], about)
     except optuna.TrialPruned as pruned:
         ending = (states.PRUNED, None, {"reason": str(pruned), "epochs_run": report.epochs_run})
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return  # others took this process for dead, gave the trial up and try it again
     except Exception as error:
         if not (isinstance(error, TrainingError) or _is_out_of_memory(error)):
             study.requeue(trial)
