@@ -31,10 +31,10 @@ def kinds(tmp_path_factory) -> Iterator[dict[str, Run]]:
     with without_trees():
         runs = {
             "cnn": run_experiment(
-                manifest, "CNN", folder / "cnn", image_size=32, epochs=2, batch_size=24, augmentation={}, **how
+                manifest, "CNN", out=folder / "cnn", image_size=32, epochs=2, batch_size=24, augmentation={}, **how
             ),
-            "pca": run_experiment(manifest, "PCA", folder / "pca", image_size=16, baselines=False, **how),
-            "folds": run_folds(manifest, "PCA", folder / "folds", folds=2, image_size=16, baselines=False, **how),
+            "pca": run_experiment(manifest, "PCA", out=folder / "pca", image_size=16, baselines=False, **how),
+            "folds": run_folds(manifest, "PCA", out=folder / "folds", folds=2, image_size=16, baselines=False, **how),
         }
         runs["pair"] = run_ensemble([runs["cnn"], runs["pca"]], folder / "pair", baselines=False, resamples=50)
         yield runs

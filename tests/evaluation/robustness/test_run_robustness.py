@@ -94,10 +94,10 @@ class Forgetful(Watcher):
         super().__init__(8)
         self.paths = paths
 
-    def predict_images(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         for path in self.paths:
             Path(path).unlink(missing_ok=True)
-        return super().predict_images(images, batch_size)
+        return super().predict_images(images, batch_size=batch_size)
 
 
 def test_more_images_than_are_held_at_once_are_read_once_each(tmp_path):
