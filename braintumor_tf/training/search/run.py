@@ -139,7 +139,7 @@ def _work(study: Any, plan: Plan, manifest: pd.DataFrame, trials: int, out: Path
 def _run_trial(study: Any, trial: Any, plan: Plan, manifest: pd.DataFrame, show_progress: bool) -> None:
     import optuna
 
-    from braintumor_tf.training.search.heartbeat import heartbeat
+    from braintumor_tf.training.search.heartbeat import keep_alive
     from braintumor_tf.training.search.sampler import ReportToStudy
 
     states = optuna.trial.TrialState
@@ -147,7 +147,7 @@ def _run_trial(study: Any, trial: Any, plan: Plan, manifest: pd.DataFrame, show_
     try:
         arguments = plan.arguments(trial.params, trial.user_attrs["seed"])
         report = ReportToStudy(trial, monitor=plan.preset.monitor, epochs=arguments["preset"].epochs)
-        with heartbeat(trial):
+        with keep_alive(trial):
             training = _train(arguments, manifest, report, show_progress)
         about = {"best_epoch": training.best["epoch"], "epochs_run": len(training.history)}
         ending = (states.COMPLETE, training.best["score"], about)
