@@ -5,11 +5,12 @@ Mondrian, conformal prediction: Vovk et al. 2005; the score of an image is 1 les
 The threshold comes from the validation images of that class. Near-duplicates are not exchangeable with independent
 images, groups are; so what counts is how many groups a class has. Two ways of counting:
 
-``"share"`` (the default): all images of a group together weigh as one. With G groups, the threshold is the weighted
-    quantile at ``1 - alpha`` of scores with weight ``1 / ((G + 1) n)``, n being the images of the group, and the weight
-    ``1 / (G + 1)`` left over on an infinite score: hierarchical conformal prediction of Lee, Barber and Willett 2023,
-    "Distribution-free inference with hierarchical data". It states that one image of a new group is covered, which is
-    what is asked of it when an image is predicted, uses every image and draws nothing at random.
+``"share"`` (the default): all images of a group together weigh as one. With G groups, the threshold is a weighted
+    quantile of the scores at ``1 - alpha``. Each score has weight ``1 / ((G + 1) n)``, n being the images of its group.
+    The weight ``1 / (G + 1)`` that is left over is on an infinite score. This is hierarchical conformal prediction of
+    Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data". It states that one image of a
+    new group is covered, which is what is asked when an image is predicted. It uses every image and draws nothing at
+    random.
 ``"worst"``: the least probable image of a group stands for it. It states that all images of a new group are covered at
     once, and makes larger sets.
 

@@ -79,8 +79,8 @@ def make_leaderboard(entrants: Sequence[Entrant], pairs: pd.DataFrame) -> pd.Dat
         pairs: as `compare_pairs` returns them, under the names of the entrants.
 
     Returns:
-        The columns `COLUMNS`. `low` and `high` of a score are a 95 % interval over groups, or for a row of several
-        seeds the least and the largest of its runs (column `interval` says which); only runs have a `rank`.
+        The columns `COLUMNS`. `low` and `high` of a score are a 95 % interval over groups. For a row of several seeds
+        they are the least and the largest of its runs; the column `interval` says which. Only runs have a `rank`.
     """
     rows = [*(_run_row(one) for one in entrants), *_seed_rows(entrants), *_baseline_rows(entrants)]
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))

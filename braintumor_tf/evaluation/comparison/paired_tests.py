@@ -73,8 +73,8 @@ def paired_differences(
 ) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
     """Scores several models on the same images, and on the same resampled groups.
 
-    Because each resample holds the same images for all models, what is hard or easy about them drops out of the
-    difference of two rows, which the interval of either score alone would hold.
+    Each resample holds the same images for all models. So what is hard or easy about them drops out of the difference
+    of two rows; the interval of either score alone would hold it.
 
     Args:
         truth: class numbers, shape ``(images,)``.

@@ -56,7 +56,7 @@ def corruption_errors(own: Draws, reference: Draws | None = None, *, name: str |
     - relative error: ``sum (E(s) - E(clean)) / sum (E_reference(s) - E_reference(clean))``;
 
     and of both the mean over the noises. Without a reference the mean over the severities takes the place of the
-    ratio, so the first is the mean balanced error under noise, and the second what noise adds to the clean one.
+    ratio. Then the first is the mean balanced error under noise, and the second what noise adds to the clean one.
 
     Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
     ICLR 2019 (mCE and relative mCE, with AlexNet as reference); with the balanced error: Di Salvo, Doerrich and Ledig,

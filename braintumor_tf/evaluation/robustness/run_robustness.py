@@ -39,10 +39,10 @@ def robustness(
 ) -> Robustness:
     """Scores a model on the same images clean and under noise of each severity; nothing is written.
 
-    Every model gets the same corrupted pictures. An image is brought to `size` first, the noise is added there on 0 to
-    255 and rounded, and only then it is resized to what the model takes (and cut down before, for a model with a
-    `crop`, which has to find the head in the noise); clean images go the same way. What is drawn
-    depends on the seed, the content of the file, the noise and its severity alone.
+    Every model gets the same corrupted pictures. An image is brought to `size` first. The noise is added there on 0 to
+    255 and rounded. Only then is it resized to what the model takes; for a model with a `crop` it is cut down before,
+    so the head has to be found in the noise. Clean images go the same way. What is drawn depends on the seed, the
+    content of the file, the noise and its severity alone.
 
     **Severity in training and here.** Training adds noise at the model's own size, after all resizing. At 224 pixels
     that is the same thing. A smaller model here sees what resizing leaves: independent noise is averaged away, and a
@@ -95,7 +95,9 @@ def robustness(
     return Robustness(_name(model), tuple(predictor.classes), _in_versions(tables), settings)
 
 
-def _parts(model: Any, manifest: pd.DataFrame | None) -> list[tuple[Any, pd.DataFrame]]:
+def _parts(
+    model: Predictor | keras.Model | Run, manifest: pd.DataFrame | None
+) -> list[tuple[Predictor | keras.Model | Run, pd.DataFrame]]:
     """Returns which model scores which images: one model all of them, or each fold its own."""
     if manifest is not None:
         rows = manifest[manifest["split"] == "test"]
@@ -121,7 +123,7 @@ def _in_versions(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _name(model: Any) -> str:
+def _name(model: Predictor | keras.Model | Run) -> str:
     return "ensemble" if isinstance(model, Ensemble) else getattr(model, "name", None) or type(model).__name__
 
 

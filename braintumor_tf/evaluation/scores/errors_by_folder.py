@@ -23,10 +23,11 @@ def folder_errors(predictions: pd.DataFrame, *, split: str = "test") -> pd.DataF
         split: which split to look at.
 
     Returns:
-        One row a folder and label that other folders have too, the least likely one first: `folder` (the last two parts
-        of its path), `label`, `images`, `wrong`, `elsewhere` and `elsewhere_wrong` (images of that label in the other
-        folders), `p_value` (Fisher's exact test, one-sided, that errors are no more frequent here; a group counts once,
-        as wrong if at least half of its images are) and `p_holm` (corrected for the number of rows).
+        One row a folder and label that other folders have too, the least likely one first. Columns: `folder`, the last
+        two parts of its path; `label`; `images` and `wrong`; `elsewhere` and `elsewhere_wrong`, images of that label in
+        the other folders; `p_value` and `p_holm`, which is corrected for the number of rows. The test is Fisher's exact
+        one, one-sided, that errors are no more frequent here. A group counts once, as wrong if at least half of its
+        images are.
 
     Example:
         >>> paths = [f"data/{folder}/glioma/{number}.png" for folder in ("a", "b") for number in range(5)]

@@ -24,7 +24,7 @@ def trust_section(explanations: Mapping[str, Any] | None, *, folder: Path) -> di
     Whether a score needs the head at all is the shortcut audit's (`shortcut_section`).
 
     Args:
-        explanations: as `explanation.check_explanations` returns them; None for a run that was not checked.
+        explanations: as in ``explanations.json``; None for a run that was not checked.
         folder: where the figures are saved as PNG.
 
     Returns:
@@ -38,7 +38,7 @@ def trust_sentences(explanations: Mapping[str, Any]) -> list[str]:
     """Says what each check found that was made.
 
     Args:
-        explanations: as `explanation.check_explanations` returns them.
+        explanations: as in ``explanations.json``.
     """
     return [outside_sentence(explanations), *map_sentences(explanations)]
 

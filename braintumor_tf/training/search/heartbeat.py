@@ -20,7 +20,7 @@ SILENT_SECONDS = 180.0
 
 
 @contextlib.contextmanager
-def heartbeat(trial: Trial) -> Iterator[None]:
+def keep_alive(trial: Trial) -> Iterator[None]:
     """Says every `BEAT_SECONDS`, while the block runs, that the trial's process is alive."""
     over = threading.Event()
 

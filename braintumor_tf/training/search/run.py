@@ -139,7 +139,7 @@ def _work(study: Any, plan: Plan, manifest: pd.DataFrame, trials: int, out: Path
 def _run_trial(study: Any, trial: Any, plan: Plan, manifest: pd.DataFrame, show_progress: bool) -> None:
     import optuna
 
-    from braintumor_tf.training.search.heartbeat import heartbeat
+    from braintumor_tf.training.search.heartbeat import keep_alive
     from braintumor_tf.training.search.sampler import ReportToStudy
 
     states = optuna.trial.TrialState
@@ -147,12 +147,14 @@ def _run_trial(study: Any, trial: Any, plan: Plan, manifest: pd.DataFrame, show_
     try:
         arguments = plan.arguments(trial.params, trial.user_attrs["seed"])
         report = ReportToStudy(trial, monitor=plan.preset.monitor, epochs=arguments["preset"].epochs)
-        with heartbeat(trial):
+        with keep_alive(trial):
             training = _train(arguments, manifest, report, show_progress)
         about = {"best_epoch": training.best["epoch"], "epochs_run": len(training.history)}
         ending = (states.COMPLETE, training.best["score"], about)
     except optuna.TrialPruned as pruned:
         ending = (states.PRUNED, None, {"reason": str(pruned), "epochs_run": report.epochs_run})
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return  # others took this process for dead, gave the trial up and try it again
     except Exception as error:
         if not (isinstance(error, TrainingError) or _is_out_of_memory(error)):
             study.requeue(trial)

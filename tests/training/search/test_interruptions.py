@@ -79,11 +79,6 @@ def test_a_trial_of_another_machine_is_waited_for_and_given_up_when_it_is_silent
     assert journal(tmp_path).trials[2].datetime_start.timestamp() > beat + 180
 
 
-@pytest.mark.xfail(
-    raises=optuna.exceptions.UpdateFinishedTrialError,
-    reason="a known fault: the next report of a trial that others gave up ends the whole search",
-    strict=True,
-)
 def test_a_trial_that_others_gave_up_does_not_end_the_search(manifest, tmp_path):
     with in_trials({0: lambda: journal(tmp_path).tell(0, state=State.FAIL)}):
         result = small_search(manifest, tmp_path, trials=1, **ONE_EPOCH)
