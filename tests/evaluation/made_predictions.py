@@ -40,7 +40,7 @@ def table(
 def drawn(
     images: int, seed: int = 0, temperature: float = 1.0, split: str = "test", classes: Sequence[str] = CLASSES
 ) -> pd.DataFrame:
-    """Draws labels from known probabilities, and states these at another temperature: below 1 is too sure.
+    """Draws labels from known probabilities, and states these at another temperature: below 1 is too confident.
 
     Pairs of neighbouring images are a group.
     """

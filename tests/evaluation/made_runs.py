@@ -58,7 +58,7 @@ def made_run(
         strength: how good its answers are; 0 is guessing.
         seed: of the answers.
         classes: class names in order.
-        baselines: for each dumb baseline how good it is.
+        baselines: for each shortcut baseline how good it is.
         config: further settings.
     """
     settings = {"model": "CNN", "protocol": "grouped", "classes": list(classes), "seed": seed, "resamples": 200}

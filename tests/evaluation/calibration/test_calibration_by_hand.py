@@ -44,7 +44,7 @@ def textbook_thresholds(frame: pd.DataFrame, alpha: float) -> list[float]:
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predictions that are far too sure, each image a group of its own, and so few that no threshold is met twice."""
+    """Far too confident predictions, each image a group of its own, and so few that no threshold is met twice."""
     return tuple(
         drawn(500, seed, 0.4, split).assign(group=lambda rows: rows["path"])
         for seed, split in ((1, "validation"), (2, "test"))
@@ -101,11 +101,11 @@ def test_sets_and_their_coverage_are_of_the_probabilities_without_temperature(ta
 def test_thresholds_of_risk_are_of_the_probabilities_after_the_temperature(tables, found):
     temperature = found["temperature"]["value"]
     (true, said), (truth, probabilities) = ((one[0], scaled(one[1], temperature)) for one in map(parts, tables))
-    sure, confidence = said.max(axis=1), probabilities.max(axis=1)
+    fitted, confidence = said.max(axis=1), probabilities.max(axis=1)
     wrong, mistaken = probabilities.argmax(axis=1) != truth, said.argmax(axis=1) != true
     assert [row["risk_wanted"] for row in found["selective"]["at_risk"]] == [0.01, 0.02, 0.05, 0.1]
     for row in found["selective"]["at_risk"]:
-        fine = [least for least in sure if mistaken[sure >= least].mean() <= row["risk_wanted"]]
+        fine = [least for least in fitted if mistaken[fitted >= least].mean() <= row["risk_wanted"]]
         assert row["threshold"] == pytest.approx(min(fine), rel=1e-9)
         answered = confidence >= row["threshold"]
         assert row["coverage"]["value"] == pytest.approx(answered.mean())
@@ -115,7 +115,7 @@ def test_thresholds_of_risk_are_of_the_probabilities_after_the_temperature(table
     assert found["selective"]["risk"]["value"] == pytest.approx(wrong.mean())
 
 
-def test_an_image_as_sure_as_the_threshold_is_answered():
+def test_an_image_as_confident_as_the_threshold_is_answered():
     """Two confidences only: the higher one is answered on validation, so it is on test."""
     probabilities = np.repeat([[0.9, 0.1, 0, 0], [0.6, 0.4, 0, 0]], 20, axis=0)
     labels = np.r_[np.zeros(20, int), np.arange(20) % 2]

@@ -184,7 +184,7 @@ def test_shares_of_some_images():
 
 
 def test_an_image_exactly_at_the_threshold_is_in_the_set_and_groups_are_counted_not_images():
-    """Nine groups at alpha 0.1: the threshold is the least sure one's; ten tenths are a group, though not in floats."""
+    """Nine groups at alpha 0.1: the threshold is the least confident one. Ten tenths are a group, if not in floats."""
     probabilities = np.zeros((90, 4))
     probabilities[:, 0] = np.repeat(np.linspace(0.5, 0.9, 9), 10)
     probabilities[:, 1] = 1 - probabilities[:, 0]

@@ -1,4 +1,4 @@
-"""Scoring predictions: intervals over groups, twins apart, undefined scores as None, tables for people."""
+"""Scoring predictions: intervals over groups, near-duplicates apart, undefined scores as None, tables for people."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def test_resamples_draw_whole_groups_and_as_many_as_there_are():
     np.testing.assert_array_equal(weights, np.concatenate(list(group_weights(groups, resamples=500, seed=0))))
 
 
-def test_twins_and_the_rest_are_scored_apart():
+def test_near_duplicates_and_the_rest_are_scored_apart():
     predictions = _predictions()
     some = sorted(set(predictions["group"]))[:20]
     metrics = _evaluate(predictions, _manifest(predictions, some))
-    twin, right = predictions["group"].isin(some), predictions["label"] == predictions["predicted"]
-    assert metrics["twins"]["share"]["value"] == pytest.approx(twin.mean())
-    assert metrics["twins"]["accuracy"]["value"] == pytest.approx(right[twin].mean())
-    assert metrics["clean"]["accuracy"]["value"] == pytest.approx(right[~twin].mean())
+    near, right = predictions["group"].isin(some), predictions["label"] == predictions["predicted"]
+    assert metrics["twins"]["share"]["value"] == pytest.approx(near.mean())
+    assert metrics["twins"]["accuracy"]["value"] == pytest.approx(right[near].mean())
+    assert metrics["clean"]["accuracy"]["value"] == pytest.approx(right[~near].mean())
     assert metrics["twins"]["images"] + metrics["clean"]["images"] == 200
     none = _evaluate(predictions)
     assert none["twins"]["share"]["value"] == 0 and none["twins"]["accuracy"]["value"] is None

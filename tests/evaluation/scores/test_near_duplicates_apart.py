@@ -15,9 +15,9 @@ CLASSES = ("glioma", "no_tumor")
 def table(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
     """A predictions table of (split, group, label, predicted)."""
     frame = pd.DataFrame(rows, columns=["split", "group", "label", "predicted"])
-    sure = np.where(frame["predicted"] == "glioma", 0.8, 0.2)
+    stated = np.where(frame["predicted"] == "glioma", 0.8, 0.2)
     paths = [f"{number}.png" for number in range(len(frame))]
-    return frame.assign(path=paths, p_glioma=sure, p_no_tumor=1 - sure)
+    return frame.assign(path=paths, p_glioma=stated, p_no_tumor=1 - stated)
 
 
 def manifest_of(predictions: pd.DataFrame, *training: tuple[str, str]) -> pd.DataFrame:
