@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.augment import ImageDataGenerator
+from braintumor_tf.augment.noise import Noise
 from braintumor_tf.errors import TrainingError
 from braintumor_tf.types import Predictor
 
@@ -21,7 +22,7 @@ def training_batches(
     *,
     batch_size: int,
     augmentation: Mapping[str, Any],
-    noise: Any = None,
+    noise: Noise | None = None,
     seed: int = 0,
 ) -> Any:
     """Returns shuffled, augmented batches of the training images, one-hot labels in the order of the model's classes.

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from braintumor_tf.augment.noise import Noise
 from braintumor_tf.models.image_fitting import check_images
 from braintumor_tf.models.network import Network, unfreeze
 from braintumor_tf.models.pca import PCALogisticRegression
@@ -62,7 +63,7 @@ def fit(
     *,
     run: Run | None = None,
     preset: str | Preset = "scratch",
-    noise: Any = None,
+    noise: Noise | None = None,
     seed: int = 0,
     show_progress: bool = True,
     resume: bool = False,
@@ -151,7 +152,7 @@ class _Data:
     augmented: bool
 
 
-def _training_data(manifest: pd.DataFrame, network: Network, preset: Preset, noise: Any, seed: int) -> _Data:
+def _training_data(manifest: pd.DataFrame, network: Network, preset: Preset, noise: Noise | None, seed: int) -> _Data:
     settings = {"batch_size": preset.batch_size, "augmentation": preset.augmentation}
     batches = training_batches(manifest, network, **settings, noise=noise, seed=seed)
     validation = validation_batches(manifest, network, batch_size=preset.batch_size)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from braintumor_tf.augment.noise import Noise
 from braintumor_tf.models.pca import PCALogisticRegression
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
@@ -26,7 +27,7 @@ def fit_pipeline(
     *,
     run: Run | None = None,
     preset: str | Preset = "pca",
-    noise: Any = None,
+    noise: Noise | None = None,
     seed: int = 0,
     show_progress: bool = True,
     resume: bool = False,

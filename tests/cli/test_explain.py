@@ -150,16 +150,16 @@ def test_many_images_of_different_sizes_leave_nothing_behind(run, tmp_path, monk
         gc.collect()
         seen.append((len(gc.get_objects()), tracemalloc.get_traced_memory()[0]))
 
-    def watched(*words):
+    def watched(*words, **settings):
         if next(counter) in (8, 24):
             remember()
-        return write(*words)
+        return write(*words, **settings)
 
-    paths, seen, counter, write = [], [], itertools.count(), explanation_files._write
+    paths, seen, counter, write = [], [], itertools.count(), explanation_files.explained_images
     for number in range(25):
         paths.append(tmp_path / f"{number}.png")
         Image.fromarray(GENERATOR.integers(0, 256, (30 + number, 60 - number), dtype=np.uint8)).save(paths[-1])
-    monkeypatch.setattr(explanation_files, "_write", watched)
+    monkeypatch.setattr(explanation_files, "explained_images", watched)
     tracemalloc.start()
     try:
         explain_files(run, paths, tmp_path / "out", show_progress=False)

@@ -58,7 +58,7 @@ def _context(run: Run) -> dict[str, Any]:
     return {
         "version": __version__,
         "title": title,
-        "head": front_matter(metadata(run, config, metrics, title)),
+        "head": front_matter(metadata(config, metrics, title)),
         "verdict": run_verdict(metrics, run.predictions, manifest, config, explanations=run.explanations),
         "protocol": str(setting(config, "protocol") or "not recorded"),
         "split_text": split_text(config),

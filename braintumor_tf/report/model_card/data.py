@@ -65,7 +65,7 @@ def card_data(manifest: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, An
 def source_rows(manifest: pd.DataFrame) -> list[dict[str, Any]]:
     """Says of each source of a manifest how many images it has and which declared data set it is.
 
-    A source is recognised by what is in its files (`datasets.content_lists`); where no list is known, by its name.
+    A source is recognised by what is in its files (`datasets.sources.contents`); where no list is known, by its name.
 
     Returns:
         ``name``, ``images``, ``declared`` (a `Source` or None), ``known_by`` and ``licence`` in words, and ``drawn``,

@@ -155,7 +155,7 @@ def reproduction(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"commands": [*copied, resumed], "note": note}
 
 
-def metadata(run: Run, config: Mapping[str, Any], metrics: Mapping[str, Any], title: str) -> dict[str, Any]:
+def metadata(config: Mapping[str, Any], metrics: Mapping[str, Any], title: str) -> dict[str, Any]:
     """Returns the metadata at the head of the card, as Hugging Face's model cards have them.
 
     Source: https://github.com/huggingface/hub-docs/blob/main/modelcard.md

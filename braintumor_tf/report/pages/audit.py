@@ -10,13 +10,13 @@ from typing import Any
 
 from braintumor_tf.files import write_text
 from braintumor_tf.leakage.audit_report import AuditReport
+from braintumor_tf.leakage.folder_audit import MAX_PAIRS
 from braintumor_tf.report.plots.style import SPLITS, split_name
 from braintumor_tf.report.rendering import render
 from braintumor_tf.report.sections.data import unreadable_rows
 from braintumor_tf.report.sections.embedding import embed_thumbnail
 from braintumor_tf.report.wording.numbers import percent
 
-MAX_PAIRS = 24
 MAX_CONFLICTS = 40
 MAX_UNREADABLE = 500
 

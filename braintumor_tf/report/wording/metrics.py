@@ -119,8 +119,8 @@ def score_title(name: str) -> str:
     """Returns the name of a score for people, as it stands inside a sentence or beside an axis.
 
     Example:
-        >>> score_title("macro_f1"), score_title("roc_auc"), score_title("twins_accuracy")
-        ('macro-F1', 'ROC-AUC', 'twins accuracy')
+        >>> score_title("macro_f1"), score_title("roc_auc")
+        ('macro-F1', 'ROC-AUC')
     """
     title = SCORES.get(name, (name.replace("_", " "),))[0]
     return title if title.isupper() else f"{title[0].lower()}{title[1:]}"

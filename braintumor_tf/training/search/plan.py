@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.augment.noise import describe
+from braintumor_tf.augment.noise import Noise, describe
 from braintumor_tf.errors import SearchError
 from braintumor_tf.files import comparable_json
 from braintumor_tf.models import build, describe_weights, get_spec, resolve_config
@@ -48,7 +48,7 @@ class Plan:
     model: ModelConfig
     weights_used: Mapping[str, Any]
     preset: Preset
-    noise: Any
+    noise: Noise | None
     space: Mapping[str, Range | Choice]
     seed: int
 
@@ -79,7 +79,7 @@ def make_plan(
     space: Mapping[str, Any] | Iterable[str] | None,
     preset: str | Path | Preset | None,
     settings: Mapping[str, Any],
-    noise: Any,
+    noise: Noise | None,
     seed: int,
 ) -> Plan:
     """Checks the arguments of a search by building its model once, and returns what the trials share.

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
+from braintumor_tf.augment.noise import Noise
 from braintumor_tf.errors import SearchError, TrainingError
 from braintumor_tf.models import build, get_spec
 from braintumor_tf.models.registry import NETWORK
@@ -36,7 +37,7 @@ def run_search(
     seed: int = 0,
     preset: str | Path | Preset | None = None,
     prune: bool = True,
-    noise: Any = None,
+    noise: Noise | None = None,
     name: str = "search",
     show_progress: bool = True,
     **settings: Any,

@@ -180,7 +180,7 @@ def _write_image(
     rows = [{"split": image.split, "label": image.label, "copy_of": None} | row | known]
     copies = []
     for copy in image.copies:
-        row = _save_copy(folder, copy, data, mask if image.label != NO_TUMOR else None, rows[0])
+        row = _save_copy(folder, copy, data, mask if image.label != NO_TUMOR else None)
         rows.append({"split": copy.split, "label": copy.label, "copy_of": image.path} | row | known)
         copies.append(
             {
@@ -206,9 +206,7 @@ def _save(folder: Path, path: str, data: bytes, mask: np.ndarray | None) -> dict
     return row | {"box": bounding_box(mask)}
 
 
-def _save_copy(
-    folder: Path, copy: Copy, data: bytes, mask: np.ndarray | None, original: dict[str, Any]
-) -> dict[str, Any]:
+def _save_copy(folder: Path, copy: Copy, data: bytes, mask: np.ndarray | None) -> dict[str, Any]:
     if not copy.same_bytes:
         pixels = np.asarray(Image.open(io.BytesIO(data)))
         height, width = (max(32, round(side * copy.scale)) for side in pixels.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +13,10 @@ from PIL import Image
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.report.plots.explanation.overlays import overlay, tile
 from braintumor_tf.report.plots.style import MUTED, message_figure, new_figure, set_heading, shorten, themed
+from braintumor_tf.types import Predictor
+
+if TYPE_CHECKING:
+    import keras
 
 TILE = 150
 """Side of an image in pixels."""
@@ -21,7 +25,9 @@ _CELL = 1.05  # inches
 
 
 @themed
-def layer_filters(model: Any, layer: str | None = None, *, count: int = 64, title: str | None = None) -> Figure:
+def layer_filters(
+    model: keras.Model | Predictor, layer: str | None = None, *, count: int = 64, title: str | None = None
+) -> Figure:
     """The kernels of a convolution, by default of the first.
 
     Kernels of three channels are drawn in colour, each from its lowest weight (black) to its highest; others are
@@ -178,7 +184,7 @@ def _attended(pixels: np.ndarray, patches: np.ndarray) -> np.ndarray:
     return overlay(pixels, np.asarray(Image.fromarray(scaled.astype(np.float32)).resize(size)))
 
 
-def _kernels(model: Any, layer: str | None) -> tuple[np.ndarray, str]:
+def _kernels(model: keras.Model | Predictor, layer: str | None) -> tuple[np.ndarray, str]:
     found = {one.name: one for one in getattr(model, "layers", ()) if type(one).__name__ == "Conv2D"}
     if not found or (layer is not None and layer not in found):
         name = getattr(model, "name", type(model).__name__)
