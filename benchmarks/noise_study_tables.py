@@ -66,7 +66,7 @@ def summarise(found: Found, manifests: Manifests) -> list[dict[str, Any]]:
 
 
 def describe_manifests(manifests: Manifests, scored: str) -> list[dict[str, Any]]:
-    """Returns one record for each protocol and setting of duplicates: how many images, dropped, with a near-duplicate."""
+    """Returns one record for each protocol and setting of duplicates: images, dropped ones, near-duplicates."""
     found = []
     for (protocol, duplicates), manifest in manifests.items():
         counts, test = manifest["split"].value_counts(), manifest["split"] == scored
@@ -115,9 +115,9 @@ def noise_table(records: Sequence[Mapping[str, Any]], place: Mapping[str, Any]) 
 def duplicates_table(records: Sequence[Mapping[str, Any]], images: Sequence[Mapping[str, Any]]) -> str:
     """Returns the Markdown table of protocol, duplicates and epochs, for the networks trained clean and with all."""
     lines = [
-        "| split | duplicates | epochs | training images | test images; with a near-duplicate | trained clean: macro-F1 | "
-        "on the common images | on near-duplicates | on the rest | trained with all three: macro-F1 | lost under "
-        "the three noises, severity 3 |",
+        "| split | duplicates | epochs | training images | test images; with a near-duplicate | "
+        "trained clean: macro-F1 | on the common images | on near-duplicates | on the rest | "
+        "trained with all three: macro-F1 | lost under the three noises, severity 3 |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for sizes in images:
