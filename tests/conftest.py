@@ -13,6 +13,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# compiling is most of what tests on JAX take, and what they compare does not depend on how well XLA optimises
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -301,7 +301,7 @@ def test_on_jax_too_the_weights_are_those_of_training_on_images_on_devices_and_p
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    flags = "--xla_force_host_platform_device_count=2"
+    flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=2"
     _finish(_python(KEPT + ON_JAX, folder, KERAS_BACKEND="jax", XLA_FLAGS=flags))
     _finish(*(_python(KEPT + PROCESS, folder, address, number, KERAS_BACKEND="jax") for number in (0, 1)))
     for name in ("jax_one", "jax_two", "processes"):

@@ -186,7 +186,7 @@ def test_two_devices_under_mirrored_strategy_train_as_one(folder):
 
 @needs_jax
 def test_two_devices_on_jax_train_as_one_with_dropout(folder):
-    flags = "--xla_force_host_platform_device_count=2"
+    flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=2"
     answers = dict(_finish(_python(SHARDED, folder, KERAS_BACKEND="jax", XLA_FLAGS=flags))[0])
     _assert_equal_runs(folder / "jax_two", folder / "jax_one")
     assert "on_devices" in answers["outside"]
