@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+DOWNLOAD_TIMEOUT = (5.0, 30.0)
+"""Seconds to wait for a connection and for the next bytes."""
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:

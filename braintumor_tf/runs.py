@@ -111,6 +111,11 @@ class Run:
             raise RunError(f"{run}: not a run directory (it has no config.json); give the directory that train made")
         return cls(run)
 
+    @classmethod
+    def of_path(cls, model: Any) -> Any:
+        """Returns the run in a directory where a path is given, and whatever else is given as it is."""
+        return cls.of(model) if isinstance(model, (str, Path)) else model
+
     @property
     def name(self) -> str:
         """The directory's name."""

@@ -53,8 +53,7 @@ class Subject:
     """
 
     def __init__(self, model: Model):
-        if isinstance(model, (str, Path)):
-            model = Run.of(model)
+        model = Run.of_path(model)
         if isinstance(model, Run):
             model = load_run_model(model)
         self.predictor: Predictor = as_predictor(model)

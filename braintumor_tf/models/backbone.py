@@ -17,7 +17,8 @@ It follows a short fine-tuning; Keras's own, 0.99 and 0.999, lag behind it. Wher
 
 
 _HEAD = re.compile(r"(average_pooling|class_token|dropout|probabilities|head_\d+(_dropout)?)$")
-_BLOCK = re.compile(r"(block_?\d+[a-z]?|expanded_conv)_")
+BLOCK_NAME = re.compile(r"(block_?\d+[a-z]?|expanded_conv)_")
+"""How the name of a layer of a block begins; the group is the block's name."""
 
 
 def head_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -52,7 +53,7 @@ def backbone_blocks(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     """
     blocks: dict[str, list[keras.layers.Layer]] = {"stem": []}
     layers = backbone_layers(model)
-    found = [_BLOCK.match(layer.name) for layer in layers]
+    found = [BLOCK_NAME.match(layer.name) for layer in layers]
     last = max((index for index, match in enumerate(found) if match), default=-1)
     current = "stem"
     for index, (layer, match) in enumerate(zip(layers, found)):

@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from braintumor_tf.errors import ModelError, WeightsUnavailable
-from braintumor_tf.files import atomic_path, file_hash
+from braintumor_tf.files import DOWNLOAD_TIMEOUT, atomic_path, file_hash
 from braintumor_tf.models.registry import ModelSpec, WeightsFile, get_spec
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.types import IMAGENET, RANDOM, ModelConfig
-
-TIMEOUT = (5.0, 30.0)
-"""Seconds to wait for a connection and for the next bytes."""
 
 _BLOCK = 1 << 20
 
@@ -175,7 +172,7 @@ def _check_pretrained(spec: ModelSpec, weights: str | Path) -> None:
 def _fetch(file: WeightsFile, path: Path, show_progress: bool) -> None:
     import requests
 
-    with requests.get(file.url, stream=True, timeout=TIMEOUT) as answer:
+    with requests.get(file.url, stream=True, timeout=DOWNLOAD_TIMEOUT) as answer:
         answer.raise_for_status()
         blocks = -(-int(answer.headers.get("Content-Length", 0)) // _BLOCK)
         with open(path, "wb") as output:

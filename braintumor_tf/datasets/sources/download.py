@@ -9,9 +9,7 @@ from pathlib import Path
 from braintumor_tf.datasets.sources.figshare import fetch_figshare
 from braintumor_tf.datasets.sources.table import FIGSHARE, Source, get_source
 from braintumor_tf.errors import DatasetError
-
-TIMEOUT = (5.0, 30.0)
-"""Seconds to wait for a connection and for the next bytes."""
+from braintumor_tf.files import DOWNLOAD_TIMEOUT
 
 _KAGGLE = "https://api.kaggle.com"
 
@@ -60,7 +58,7 @@ def _download(source: Source, target: Path) -> Path:
             not _on_kaggle()
         ):  # kagglehub waits without limit where a firewall swallows packets, so the way is tried first
             try:
-                requests.head(_KAGGLE, timeout=TIMEOUT)
+                requests.head(_KAGGLE, timeout=DOWNLOAD_TIMEOUT)
             except (requests.ConnectionError, requests.Timeout):
                 handle = _cached(source)
                 if handle is None:

@@ -17,14 +17,13 @@ from PIL import Image
 
 from braintumor_tf.datasets.sources.table import Source
 from braintumor_tf.errors import DatasetError
-from braintumor_tf.files import write_csv
+from braintumor_tf.files import DOWNLOAD_TIMEOUT, write_csv
 from braintumor_tf.progress import progress_bar
 
 API = "https://api.figshare.com/v2/articles"
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 """The meaning of ``cjdata.label``."""
 
-TIMEOUT = (5.0, 30.0)
 _BLOCK = 1 << 20
 
 
@@ -151,7 +150,7 @@ def _unpacked(name: str, file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
 def _listing(article: str) -> list[dict]:
     import requests
 
-    answer = requests.get(f"{API}/{article}", timeout=TIMEOUT)
+    answer = requests.get(f"{API}/{article}", timeout=DOWNLOAD_TIMEOUT)
     answer.raise_for_status()
     return [file for file in answer.json()["files"] if file["name"].lower().endswith(".zip")]
 
@@ -167,7 +166,7 @@ def _download(file: dict, folder: Path) -> None:
     part = path.with_name(f"{path.name}.part")
     start = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={start}-"} if start else {}
-    with requests.get(file["download_url"], headers=headers, stream=True, timeout=TIMEOUT) as answer:
+    with requests.get(file["download_url"], headers=headers, stream=True, timeout=DOWNLOAD_TIMEOUT) as answer:
         if answer.status_code != 416:  # the whole file had arrived
             answer.raise_for_status()
             blocks = -(-int(answer.headers.get("Content-Length", 0)) // _BLOCK)

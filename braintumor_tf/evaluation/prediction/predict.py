@@ -108,8 +108,7 @@ def open_predictor(
         EvaluationError: there are not that many views.
         RunError: there is no such run, or it has no model.
     """
-    if isinstance(model, (str, Path)):
-        model = Run.of(model)
+    model = Run.of_path(model)
     if isinstance(model, Run):
         run, model = model, load_run_model(model)
         mirrored = mirrors(run.config) if mirrored is None and not isinstance(model, Ensemble) else mirrored

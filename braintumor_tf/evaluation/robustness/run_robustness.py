@@ -78,8 +78,7 @@ def robustness(
     sides = (size, size) if isinstance(size, int) else tuple(int(side) for side in size)
     if len(sides) != 2 or min(sides) < 1:
         raise EvaluationError(f"size={size!r}; give a side in pixels, or (height, width)")
-    if isinstance(model, (str, Path)):
-        model = Run.of(model)
+    model = Run.of_path(model)
     how = {"seed": seed, "size": sides, "batch_size": batch_size, "show_progress": show_progress is not False}
     tables = []
     for part, rows in _parts(model, manifest):

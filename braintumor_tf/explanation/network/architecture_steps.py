@@ -5,7 +5,6 @@ Only the network's public configuration and the shapes of its outputs are read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -67,8 +66,6 @@ _IGNORED = frozenset({
     "LayerNormalization", "Normalization", "ReLU", "Rescaling", "Reshape", "SelectChannels", "ZeroPadding2D",
 })  # fmt: skip
 """Types of layers that no picture shows: they belong to the step before or only prepare its input."""
-
-_BLOCK = re.compile(r"(expanded_conv|block_?\d+[a-z]?)_")
 
 
 @dataclass(frozen=True)
@@ -141,6 +138,8 @@ def graph_steps(model: keras.Model) -> list[Step]:
 
 def _layer_steps(model: keras.Model) -> list[Step]:
     """Returns a step for each layer that is shown; a layer that is not shown is bridged."""
+    from braintumor_tf.models.backbone import BLOCK_NAME  # imports Keras
+
     inputs = _inputs_by_name(model)
     shown: dict[str, tuple[int, ...]] = {}
     steps: list[Step] = []
@@ -150,7 +149,7 @@ def _layer_steps(model: keras.Model) -> list[Step]:
         if kind is None:
             shown[layer.name] = parents
             continue
-        match = _BLOCK.match(layer.name)
+        match = BLOCK_NAME.match(layer.name)
         shown[layer.name] = (len(steps),)
         steps.append(Step(kind, _shape(layer), match[1] if match else "", parents))
     return steps
