@@ -25,6 +25,7 @@ LEAK_EXIT_CODE = 3
     "--distance", default=8, show_default=True, help="Bits that perceptual hashes of near-duplicates differ in."
 )
 @click.option("--correlation", default=0.9, show_default=True, help="Least correlation of their thumbnails.")
+@click.option("--no-poses", is_flag=True, help="Do not look for mirrored, turned, cropped or shifted copies.")
 @click.option("--strict", is_flag=True, help="Stop at unreadable files instead of listing them.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
 def audit(
@@ -35,6 +36,7 @@ def audit(
     fail_on: str | None,
     distance: int,
     correlation: float,
+    no_poses: bool,
     strict: bool,
     no_cache: bool,
 ) -> None:
@@ -48,7 +50,7 @@ def audit(
     from braintumor_tf.leakage.folder_audit import audit as audit_folder
 
     first, *others = [scan(each, strict=strict, cache=not no_cache) for each in (folder, *against)]
-    report = audit_folder(first, others, distance=distance, correlation=correlation)
+    report = audit_folder(first, others, distance=distance, correlation=correlation, poses=not no_poses)
     if html:
         from braintumor_tf.report.pages.audit import write_audit_page
 

@@ -2,7 +2,15 @@
 
 from braintumor_tf.datasets.head_crop import head_box, head_mask
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES, NO_TUMOR, TUMOR, to_binary
-from braintumor_tf.datasets.manifest import COLUMNS, Scan, read_manifest, scan, thumbnails, write_manifest
+from braintumor_tf.datasets.manifest import (
+    COLUMNS,
+    Scan,
+    read_manifest,
+    scan,
+    thumbnails,
+    thumbnails_and_pictures,
+    write_manifest,
+)
 from braintumor_tf.datasets.modality import modality_manifest
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.datasets.resolve import load
@@ -43,6 +51,7 @@ __all__ = [
     "render_slice",
     "scan",
     "thumbnails",
+    "thumbnails_and_pictures",
     "to_binary",
     "verify",
     "write_manifest",

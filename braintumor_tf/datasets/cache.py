@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS contents (
     md5 TEXT, version TEXT, width INTEGER, height INTEGER, pixel_hash TEXT, phash TEXT, error TEXT,
     PRIMARY KEY (md5, version)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS thumbnails (md5 TEXT, version TEXT, pixels BLOB, PRIMARY KEY (md5, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (md5 TEXT, version TEXT, pixels BLOB, PRIMARY KEY (md5, version)) WITHOUT ROWID;
 """
 _CHUNK = 500
 
@@ -70,7 +71,7 @@ class DescriptionCache:
         return {path: (size, mtime, md5) for path, size, mtime, md5 in rows}
 
     def contents(self, hashes: Iterable[str]) -> dict[str, Description]:
-        """Returns the descriptions, without thumbnails, that are known for some MD5s."""
+        """Returns the descriptions, without thumbnails and small pictures, that are known for some MD5s."""
         found = {}
         for row in self._select("md5, width, height, pixel_hash, phash, error", "contents", hashes):
             found[row[0]] = Description(*row[:5], error=row[5])
@@ -79,6 +80,10 @@ class DescriptionCache:
     def thumbnails(self, hashes: Iterable[str]) -> dict[str, bytes]:
         """Returns the thumbnails that are known for some MD5s."""
         return dict(self._select("md5, pixels", "thumbnails", hashes))
+
+    def pictures(self, hashes: Iterable[str]) -> dict[str, bytes]:
+        """Returns the small pictures that are known for some MD5s."""
+        return dict(self._select("md5, pixels", "pictures", hashes))
 
     def add(self, files: Mapping[str, tuple[int, int, str]], descriptions: Iterable[Description]) -> None:
         """Adds files and new descriptions in one transaction."""
@@ -94,6 +99,10 @@ class DescriptionCache:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO thumbnails VALUES (?, ?, ?)",
                 [(d.md5, VERSION, d.thumbnail) for d in descriptions if d.thumbnail],
+            )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)",
+                [(d.md5, VERSION, d.picture) for d in descriptions if d.picture],
             )
 
     def _select(self, columns: str, table: str, hashes: Iterable[str]) -> Iterable[tuple]:

@@ -17,7 +17,10 @@ from braintumor_tf.errors import ImageReadError
 THUMBNAIL_SIZE = 64
 """Height and width in pixels of the grey thumbnails that confirm near-duplicates and feed the shortcut baselines."""
 
-VERSION = f"1 Pillow {PIL.__version__}"
+PICTURE_SIZE = 96
+"""Height and width in pixels of the small grey pictures in which copies in other poses are found."""
+
+VERSION = f"2 Pillow {PIL.__version__}"
 """Part of the cache's key: descriptions made by another decoder or another definition are not reused."""
 
 
@@ -32,6 +35,7 @@ class Description(NamedTuple):
             picture in another container share it.
         phash: 64-bit perceptual hash (`imagehash.phash` of the grey image), 16 hex digits.
         thumbnail: the grey picture averaged down to 64 x 64, 4096 bytes, row by row.
+        picture: the same at 96 x 96, 9216 bytes.
         error: why the file could not be read, else empty; then all but `md5` are empty.
     """
 
@@ -41,6 +45,7 @@ class Description(NamedTuple):
     pixel_hash: str = ""
     phash: str = ""
     thumbnail: bytes = b""
+    picture: bytes = b""
     error: str = ""
 
 
@@ -69,6 +74,7 @@ def describe(path: str | Path, data: bytes) -> Description:
         pixel_hash=pixel_hash.hexdigest(),
         phash=str(imagehash.phash(image)),
         thumbnail=thumbnail(image).tobytes(),
+        picture=thumbnail(image, size=PICTURE_SIZE).tobytes(),
     )
 
 
@@ -77,6 +83,6 @@ def content_hash(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def thumbnail(image: Image.Image) -> np.ndarray:
-    """Averages a grey image down (or interpolates it up) to a uint8 array of shape (64, 64), 0..255."""
-    return np.asarray(image.resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.BOX))
+def thumbnail(image: Image.Image, *, size: int = THUMBNAIL_SIZE) -> np.ndarray:
+    """Averages a grey image down (or interpolates it up) to a uint8 array of shape (size, size), 0..255."""
+    return np.asarray(image.resize((size, size), Image.Resampling.BOX))

@@ -22,12 +22,14 @@ class NearDuplicateCounts(DuplicateCounts):
         largest_group: images of the largest.
         distance: bits that the perceptual hashes of near-duplicates may differ in.
         correlation: the least correlation of their thumbnails.
+        pose_pairs: pairs that had to be aligned: mirrored, turned, cropped, shifted or otherwise altered copies.
     """
 
     groups: int
     largest_group: int
     distance: int
     correlation: float
+    pose_pairs: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class AuditReport:
         label_conflicts: for each picture under several labels the paths of its files.
         against: what is shared with each of the other data sets.
         pairs: a choice of near-duplicate pairs to look at: ``a``, ``b`` (paths), ``fingerprint``, ``correlation``,
-            ``split_a``, ``split_b``, ``label_a``, ``label_b``.
+            ``split_a``, ``split_b``, ``label_a``, ``label_b``, and `matching.other_poses.POSE_COLUMNS` of those
+            that had to be aligned.
     """
 
     root: str
@@ -128,6 +131,8 @@ def format_audit(report: AuditReport) -> str:
     lines += [f"  unreadable: {row['path']}: {row['reason']}" for row in report.unreadable_files]
     lines += [_class_lines(report.classes), "", *_duplicate_lines(report)]
     lines += ["", f"{report.near.groups:,} groups of look-alikes, the largest of {report.near.largest_group} images"]
+    if report.near.pose_pairs:
+        lines += [f"{report.near.pose_pairs:,} pairs are copies in another pose: mirrored, turned, cropped or shifted"]
     for paths in report.label_conflicts:
         lines += ["one picture under several labels:", *(f"  {path}" for path in paths)]
     for other in report.against:

@@ -7,7 +7,7 @@ import pandas as pd
 from braintumor_tf.errors import SplitError
 from braintumor_tf.leakage.groups import group
 from braintumor_tf.leakage.manifest_counts import FINGERPRINTS
-from braintumor_tf.matching.fingerprints import SAME_PICTURE
+from braintumor_tf.matching.fingerprints import near_pairs, same_picture
 
 SAME = tuple(name for name in FINGERPRINTS if name != "near")
 """What can make two files copies, strict to wide: ``md5``, ``pixels``, ``picture``, as the audit counts them."""
@@ -23,7 +23,8 @@ def drop_copies(manifest: pd.DataFrame, same: str = "picture", *, show_progress:
 
     Args:
         manifest: one row an image; its groups and splits stay as they are.
-        same: ``"md5"`` (same bytes), ``"pixels"`` (same grey pixels) or ``"picture"`` (re-encoded or resized too).
+        same: ``"md5"`` (same bytes), ``"pixels"`` (same grey pixels) or ``"picture"`` (re-encoded, resized or in
+            another pose too).
         show_progress: a progress bar where thumbnails must be read again.
 
     Returns:
@@ -42,7 +43,8 @@ def drop_copies(manifest: pd.DataFrame, same: str = "picture", *, show_progress:
         raise SplitError(f"same is {same!r}; it must be one of {', '.join(SAME)}")
     if same == "picture":
         plain = manifest.reset_index(drop=True).assign(group="")
-        picture = group(plain, correlation=SAME_PICTURE, show_progress=show_progress)["group"].to_numpy()
+        pairs = near_pairs(plain, show_progress=show_progress)
+        picture = group(plain, pairs=pairs[same_picture(pairs)])["group"].to_numpy()
     else:
         picture = manifest[FINGERPRINTS[same]].to_numpy()
     ranked = manifest.assign(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from braintumor_tf.leakage.manifest_counts import (
     label_conflicts,
     size_table,
 )
-from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, SAME_PICTURE, near_pairs
+from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, near_pairs, same_picture
+from braintumor_tf.matching.other_poses import POSE_COLUMNS
 
 MAX_PAIRS = 24
 """How many pairs of near-duplicates the audit shows."""
@@ -31,6 +33,7 @@ def audit(
     *,
     distance: int = DISTANCE,
     correlation: float = CORRELATION,
+    poses: bool = True,
     show_progress: bool = True,
 ) -> AuditReport:
     """Looks for duplicates, near-duplicates across splits, label conflicts, bad files, overlaps with other data sets.
@@ -40,6 +43,7 @@ def audit(
         against: other data sets.
         distance: bits that the perceptual hashes of near-duplicates may differ in, 0 to 32.
         correlation: the least correlation of their thumbnails, -1 to 1.
+        poses: also look for copies that are mirrored, turned, cropped, shifted or otherwise altered.
         show_progress: progress bars.
 
     Returns:
@@ -56,7 +60,8 @@ def audit(
         (True, 6)
     """
     everything = pd.concat([scan.manifest, *(other.manifest for other in against)], ignore_index=True)
-    pairs = near_pairs(everything, distance=distance, correlation=correlation, show_progress=show_progress)
+    options = {"distance": distance, "correlation": correlation, "poses": poses}
+    pairs = near_pairs(everything, **options, show_progress=show_progress)
     own = len(scan.manifest)
     manifest = _grouped(scan.manifest.reset_index(drop=True), pairs[pairs["second"] < own])
     counts = {name: count_duplicates(manifest, column) for name, column in FINGERPRINTS.items()}
@@ -67,6 +72,7 @@ def audit(
         largest_group=int(sizes.max()),
         distance=distance,
         correlation=correlation,
+        pose_pairs=int((pairs["detail"].notna() & (pairs["second"] < own)).sum()),
     )
     return AuditReport(
         root=str(scan.root),
@@ -84,7 +90,7 @@ def audit(
 
 def _grouped(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Fills the groups of look-alikes, and a further column for those that show one and the same picture."""
-    pictures = group(manifest.assign(group=""), pairs=pairs[pairs["correlation"] >= SAME_PICTURE])["group"]
+    pictures = group(manifest.assign(group=""), pairs=pairs[same_picture(pairs)])["group"]
     return group(manifest, pairs=pairs).assign(picture=pictures)
 
 
@@ -134,11 +140,12 @@ def _pairs_to_show(everything: pd.DataFrame, pairs: pd.DataFrame, own: int) -> R
     across = (pairs["first"] < own) & (pairs["second"] >= own)
     inside = pairs["second"] < own
     rank = np.select([differs("label") & inside, across, differs("split") & inside, inside], [0, 1, 2, 3], 4)
-    same = (pairs["correlation"] >= SAME_PICTURE).to_numpy()
-    kind = np.select([~differs("md5"), ~differs("pixel_hash"), same], ["bytes", "pixels", "picture"], "near")
-    table = pairs.assign(rank=rank, kind=kind)
+    kind = np.select(
+        [~differs("md5"), ~differs("pixel_hash"), same_picture(pairs)], ["bytes", "pixels", "picture"], "near"
+    )
+    table = pairs.assign(rank=rank, kind=kind, aligned=pairs["detail"].notna())
     table = table[table["rank"] < 4].sort_values(["rank", "correlation", "first"])
-    table["turn"] = table.groupby(["rank", "kind"]).cumcount()
+    table["turn"] = table.groupby(["rank", "kind", "aligned"]).cumcount()
     table = table.sort_values(["turn", "rank"], kind="stable").head(MAX_PAIRS)
     return [
         {
@@ -150,6 +157,15 @@ def _pairs_to_show(everything: pd.DataFrame, pairs: pd.DataFrame, own: int) -> R
             "split_b": everything["split"].iat[row.second],
             "label_a": everything["label"].iat[row.first],
             "label_b": everything["label"].iat[row.second],
+            **_pose(row),
         }
         for row in table.itertuples()
     ]
+
+
+def _pose(row: Any) -> dict[str, Any]:
+    """How the second picture lies to the first, if they had to be aligned."""
+    if not row.aligned:
+        return {}
+    pose = {name: getattr(row, name) for name in POSE_COLUMNS}
+    return {name: round(float(value), 4) if isinstance(value, float) else value for name, value in pose.items()}

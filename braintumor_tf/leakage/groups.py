@@ -16,19 +16,22 @@ def group(
     *,
     distance: int = DISTANCE,
     correlation: float = CORRELATION,
+    poses: bool = True,
     pairs: pd.DataFrame | None = None,
     show_progress: bool = True,
 ) -> pd.DataFrame:
     """Fills a manifest's groups: the connected components of its near-duplicate pairs and its patients.
 
     Two images are near-duplicates if their perceptual hashes differ in at most `distance` bits and their thumbnails
-    correlate at `correlation` or more. A cluster of look-alikes is not a patient: two slices of one patient may look
-    different and stay apart. Where the source knows its patients, their images always stay together.
+    correlate at `correlation` or more, or if one shows the other in another pose (`matching.near_pairs`). A cluster of
+    look-alikes is not a patient: two slices of one patient may look different and stay apart. Where the source knows
+    its patients, their images always stay together.
 
     Args:
         manifest: one row an image.
         distance: bits, 0 to 32.
         correlation: -1 to 1.
+        poses: also look for copies that are mirrored, turned, cropped, shifted or otherwise altered.
         pairs: the result of `matching.near_pairs` with the same settings, where it is known already.
         show_progress: a progress bar where thumbnails must be read again.
 
@@ -43,7 +46,9 @@ def group(
         ['gaa', 'gbb', 'gaa']
     """
     if pairs is None:
-        pairs = near_pairs(manifest, distance=distance, correlation=correlation, show_progress=show_progress)
+        pairs = near_pairs(
+            manifest, distance=distance, correlation=correlation, poses=poses, show_progress=show_progress
+        )
     patients = manifest["group"].where(manifest["group"].str.startswith(PATIENT), "")
     known = patients != ""
     anchors = np.arange(len(manifest))

@@ -19,6 +19,7 @@ def check_split(
     *,
     distance: int = DISTANCE,
     correlation: float = CORRELATION,
+    poses: bool = True,
     show_progress: bool = True,
 ) -> pd.DataFrame:
     """Makes sure that train, validation and test share nothing: no bytes, no pixels, no group, no look-alikes.
@@ -30,6 +31,7 @@ def check_split(
         manifest: with its groups and its splits; images of other splits, such as ``overlap``, are passed over.
         distance: bits that the perceptual hashes of look-alikes may differ in.
         correlation: the least correlation of their thumbnails.
+        poses: also look for copies that are mirrored, turned, cropped, shifted or otherwise altered.
         show_progress: a progress bar where thumbnails must be read again.
 
     Returns:
@@ -60,7 +62,7 @@ def check_split(
             pair = rows[rows[column] == rows.loc[splits > 1, column].iloc[0]].drop_duplicates("split")
             raise _shared(pair.iloc[0], pair.iloc[1], words)
         table.append((column, rows[column].nunique(), 0))
-    pairs = near_pairs(rows, distance=distance, correlation=correlation, show_progress=show_progress)
+    pairs = near_pairs(rows, distance=distance, correlation=correlation, poses=poses, show_progress=show_progress)
     first, second = rows.iloc[pairs["first"]], rows.iloc[pairs["second"]]
     across = first["split"].to_numpy() != second["split"].to_numpy()
     if across.any():

@@ -7,16 +7,24 @@ from braintumor_tf.matching.fingerprints import (
     near_pairs,
     normalised,
     pair_correlations,
+    same_picture,
 )
 from braintumor_tf.matching.hamming_search import hamming_pairs, to_bits
+from braintumor_tf.matching.other_poses import POSE_CORRELATION, POSE_DETAIL, SAME_DETAIL, pose_pairs, turned_back
 
 __all__ = [
     "CORRELATION",
     "DISTANCE",
+    "POSE_CORRELATION",
+    "POSE_DETAIL",
+    "SAME_DETAIL",
     "SAME_PICTURE",
     "hamming_pairs",
     "near_pairs",
     "normalised",
     "pair_correlations",
+    "pose_pairs",
+    "same_picture",
     "to_bits",
+    "turned_back",
 ]

@@ -1,0 +1,190 @@
+"""Fingerprints that do not mind the pose, the candidates they give, and the pose of each candidate."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+
+from braintumor_tf.matching.inverted_file import nearest
+from braintumor_tf.matching.polar_maps import ANGLES, RADII, VARIANTS, PolarMaps
+
+LAGS = (0, 1, 2, 4)
+"""Distances between the rings whose harmonics are multiplied."""
+
+DIMENSIONS = 128
+"""Numbers in a fingerprint."""
+
+VARIANT_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 0), (2, 0), (3, 3))
+"""The variants of two pictures that are compared: a head as it is with one cut by 4 or 8 %, and frame with frame."""
+
+NEIGHBOURS = 5
+"""Nearest pictures that are looked at for each pair of variants."""
+
+LEAST_SCORE = 0.62
+"""Correlation of two polar maps, best turned, from which a candidate is aligned."""
+
+_PAIRS_AT_ONCE = 8192
+
+
+class Candidates(NamedTuple):
+    """Pairs of pictures that may be one, with the pose in which their polar maps agree best.
+
+    Attributes:
+        first: int64 of shape ``(pairs,)``, positions, ``first < second``.
+        second: int64 of shape ``(pairs,)``.
+        score: float32, 0..1: absolute correlation of the polar maps.
+        maps: float64 of shape ``(pairs, 2, 3)``: where a point of the first lies in the second, both in pixels from
+            the middle of the picture.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    score: np.ndarray
+    maps: np.ndarray
+
+
+def invariants(spectra: np.ndarray) -> np.ndarray:
+    """Returns what is left of polar spectra if the turn is forgotten.
+
+    Turning multiplies the harmonic k of every ring by one phase, so the product of two rings' harmonics, one
+    conjugated, stays; its real part also stays if the picture is mirrored, and all of it if grey levels are inverted.
+    Products are brought to the scale of their factors by a signed square root.
+
+    Args:
+        spectra: complex of shape ``(n, RADII, HARMONICS)``.
+
+    Returns:
+        float32 of shape ``(n, 949)``.
+    """
+    parts = []
+    for lag in LAGS:
+        product = (spectra[:, : RADII - lag] * spectra[:, lag:].conj()).real
+        parts.append((np.sign(product) * np.sqrt(np.abs(product))).reshape(len(spectra), -1))
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def pose_fingerprints(spectra: np.ndarray) -> np.ndarray:
+    """Returns the fingerprints of pictures, one for each variant, of length 1.
+
+    Args:
+        spectra: complex of shape ``(n, VARIANTS, RADII, HARMONICS)``, from `polar_maps.measure`.
+
+    Returns:
+        float32 of shape ``(VARIANTS, n, DIMENSIONS)``.
+    """
+    weights = _weights()
+    found = np.empty((VARIANTS, len(spectra), DIMENSIONS), np.float32)
+    for variant in range(VARIANTS):
+        for start in range(0, len(spectra), _PAIRS_AT_ONCE):
+            chunk = slice(start, start + _PAIRS_AT_ONCE)
+            values = centred(invariants(spectra[chunk, variant]), weights["mean"][variant])
+            values = values @ weights["frame" if variant == VARIANTS - 1 else "head"]
+            found[variant, chunk] = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+    return found
+
+
+def centred(values: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Subtracts a mean from invariants and brings them to mean 0 and length 1."""
+    values = values - mean
+    values -= values.mean(axis=1, keepdims=True)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+
+
+def best_turn(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turns and mirrors the second of each two polar maps until they correlate best.
+
+    Args:
+        first: spectra, complex of shape ``(pairs, RADII, HARMONICS)``.
+        second: the same of the others.
+
+    Returns:
+        The correlation (negative if grey levels are inverted), whether the second is mirrored, and the turn in
+        radians by which its directions are ahead of the first's.
+    """
+    plain = np.fft.irfft((second * first.conj()).sum(1), ANGLES)
+    mirrored = np.fft.irfft((second * first).conj().sum(1), ANGLES)
+    both = np.stack([plain, mirrored], axis=1) * ANGLES
+    best = np.abs(both).reshape(len(both), -1).argmax(1)
+    flip, step = best // ANGLES, best % ANGLES
+    rows = np.arange(len(both))
+    before, at, after = (both[rows, flip, (step + shift) % ANGLES] for shift in (-1, 0, 1))
+    bend = before - 2 * at + after
+    part = np.divide(0.5 * (before - after), bend, out=np.zeros_like(bend), where=np.abs(bend) > 1e-9)
+    return at, flip == 1, (step + np.clip(part, -0.5, 0.5)) * (2 * np.pi / ANGLES)
+
+
+def candidates(measured: PolarMaps, known: np.ndarray, *, neighbours: int = NEIGHBOURS) -> Candidates:
+    """Finds pairs of pictures that may be one in another pose.
+
+    Args:
+        measured: the polar maps of n pictures.
+        known: int64 codes ``first * n + second`` of pairs that are not asked for.
+        neighbours: how many nearest pictures to look at for each picture and pair of variants.
+
+    Returns:
+        The pairs whose score is at least `LEAST_SCORE`, sorted.
+    """
+    count, prints = len(measured.spectra), pose_fingerprints(measured.spectra)
+    codes, scores, maps = [], [], []
+    for here, there in VARIANT_PAIRS:
+        first, second = nearest(prints[here], prints[there], neighbours, skip_self=True)
+        if here == there:
+            first, second = np.minimum(first, second), np.maximum(first, second)
+        code = np.minimum(first, second) * count + np.maximum(first, second)
+        kept = ~np.isin(code, known)
+        _, chosen = np.unique(first[kept] * count + second[kept], return_index=True)
+        first, second, code = first[kept][chosen], second[kept][chosen], code[kept][chosen]
+        for start in range(0, len(first), _PAIRS_AT_ONCE):
+            chunk = slice(start, start + _PAIRS_AT_ONCE)
+            left, right = first[chunk], second[chunk]
+            score, mirrored, turn = best_turn(measured.spectra[left, here], measured.spectra[right, there])
+            good = np.abs(score) >= LEAST_SCORE
+            left, right = left[good], right[good]
+            found = similarity(measured.circles[left, here], measured.circles[right, there], mirrored[good], turn[good])
+            swapped = left > right
+            found[swapped] = inverse(found[swapped])
+            codes.append(code[chunk][good])
+            scores.append(np.abs(score[good]))
+            maps.append(found)
+    code, score, found = np.concatenate(codes), np.concatenate(scores), np.concatenate(maps)
+    order = np.lexsort((-score, code))
+    order = order[np.unique(code[order], return_index=True)[1]]
+    return Candidates(code[order] // count, code[order] % count, score[order], found[order])
+
+
+def similarity(first: np.ndarray, second: np.ndarray, mirrored: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Returns the maps that carry circles onto circles, turned, and mirrored top to bottom after the turn.
+
+    Args:
+        first: circles, shape ``(pairs, 3)``: x, y, radius.
+        second: the same of the others.
+        mirrored: booleans.
+        turn: radians.
+
+    Returns:
+        float64 of shape ``(pairs, 2, 3)``.
+    """
+    scale, sign = second[:, 2] / first[:, 2].astype(float), np.where(mirrored, -1.0, 1.0)
+    cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
+    linear = np.stack([cosine, -sine, sign * sine, sign * cosine], axis=1).reshape(-1, 2, 2)
+    shift = second[:, :2] - np.einsum("nij,nj->ni", linear, first[:, :2])
+    return np.concatenate([linear, shift[:, :, None]], axis=2)
+
+
+def inverse(maps: np.ndarray) -> np.ndarray:
+    """Returns the inverse of affine maps of shape ``(n, 2, 3)``."""
+    linear = np.linalg.inv(maps[:, :, :2])
+    return np.concatenate([linear, -linear @ maps[:, :, 2:]], axis=2)
+
+
+@cache
+def _weights() -> dict[str, np.ndarray]:
+    """The fixed means and projections; `benchmarks/pose_weights.py` made them of public pictures."""
+    with files("braintumor_tf.matching").joinpath("pose_weights.npz").open("rb") as file, np.load(file) as stored:
+        scale = {name: stored[f"{name}_scale"] for name in ("head", "frame")}
+        return {"mean": stored["mean"].astype(np.float32)} | {
+            name: stored[name].astype(np.float32) * scale[name] for name in scale
+        }
