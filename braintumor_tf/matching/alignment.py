@@ -9,14 +9,12 @@ import cv2
 import numpy as np
 from scipy.stats import rankdata
 
-from braintumor_tf.matching.polar_maps import GRID, PolarMaps, frame_detail, restored
+from braintumor_tf.matching.frame_alignment import in_frames, in_pixels, inside_frames, rough_alignment, warped_frames
+from braintumor_tf.matching.polar_maps import PolarMaps, frame_detail, restored
 from braintumor_tf.matching.poses import Candidates, inverse
 
-ROUGH_STEPS = 2
-"""Steps of the first alignment, of details on a grid of 32 x 32."""
-
 LEAST_ROUGH = 0.78
-"""Correlation of the details after `ROUGH_STEPS` from which two pictures are aligned to the end."""
+"""Correlation of the details after the first alignment from which two pictures are aligned to the end."""
 
 LEAST_FIRST_LOOK = 0.9
 """Correlation of the details on a grid of 48 x 48 from which two pictures are aligned to the end."""
@@ -66,13 +64,13 @@ def align(found: Candidates, measured: PolarMaps, pictures: np.ndarray, *, worke
         workers: threads.
     """
     first, second, maps, swapped = _smaller_first(found, measured.shapes)
-    maps, likeness = _rough(measured.details, first, second, _in_frames(maps, measured.shapes, first, second))
+    maps, likeness = rough_alignment(measured.details, first, second, in_frames(maps, measured.shapes, first, second))
     kept = likeness >= LEAST_ROUGH
     first, second, maps, swapped = first[kept], second[kept], maps[kept], swapped[kept]
     prepared = _prepare(np.unique([first, second]), measured, pictures, workers)
     kept = _first_look(prepared, first, second, maps) >= LEAST_FIRST_LOOK
     first, second, maps, swapped = first[kept], second[kept], maps[kept], swapped[kept]
-    maps = _in_pixels(maps, measured.shapes, first, second)
+    maps = in_pixels(maps, measured.shapes, first, second)
     with ThreadPoolExecutor(workers) as pool:
         fine = list(
             pool.map(lambda left, right, start: align_two(prepared[left], prepared[right], start), first, second, maps)
@@ -154,85 +152,6 @@ def _smaller_first(found: Candidates, shapes: np.ndarray) -> tuple[np.ndarray, .
     return first, np.where(swapped, found.first, found.second), maps, swapped
 
 
-def _in_frames(maps: np.ndarray, shapes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Maps from pixels to shares of the frames (x of the width, y of the height)."""
-    here, there = shapes[first][:, ::-1].astype(float), shapes[second][:, ::-1].astype(float)
-    linear = maps[:, :, :2] * here[:, None, :] / there[:, :, None]
-    return np.concatenate([linear, (maps[:, :, 2] / there)[:, :, None]], axis=2)
-
-
-def _in_pixels(maps: np.ndarray, shapes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The inverse of `_in_frames`."""
-    here, there = shapes[first][:, ::-1].astype(float), shapes[second][:, ::-1].astype(float)
-    linear = maps[:, :, :2] / here[:, None, :] * there[:, :, None]
-    return np.concatenate([linear, (maps[:, :, 2] * there)[:, :, None]], axis=2)
-
-
-def _rough(
-    details: np.ndarray, first: np.ndarray, second: np.ndarray, maps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Two steps of inverse compositional Gauss-Newton on small details; the maps, and the correlation they give.
-
-    Source: Baker and Matthews, "Lucas-Kanade 20 years on", IJCV 2004.
-    """
-    maps, likeness = maps.copy(), np.zeros(len(maps))
-    order = np.argsort(first, kind="stable")
-    for start in range(0, len(order), _PAIRS_AT_ONCE):
-        rows = order[start : start + _PAIRS_AT_ONCE]
-        templates, which = np.unique(first[rows], return_inverse=True)
-        template = _unit(details[templates].astype(np.float32).reshape(len(templates), -1))
-        slopes, solve = _steepest(template.reshape(-1, GRID, GRID))
-        for step in range(ROUGH_STEPS + 1):
-            warped = _unit(_warp_grid(details, second[rows], maps[rows], GRID).reshape(len(rows), -1))
-            cosine = np.einsum("ij,ij->i", warped, template[which])
-            if step == ROUGH_STEPS:
-                break
-            error = warped / np.where(np.abs(cosine) < 0.2, 1, cosine)[:, None] - template[which]
-            change = np.einsum("nij,nj->ni", solve[which], np.matmul(slopes[which], error[:, :, None])[:, :, 0])
-            maps[rows] = _composed(maps[rows], change)
-        likeness[rows] = np.abs(cosine)
-    return maps, likeness
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    values = values - values.mean(axis=1, keepdims=True)
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
-
-
-def _steepest(template: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How each template changes with the six numbers of an affine map, and the inverse of the Gauss-Newton matrix."""
-    across, down = np.zeros_like(template), np.zeros_like(template)
-    across[:, :, 1:-1] = (template[:, :, 2:] - template[:, :, :-2]) * (GRID / 2)
-    down[:, 1:-1] = (template[:, 2:] - template[:, :-2]) * (GRID / 2)
-    place = ((np.arange(GRID) - (GRID - 1) / 2) / GRID).astype(np.float32)
-    slopes = np.stack(
-        [across * place, across * place[:, None], across, down * place, down * place[:, None], down], axis=1
-    ).reshape(len(template), 6, -1)
-    matrix = slopes @ slopes.transpose(0, 2, 1)
-    matrix += np.eye(6, dtype=np.float32) * (0.002 * np.trace(matrix, axis1=1, axis2=2)[:, None, None] + 1e-6)
-    return slopes, np.linalg.inv(matrix)
-
-
-def _composed(maps: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """The maps after the inverse of a small change of the template."""
-    square = np.tile(np.eye(3), (len(maps), 1, 1))
-    square[:, :2] += change.reshape(-1, 2, 3)
-    whole = np.tile(np.eye(3), (len(maps), 1, 1))
-    whole[:, :2] = maps
-    return (whole @ np.linalg.inv(square))[:, :2]
-
-
-def _warp_grid(images: np.ndarray, which: np.ndarray, maps: np.ndarray, side: int) -> np.ndarray:
-    """The chosen images seen through maps of frames, 0 outside; float32 of shape ``(pairs, side, side)``."""
-    middle, placed = (side - 1) / 2, maps.copy()
-    placed[:, :, 2] = maps[:, :, 2] * side + middle - maps[:, :, :2].sum(2) * middle
-    warped = np.empty((len(which), side, side), np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for row, (image, matrix) in enumerate(zip(which, placed.astype(np.float32))):
-        cv2.warpAffine(images[image].astype(np.float32), matrix, (side, side), warped[row], flags)
-    return warped
-
-
 def _prepare(rows: np.ndarray, measured: PolarMaps, pictures: np.ndarray, workers: int) -> dict[int, Prepared]:
     with ThreadPoolExecutor(workers) as pool:
         made = pool.map(lambda row: prepare(pictures[row], measured.shapes[row]), rows)
@@ -248,19 +167,10 @@ def _first_look(prepared: dict[int, Prepared], first: np.ndarray, second: np.nda
             rows = open_pairs[start : start + _PAIRS_AT_ONCE]
             left = np.stack([prepared[place].checks[kind] for place in first[rows].tolist()])
             right = np.stack([prepared[place].checks[kind] for place in second[rows].tolist()])
-            warped = _warp_grid(right, np.arange(len(rows)), maps[rows], _CHECK_GRID)
-            found = np.abs(_masked_detail_correlation(left, warped, _inside(maps[rows], _CHECK_GRID)))
+            warped = warped_frames(right, np.arange(len(rows)), maps[rows], _CHECK_GRID)
+            found = np.abs(_masked_detail_correlation(left, warped, inside_frames(maps[rows], _CHECK_GRID)))
             result[rows] = np.maximum(result[rows], found)
     return result
-
-
-def _inside(maps: np.ndarray, side: int) -> np.ndarray:
-    """Which pixels of a grid lie inside the other picture, float32 of shape ``(pairs, side, side)``."""
-    place = (np.arange(side) - (side - 1) / 2) / side
-    edge = (side - 1) / 2 / side
-    x = maps[:, 0, 0, None, None] * place + maps[:, 0, 1, None, None] * place[:, None] + maps[:, 0, 2, None, None]
-    y = maps[:, 1, 0, None, None] * place + maps[:, 1, 1, None, None] * place[:, None] + maps[:, 1, 2, None, None]
-    return ((np.abs(x) <= edge) & (np.abs(y) <= edge)).astype(np.float32)
 
 
 def _blurred(images: np.ndarray, width: int) -> np.ndarray:

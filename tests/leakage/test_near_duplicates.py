@@ -95,7 +95,7 @@ def test_the_pictures_tell_every_threshold_near_the_right_one_apart(measured):
 
 
 def test_pairs_are_those_within_eight_bits_that_correlate_at_nine_tenths(tmp_path, pictures, measured):
-    pairs = near_pairs(scanned(tmp_path, pictures), show_progress=False)
+    pairs = near_pairs(scanned(tmp_path, pictures), poses=False, show_progress=False)
     expected = {pair: found for pair, found in measured.items() if found[0] <= BITS and found[1] >= ALIKE}
     assert list(zip(pairs["first"], pairs["second"])) == sorted(expected)
     assert pairs["distance"].tolist() == [expected[pair][0] for pair in sorted(expected)]
@@ -103,14 +103,15 @@ def test_pairs_are_those_within_eight_bits_that_correlate_at_nine_tenths(tmp_pat
 
 
 def test_groups_are_what_such_pairs_connect(tmp_path, pictures, measured):
-    names = group(scanned(tmp_path, pictures), show_progress=False)["group"]
+    names = group(scanned(tmp_path, pictures), poses=False, show_progress=False)["group"]
     near = [pair for pair, (bits, alike) in measured.items() if bits <= BITS and alike >= ALIKE]
     assert parts(names) == components(len(pictures), near)
 
 
 @pytest.mark.parametrize(("bits", "alike"), [(4, 0.95), (12, 0.9), (8, -1.0)])
 def test_other_thresholds_are_obeyed(tmp_path, pictures, measured, bits, alike):
-    names = group(scanned(tmp_path, pictures), distance=bits, correlation=alike, show_progress=False)["group"]
+    manifest = scanned(tmp_path, pictures)
+    names = group(manifest, distance=bits, correlation=alike, poses=False, show_progress=False)["group"]
     near = [pair for pair, found in measured.items() if found[0] <= bits and found[1] >= alike]
     assert parts(names) == components(len(pictures), near)
 
@@ -120,7 +121,7 @@ def test_other_thresholds_are_obeyed(tmp_path, pictures, measured, bits, alike):
 ])  # fmt: skip
 def test_two_pictures_on_either_side_of_a_threshold(tmp_path, pictures, measured, wanted_bits, low, high, together):
     pair = next(pair for pair, (bits, alike) in measured.items() if bits == wanted_bits and low <= alike < high)
-    names = group(scanned(tmp_path, [pictures[number] for number in pair]), show_progress=False)["group"]
+    names = group(scanned(tmp_path, [pictures[number] for number in pair]), poses=False, show_progress=False)["group"]
     assert (names.nunique() == 1) is together
 
 
@@ -130,13 +131,14 @@ def test_the_ninth_bit_is_one_too_many(tmp_path, pictures, flipped, together):
     manifest = scanned(tmp_path, [pictures[0], pictures[1]])
     assert measures(pictures[:2])[0, 1][1] > ALIKE
     first = int(manifest["phash"][0], 16)
-    names = group(manifest.assign(phash=[f"{first:016x}", f"{first ^ flipped:016x}"]), show_progress=False)["group"]
+    manifest = manifest.assign(phash=[f"{first:016x}", f"{first ^ flipped:016x}"])
+    names = group(manifest, poses=False, show_progress=False)["group"]
     assert (names.nunique() == 1) is together
 
 
 def test_an_audit_counts_look_alikes_and_same_pictures_by_these_thresholds(tmp_path, pictures, measured):
     scanned(tmp_path, pictures)
-    report = audit(scan(tmp_path, cache=False, show_progress=False), show_progress=False)
+    report = audit(scan(tmp_path, cache=False, show_progress=False), poses=False, show_progress=False)
     for name, least in (("near", ALIKE), ("picture", SAME)):
         near = [pair for pair, (bits, alike) in measured.items() if bits <= BITS and alike >= least]
         assert report.to_dict()[name]["redundant_files"] == len(pictures) - len(components(len(pictures), near)), name

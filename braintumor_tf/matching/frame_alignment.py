@@ -1,0 +1,101 @@
+"""The first alignment of many pairs at once: Gauss-Newton steps on small pictures of the frames' details."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from braintumor_tf.matching.polar_maps import GRID
+
+ROUGH_STEPS = 2
+"""Steps of the first alignment."""
+
+_PAIRS_AT_ONCE = 1024
+
+
+def rough_alignment(
+    details: np.ndarray, first: np.ndarray, second: np.ndarray, maps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two steps of inverse compositional Gauss-Newton on small details; the maps, and the correlation they give.
+
+    Source: Baker and Matthews, "Lucas-Kanade 20 years on", IJCV 2004.
+    """
+    maps, likeness = maps.copy(), np.zeros(len(maps))
+    order = np.argsort(first, kind="stable")
+    for start in range(0, len(order), _PAIRS_AT_ONCE):
+        rows = order[start : start + _PAIRS_AT_ONCE]
+        templates, which = np.unique(first[rows], return_inverse=True)
+        template = _unit(details[templates].astype(np.float32).reshape(len(templates), -1))
+        slopes, solve = _steepest(template.reshape(-1, GRID, GRID))
+        for step in range(ROUGH_STEPS + 1):
+            warped = _unit(warped_frames(details, second[rows], maps[rows], GRID).reshape(len(rows), -1))
+            cosine = np.einsum("ij,ij->i", warped, template[which])
+            if step == ROUGH_STEPS:
+                break
+            error = warped / np.where(np.abs(cosine) < 0.2, 1, cosine)[:, None] - template[which]
+            change = np.einsum("nij,nj->ni", solve[which], np.matmul(slopes[which], error[:, :, None])[:, :, 0])
+            maps[rows] = _composed(maps[rows], change)
+        likeness[rows] = np.abs(cosine)
+    return maps, likeness
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    values = values - values.mean(axis=1, keepdims=True)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+
+
+def _steepest(template: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How each template changes with the six numbers of an affine map, and the inverse of the Gauss-Newton matrix."""
+    across, down = np.zeros_like(template), np.zeros_like(template)
+    across[:, :, 1:-1] = (template[:, :, 2:] - template[:, :, :-2]) * (GRID / 2)
+    down[:, 1:-1] = (template[:, 2:] - template[:, :-2]) * (GRID / 2)
+    place = ((np.arange(GRID) - (GRID - 1) / 2) / GRID).astype(np.float32)
+    slopes = np.stack(
+        [across * place, across * place[:, None], across, down * place, down * place[:, None], down], axis=1
+    ).reshape(len(template), 6, -1)
+    matrix = slopes @ slopes.transpose(0, 2, 1)
+    matrix += np.eye(6, dtype=np.float32) * (0.002 * np.trace(matrix, axis1=1, axis2=2)[:, None, None] + 1e-6)
+    return slopes, np.linalg.inv(matrix)
+
+
+def _composed(maps: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """The maps after the inverse of a small change of the template."""
+    square = np.tile(np.eye(3), (len(maps), 1, 1))
+    square[:, :2] += change.reshape(-1, 2, 3)
+    whole = np.tile(np.eye(3), (len(maps), 1, 1))
+    whole[:, :2] = maps
+    return (whole @ np.linalg.inv(square))[:, :2]
+
+
+def warped_frames(images: np.ndarray, which: np.ndarray, maps: np.ndarray, side: int) -> np.ndarray:
+    """The chosen images seen through maps of frames, 0 outside; float32 of shape ``(pairs, side, side)``."""
+    middle, placed = (side - 1) / 2, maps.copy()
+    placed[:, :, 2] = maps[:, :, 2] * side + middle - maps[:, :, :2].sum(2) * middle
+    warped = np.empty((len(which), side, side), np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for row, (image, matrix) in enumerate(zip(which, placed.astype(np.float32))):
+        cv2.warpAffine(images[image].astype(np.float32), matrix, (side, side), warped[row], flags)
+    return warped
+
+
+def in_frames(maps: np.ndarray, shapes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Maps from pixels to shares of the frames (x of the width, y of the height)."""
+    here, there = shapes[first][:, ::-1].astype(float), shapes[second][:, ::-1].astype(float)
+    linear = maps[:, :, :2] * here[:, None, :] / there[:, :, None]
+    return np.concatenate([linear, (maps[:, :, 2] / there)[:, :, None]], axis=2)
+
+
+def in_pixels(maps: np.ndarray, shapes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The inverse of `_in_frames`."""
+    here, there = shapes[first][:, ::-1].astype(float), shapes[second][:, ::-1].astype(float)
+    linear = maps[:, :, :2] / here[:, None, :] * there[:, :, None]
+    return np.concatenate([linear, (maps[:, :, 2] * there)[:, :, None]], axis=2)
+
+
+def inside_frames(maps: np.ndarray, side: int) -> np.ndarray:
+    """Which pixels of a grid lie inside the other picture, float32 of shape ``(pairs, side, side)``."""
+    place = (np.arange(side) - (side - 1) / 2) / side
+    edge = (side - 1) / 2 / side
+    x = maps[:, 0, 0, None, None] * place + maps[:, 0, 1, None, None] * place[:, None] + maps[:, 0, 2, None, None]
+    y = maps[:, 1, 0, None, None] * place + maps[:, 1, 1, None, None] * place[:, None] + maps[:, 1, 2, None, None]
+    return ((np.abs(x) <= edge) & (np.abs(y) <= edge)).astype(np.float32)
