@@ -20,6 +20,7 @@ from braintumor_tf.datasets import read_image, scan
 from braintumor_tf.files import write_json
 from braintumor_tf.leakage import group
 from braintumor_tf.matching import hamming_pairs, near_pairs, same_picture, to_bits
+from braintumor_tf.matching.fingerprints import STAND_IN
 from braintumor_tf.runs import environment
 
 RESULTS = Path(__file__).parent / "results" / "copies.json"
@@ -130,15 +131,18 @@ def recall(manifest: pd.DataFrame, chosen: np.ndarray, make: Alteration, folder:
     hashed = pd.DataFrame(
         np.stack(hamming_pairs(to_bits(joint["phash"]), RIVAL_BITS), axis=1), columns=pairs.columns[:2]
     )
-    picture = group(manifest.assign(group=""), pairs=pairs[same_picture(pairs) & (pairs["second"] < own)])["group"]
-    picture = picture.to_numpy()
+    same = pairs[same_picture(pairs)]
+    picture = group(manifest.assign(group=""), pairs=same[same["second"] < own])["group"].to_numpy()
+    # copies of one picture that is in the set twice are found together: only the first of them is searched for
+    twice = same[(same["first"] >= own) & (same["correlation"] >= STAND_IN)]
+    alike = group(copies.assign(group=""), pairs=twice.assign(first=twice["first"] - own, second=twice["second"] - own))
     found = {}
     for name, table in (("ours", pairs), ("rival", hashed)):
         across = table[(table["first"] < own) & (table["second"] >= own)]
         hits = np.zeros(len(chosen), bool)
         for first, second in zip(across["first"], across["second"] - own):
             hits[second] |= picture[first] == picture[chosen[second]]
-        found[name] = hits
+        found[name] = pd.Series(hits).groupby(alike["group"].to_numpy()).transform("any").to_numpy()
     missed = [manifest["path"].iat[row] for row, hit in zip(chosen, found["ours"]) if not hit]
     return {"ours": found["ours"].mean(), "rival": found["rival"].mean(), "missed": missed, "seconds": seconds}
 

@@ -18,6 +18,9 @@ CORRELATION = 0.9
 SAME_PICTURE = 0.99
 """Correlation of two thumbnails from which near-duplicates are taken for one picture, in another encoding or size."""
 
+STAND_IN = 0.999
+"""Correlation of two thumbnails from which one stands for both in the search for other poses."""
+
 _PAIRS_AT_ONCE = 4096
 
 
@@ -43,8 +46,8 @@ def near_pairs(
         One row a pair: ``first``, ``second`` (positions in the manifest, first < second), ``distance`` (bits),
         ``correlation``, and what `other_poses.pose_pairs` explains: ``detail`` (missing for look-alikes) and
         `other_poses.POSE_COLUMNS`; look-alikes are in the pose "as it is". Of pictures that are identical pixel by
-        pixel, each is paired with the first of them alone. Of those that are the same picture, the first stands for
-        all in the search for other poses.
+        pixel, each is paired with the first of them alone. Of those that correlate at `STAND_IN`, the first stands
+        for all in the search for other poses.
     """
     position = pd.Series(np.arange(len(manifest)))
     first_of = position.groupby(manifest["pixel_hash"].to_numpy()).transform("first").to_numpy()
@@ -101,8 +104,8 @@ def _pixels(manifest: pd.DataFrame, poses: bool, show_progress: bool) -> tuple[n
 def _in_other_poses(
     manifest: pd.DataFrame, pictures: np.ndarray, unique: np.ndarray, found: pd.DataFrame, correlation: float
 ) -> pd.DataFrame:
-    """The pairs in other poses among the first of each same picture, less those that are found already."""
-    same = found[found["correlation"] >= SAME_PICTURE].sort_values(["first", "second"])
+    """The pairs in other poses among pictures that none stands for, less those that are found already."""
+    same = found[found["correlation"] >= STAND_IN].sort_values(["first", "second"])
     shown_by_another = np.zeros(len(manifest), bool)
     for first, second in zip(same["first"].tolist(), same["second"].tolist()):
         if not shown_by_another[first]:

@@ -8,17 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageOps
+
+from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.errors import ImageReadError
 from braintumor_tf.files import write_text
 from braintumor_tf.leakage.audit_report import AuditReport
 from braintumor_tf.leakage.folder_audit import MAX_PAIRS
+from braintumor_tf.matching.other_poses import turned_back
 from braintumor_tf.report.plots.style import SPLITS, split_name
 from braintumor_tf.report.rendering import render
 from braintumor_tf.report.sections.data import unreadable_rows
-from braintumor_tf.report.sections.embedding import embed_thumbnail
+from braintumor_tf.report.sections.embedding import embed_image, embed_thumbnail
 from braintumor_tf.report.wording.numbers import percent
 
 MAX_CONFLICTS = 40
 MAX_UNREADABLE = 500
+THUMBNAIL = 160
+"""Side in pixels of the pictures of a pair."""
 
 FINGERPRINTS = {
     "md5": ("Same file", "byte for byte (MD5)"),
@@ -181,9 +188,12 @@ def _pair(row: Mapping[str, Any], root: str) -> dict[str, Any]:
     kind = _KINDS.get(str(row.get("fingerprint")), str(row.get("fingerprint", "")))
     correlation = row.get("correlation")
     caption = kind if correlation is None else f"{kind}, correlation {float(correlation):.3f}"
+    aligned = row.get("pose") is not None
+    if aligned:
+        caption += f"; {_pose_words(row)}, shown turned back"
     sides = [
         {
-            "source": embed_thumbnail(str(row.get(side, ""))),
+            "source": _turned_back(row) if aligned and side == "b" else embed_thumbnail(str(row.get(side, ""))),
             "path": _relative(str(row.get(side, "")), root),
             "label": str(row.get(f"label_{side}", "")),
             "split": split_name(str(row.get(f"split_{side}") or "")),
@@ -191,6 +201,29 @@ def _pair(row: Mapping[str, Any], root: str) -> dict[str, Any]:
         for side in ("a", "b")
     ]
     return {"sides": sides, "caption": caption, "conflict": sides[0]["label"] != sides[1]["label"]}
+
+
+def _pose_words(row: Mapping[str, Any]) -> str:
+    """How the second picture of a pair was altered, such as ``mirrored, by 5.2 degrees, 1.10 times as large``."""
+    angle, scale = float(row["angle"]), float(row["scale"])
+    rest = (angle + 45) % 90 - 45
+    words = [str(row["pose"])] if row["pose"] != "as it is" else []
+    words += [f"turned by {rest:.1f} degrees"] if abs(rest) >= 0.5 else []
+    words += [f"{scale:.2f} times as large"] if abs(scale - 1) >= 0.01 else []
+    shift = max(abs(float(row["shift_x"])), abs(float(row["shift_y"])))
+    words += [f"shifted by {percent(round(1000 * shift), 1000)}"] if shift >= 0.01 else []
+    words += ["grey levels inverted"] if row["inverted"] else []
+    return ", ".join(words) or "other grey levels"
+
+
+def _turned_back(row: Mapping[str, Any]) -> str | None:
+    """The second picture of a pair laid on the first, as a thumbnail; None where one cannot be read."""
+    try:
+        first, second = (read_image(str(row[side])) for side in ("a", "b"))
+    except ImageReadError:
+        return None
+    picture = Image.fromarray(turned_back(second, first.shape, row))
+    return embed_image(ImageOps.pad(picture, (THUMBNAIL, THUMBNAIL)), kind="jpeg")
 
 
 def _class_table(rows: Any) -> dict[str, Any] | None:
