@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy.stats import rankdata
 
 from braintumor_tf.matching.frame_alignment import in_frames, in_pixels, inside_frames, rough_alignment, warped_frames
 from braintumor_tf.matching.polar_maps import PolarMaps, frame_detail, restored
@@ -26,7 +26,7 @@ LEAST_OVERLAP = 0.3
 """Share of the smaller picture's frame that the other must cover."""
 
 _CHECK_GRID, _CHECK_WIDTH, _FINE_WIDTH = 48, 11, 15
-_PAIRS_AT_ONCE = 1024
+_PAIRS_AT_ONCE = 256
 _MARGIN = 2
 
 
@@ -68,7 +68,7 @@ def align(found: Candidates, measured: PolarMaps, pictures: np.ndarray, *, worke
     kept = likeness >= LEAST_ROUGH
     first, second, maps, swapped = first[kept], second[kept], maps[kept], swapped[kept]
     prepared = _prepare(np.unique([first, second]), measured, pictures, workers)
-    kept = _first_look(prepared, first, second, maps) >= LEAST_FIRST_LOOK
+    kept = _first_look(prepared, first, second, maps, workers) >= LEAST_FIRST_LOOK
     first, second, maps, swapped = first[kept], second[kept], maps[kept], swapped[kept]
     maps = in_pixels(maps, measured.shapes, first, second)
     with ThreadPoolExecutor(workers) as pool:
@@ -136,7 +136,7 @@ def align_two(first: Prepared, second: Prepared, start: np.ndarray) -> tuple[np.
         return found, 0.0, 0.0, False
     left, right = first.grey[inside], warped[inside]
     plain = _correlation(left, right)
-    ranks = rankdata(left), rankdata(right)
+    ranks = _ranks(left), _ranks(right)
     details = _detail_correlation(first.grey, warped, inside)
     even = _detail_correlation(_spread(ranks[0], inside), _spread(ranks[1], inside), inside)
     details = max(details, even, key=abs)
@@ -158,18 +158,24 @@ def _prepare(rows: np.ndarray, measured: PolarMaps, pictures: np.ndarray, worker
         return dict(zip(rows.tolist(), made))
 
 
-def _first_look(prepared: dict[int, Prepared], first: np.ndarray, second: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def _first_look(
+    prepared: dict[int, Prepared], first: np.ndarray, second: np.ndarray, maps: np.ndarray, workers: int
+) -> np.ndarray:
     """Correlation of the details of 48 x 48 over the overlap, equalised if they need it; 0 where it is too small."""
     result = np.zeros(len(first))
-    for kind in (0, 1):
-        open_pairs = np.flatnonzero(result < LEAST_FIRST_LOOK)
-        for start in range(0, len(open_pairs), _PAIRS_AT_ONCE):
-            rows = open_pairs[start : start + _PAIRS_AT_ONCE]
-            left = np.stack([prepared[place].checks[kind] for place in first[rows].tolist()])
-            right = np.stack([prepared[place].checks[kind] for place in second[rows].tolist()])
-            warped = warped_frames(right, np.arange(len(rows)), maps[rows], _CHECK_GRID)
-            found = np.abs(_masked_detail_correlation(left, warped, inside_frames(maps[rows], _CHECK_GRID)))
-            result[rows] = np.maximum(result[rows], found)
+
+    def look(rows: np.ndarray, kind: int) -> None:
+        left = np.stack([prepared[place].checks[kind] for place in first[rows].tolist()])
+        right = np.stack([prepared[place].checks[kind] for place in second[rows].tolist()])
+        warped = warped_frames(right, np.arange(len(rows)), maps[rows], _CHECK_GRID)
+        found = np.abs(_masked_detail_correlation(left, warped, inside_frames(maps[rows], _CHECK_GRID)))
+        result[rows] = np.maximum(result[rows], found)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for kind in (0, 1):
+            left_over = np.flatnonzero(result < LEAST_FIRST_LOOK)
+            chunks = [left_over[start : start + _PAIRS_AT_ONCE] for start in range(0, len(left_over), _PAIRS_AT_ONCE)]
+            list(pool.map(partial(look, kind=kind), chunks))
     return result
 
 
@@ -227,6 +233,13 @@ def _local(grey: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return fine / (cv2.sqrt(cv2.max(power, 0)) + 3)
 
 
+def _ranks(grey: np.ndarray) -> np.ndarray:
+    """The mean rank of each value among all, grey levels counted whole; shares, 0..1."""
+    level = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    counts = np.bincount(level, minlength=256)
+    return ((np.cumsum(counts) - counts / 2) / len(grey)).astype(np.float32)[level]
+
+
 def _detail_correlation(left: np.ndarray, right: np.ndarray, inside: np.ndarray) -> float:
     return _correlation(_local(left, inside)[inside], _local(right, inside)[inside])
 
@@ -234,7 +247,7 @@ def _detail_correlation(left: np.ndarray, right: np.ndarray, inside: np.ndarray)
 def _spread(ranks: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Ranks of the pixels inside a mask as grey levels that are all equally frequent: the histogram equalised."""
     grey = np.zeros(inside.shape, np.float32)
-    grey[inside] = ranks * (255 / len(ranks))
+    grey[inside] = ranks * 255
     return grey
 
 

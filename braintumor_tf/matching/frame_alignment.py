@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 
@@ -10,20 +12,33 @@ from braintumor_tf.matching.polar_maps import GRID
 ROUGH_STEPS = 2
 """Steps of the first alignment."""
 
-_PAIRS_AT_ONCE = 1024
+_LEAST_COSINE = 0.2
+"""Correlation below which the contrast of the second is not fitted to that of the first."""
+
+_PAIRS_AT_ONCE = 256
 
 
 def rough_alignment(
-    details: np.ndarray, first: np.ndarray, second: np.ndarray, maps: np.ndarray
+    details: np.ndarray, first: np.ndarray, second: np.ndarray, maps: np.ndarray, *, workers: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two steps of inverse compositional Gauss-Newton on small details; the maps, and the correlation they give.
+    """Two steps of inverse compositional Gauss-Newton on small details.
 
     Source: Baker and Matthews, "Lucas-Kanade 20 years on", IJCV 2004.
+
+    Args:
+        details: float of shape ``(n, GRID, GRID)``.
+        first: positions of the templates, shape ``(pairs,)``.
+        second: positions of what is laid on them.
+        maps: shape ``(pairs, 2, 3)``, where a point of the first lies in the second, in shares of the frames.
+        workers: threads.
+
+    Returns:
+        Better maps, and the absolute correlation that they give.
     """
     maps, likeness = maps.copy(), np.zeros(len(maps))
     order = np.argsort(first, kind="stable")
-    for start in range(0, len(order), _PAIRS_AT_ONCE):
-        rows = order[start : start + _PAIRS_AT_ONCE]
+
+    def refine(rows: np.ndarray) -> None:
         templates, which = np.unique(first[rows], return_inverse=True)
         template = _unit(details[templates].astype(np.float32).reshape(len(templates), -1))
         slopes, solve = _steepest(template.reshape(-1, GRID, GRID))
@@ -32,10 +47,13 @@ def rough_alignment(
             cosine = np.einsum("ij,ij->i", warped, template[which])
             if step == ROUGH_STEPS:
                 break
-            error = warped / np.where(np.abs(cosine) < 0.2, 1, cosine)[:, None] - template[which]
-            change = np.einsum("nij,nj->ni", solve[which], np.matmul(slopes[which], error[:, :, None])[:, :, 0])
-            maps[rows] = _composed(maps[rows], change)
+            error = warped / np.where(np.abs(cosine) < _LEAST_COSINE, 1, cosine)[:, None] - template[which]
+            gradient = np.matmul(slopes[which], error[:, :, None])[:, :, 0]
+            maps[rows] = _composed(maps[rows], np.einsum("nij,nj->ni", solve[which], gradient))
         likeness[rows] = np.abs(cosine)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(refine, [order[at : at + _PAIRS_AT_ONCE] for at in range(0, len(order), _PAIRS_AT_ONCE)]))
     return maps, likeness
 
 
@@ -94,8 +112,14 @@ def in_pixels(maps: np.ndarray, shapes: np.ndarray, first: np.ndarray, second: n
 
 def inside_frames(maps: np.ndarray, side: int) -> np.ndarray:
     """Which pixels of a grid lie inside the other picture, float32 of shape ``(pairs, side, side)``."""
-    place = (np.arange(side) - (side - 1) / 2) / side
-    edge = (side - 1) / 2 / side
-    x = maps[:, 0, 0, None, None] * place + maps[:, 0, 1, None, None] * place[:, None] + maps[:, 0, 2, None, None]
-    y = maps[:, 1, 0, None, None] * place + maps[:, 1, 1, None, None] * place[:, None] + maps[:, 1, 2, None, None]
-    return ((np.abs(x) <= edge) & (np.abs(y) <= edge)).astype(np.float32)
+    inside = np.ones((len(maps), side, side), np.float32)
+    edge = np.float32((side - 1) / 2 / side)
+    corners = edge * np.array([[-1, 1, -1, 1], [-1, -1, 1, 1]])
+    reach = np.abs(maps[:, :, :2] @ corners + maps[:, :, 2:]).max(axis=(1, 2))
+    partly = np.flatnonzero(reach > edge)
+    place = np.linspace(-edge, edge, side, dtype=np.float32)
+    for axis in (0, 1):
+        across, down, shift = (maps[partly, axis, number, None].astype(np.float32) for number in range(3))
+        seen = (down * place + shift)[:, :, None] + (across * place)[:, None, :]
+        inside[partly] *= np.abs(seen) <= edge
+    return inside

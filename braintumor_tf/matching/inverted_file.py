@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -13,7 +14,7 @@ ONE_CELL = 20_000
 PROBES = 12
 """Cells that are looked through for each vector."""
 
-_SAMPLE_PER_CELL, _ROWS_AT_ONCE = 40, 1024
+_SAMPLE_PER_CELL, _ROWS_AT_ONCE = 40, 512
 
 
 def nearest(
@@ -25,6 +26,7 @@ def nearest(
     one_cell: int = ONE_CELL,
     probes: int = PROBES,
     seed: int = 0,
+    workers: int = 2,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Finds the vectors nearest to each query.
 
@@ -40,6 +42,7 @@ def nearest(
         one_cell: vectors up to which all are compared.
         probes: cells to look through.
         seed: of k-means.
+        workers: threads.
 
     Returns:
         Positions in `queries` and in `base`, int64, sorted by query.
@@ -58,7 +61,15 @@ def nearest(
     probed = _closest(queries, centres, min(probes, len(centres)))
     order = np.argsort(probed, axis=None, kind="stable")
     askers = np.split(order // probed.shape[1], np.searchsorted(probed.ravel()[order], np.arange(1, len(centres))))
-    found = [_in_cell(queries, base, rows, cell, count, skip_self) for rows, cell in zip(askers, members)]
+    tasks = [
+        (rows[start : start + _ROWS_AT_ONCE], cell)
+        for rows, cell in zip(askers, members)
+        for start in range(0, len(rows) if len(cell) else 0, _ROWS_AT_ONCE)
+    ]
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(lambda task: _in_cell(queries, base, *task, count, skip_self), tasks))
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     query, position, likeness = (np.concatenate(column) for column in zip(*found))
     best = np.lexsort((position, -likeness, query))
     query, position = query[best], position[best]
@@ -89,19 +100,13 @@ def _in_cell(
     queries: np.ndarray, base: np.ndarray, rows: np.ndarray, cell: np.ndarray, count: int, skip_self: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The best of one cell for the queries that probe it: query, position, dot product."""
-    found, kept = [], min(count, len(cell))
-    vectors = base[cell]
-    for start in range(0, len(rows) if kept else 0, _ROWS_AT_ONCE):
-        some = rows[start : start + _ROWS_AT_ONCE]
-        likeness = queries[some] @ vectors.T
-        if skip_self:
-            place = np.searchsorted(cell, some).clip(max=len(cell) - 1)
-            own = np.flatnonzero(cell[place] == some)
-            likeness[own, place[own]] = -np.inf
-        best = np.argpartition(likeness, len(cell) - kept, axis=1)[:, len(cell) - kept :]
-        values = np.take_along_axis(likeness, best, axis=1)
-        good = np.isfinite(values)
-        found.append((np.repeat(some, kept)[good.ravel()], cell[best[good]], values[good]))
-    if not found:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
-    return tuple(np.concatenate(column) for column in zip(*found))
+    kept = min(count, len(cell))
+    likeness = queries[rows] @ base[cell].T
+    if skip_self:
+        place = np.searchsorted(cell, rows).clip(max=len(cell) - 1)
+        own = np.flatnonzero(cell[place] == rows)
+        likeness[own, place[own]] = -np.inf
+    best = np.argpartition(likeness, len(cell) - kept, axis=1)[:, len(cell) - kept :]
+    values = np.take_along_axis(likeness, best, axis=1)
+    good = np.isfinite(values)
+    return np.repeat(rows, kept)[good.ravel()], cell[best[good]], values[good]

@@ -51,7 +51,7 @@ def pose_pairs(
         return _table(None, None)
     workers = os.cpu_count() or 1
     measured = measure(pictures, sizes, workers=workers)
-    aligned = align(candidates(measured, known), measured, pictures, workers=workers)
+    aligned = align(candidates(measured, known, workers=workers), measured, pictures, workers=workers)
     same = (aligned.correlation >= max(correlation, POSE_CORRELATION)) & (aligned.detail >= POSE_DETAIL)
     return _table(Aligned(*(column[same] for column in aligned)), measured.shapes)
 

@@ -125,9 +125,11 @@ def head_circles(picture: np.ndarray) -> np.ndarray:
     """
     height, width = picture.shape
     ends = (slice(None, _CORNER), slice(-_CORNER, None))
-    corners = np.median([picture[rows, columns] for rows in ends for columns in ends])
-    difference = np.abs(picture - corners)
-    level = max(_HEAD_LEVEL * np.percentile(difference[::3, ::3], 99), _LEAST_LEVEL)
+    corners = np.sort(np.concatenate([picture[rows, columns].ravel() for rows in ends for columns in ends]))
+    difference = np.abs(picture - corners[len(corners) // 2])
+    sample = difference[::3, ::3].ravel()
+    brightest = np.partition(sample, int(0.99 * len(sample)))[int(0.99 * len(sample))]
+    level = max(_HEAD_LEVEL * brightest, _LEAST_LEVEL)
     mask = cv2.morphologyEx((difference > level).astype(np.uint8), cv2.MORPH_CLOSE, _CLOSING)
     frame = (0.0, 0.0, np.sqrt(picture.size / np.pi))
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -23,10 +24,10 @@ VARIANT_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 0), (2, 0), (3, 3))
 NEIGHBOURS = 5
 """Nearest pictures that are looked at for each pair of variants."""
 
-LEAST_SCORE = 0.62
+LEAST_SCORE = 0.66
 """Correlation of two polar maps, best turned, from which a candidate is aligned."""
 
-_PAIRS_AT_ONCE = 8192
+_PAIRS_AT_ONCE = 2048
 
 
 class Candidates(NamedTuple):
@@ -116,43 +117,47 @@ def best_turn(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nda
     return at, flip == 1, (step + np.clip(part, -0.5, 0.5)) * (2 * np.pi / ANGLES)
 
 
-def candidates(measured: PolarMaps, known: np.ndarray, *, neighbours: int = NEIGHBOURS) -> Candidates:
+def candidates(measured: PolarMaps, known: np.ndarray, *, neighbours: int = NEIGHBOURS, workers: int = 2) -> Candidates:
     """Finds pairs of pictures that may be one in another pose.
 
     Args:
         measured: the polar maps of n pictures.
         known: int64 codes ``first * n + second`` of pairs that are not asked for.
         neighbours: how many nearest pictures to look at for each picture and pair of variants.
+        workers: threads.
 
     Returns:
         The pairs whose score is at least `LEAST_SCORE`, sorted.
     """
-    count, prints = len(measured.spectra), pose_fingerprints(measured.spectra)
-    codes, scores, maps = [], [], []
+    count, prints, chunks = len(measured.spectra), pose_fingerprints(measured.spectra), []
     for here, there in VARIANT_PAIRS:
-        first, second = nearest(prints[here], prints[there], neighbours, skip_self=True)
+        first, second = nearest(prints[here], prints[there], neighbours, skip_self=True, workers=workers)
         if here == there:
             first, second = np.minimum(first, second), np.maximum(first, second)
-        code = np.minimum(first, second) * count + np.maximum(first, second)
-        kept = ~np.isin(code, known)
-        _, chosen = np.unique(first[kept] * count + second[kept], return_index=True)
-        first, second, code = first[kept][chosen], second[kept][chosen], code[kept][chosen]
-        for start in range(0, len(first), _PAIRS_AT_ONCE):
-            chunk = slice(start, start + _PAIRS_AT_ONCE)
-            left, right = first[chunk], second[chunk]
-            score, mirrored, turn = best_turn(measured.spectra[left, here], measured.spectra[right, there])
-            good = np.abs(score) >= LEAST_SCORE
-            left, right = left[good], right[good]
-            found = similarity(measured.circles[left, here], measured.circles[right, there], mirrored[good], turn[good])
-            swapped = left > right
-            found[swapped] = inverse(found[swapped])
-            codes.append(code[chunk][good])
-            scores.append(np.abs(score[good]))
-            maps.append(found)
-    code, score, found = np.concatenate(codes), np.concatenate(scores), np.concatenate(maps)
+        new = ~np.isin(np.minimum(first, second) * count + np.maximum(first, second), known)
+        codes = np.unique(first[new] * count + second[new])
+        chunks += [(codes[at : at + _PAIRS_AT_ONCE], here, there) for at in range(0, len(codes), _PAIRS_AT_ONCE)]
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(lambda chunk: _scored(measured, *chunk), chunks))
+    if not found:
+        return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty((0, 2, 3)))
+    code, score, maps = (np.concatenate(column) for column in zip(*found))
     order = np.lexsort((-score, code))
     order = order[np.unique(code[order], return_index=True)[1]]
-    return Candidates(code[order] // count, code[order] % count, score[order], found[order])
+    return Candidates(code[order] // count, code[order] % count, score[order], maps[order])
+
+
+def _scored(measured: PolarMaps, codes: np.ndarray, here: int, there: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The ordered codes, scores and maps of those of some pairs whose score is enough."""
+    count = len(measured.spectra)
+    first, second = codes // count, codes % count
+    score, mirrored, turn = best_turn(measured.spectra[first, here], measured.spectra[second, there])
+    good = np.abs(score) >= LEAST_SCORE
+    first, second = first[good], second[good]
+    maps = similarity(measured.circles[first, here], measured.circles[second, there], mirrored[good], turn[good])
+    swapped = first > second
+    maps[swapped] = inverse(maps[swapped])
+    return np.minimum(first, second) * count + np.maximum(first, second), np.abs(score[good]), maps
 
 
 def similarity(first: np.ndarray, second: np.ndarray, mirrored: np.ndarray, turn: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def test_a_known_map_is_found_from_a_start_that_is_nearly_right(pictures, made, 
     for picture in pictures:
         first = seen_through(picture, made)
         second = picture if sign > 0 else 255 - picture
-        start = [*made, [0.02, -0.02, 1.0], [0.02, 0.02, -1.0]]
+        start = made + np.array([[0.02, -0.02, 1.0], [0.02, 0.02, -1.0]])
         found, correlation, detail, inverted = align_two(prepare(first, (96, 96)), prepare(second, (96, 96)), start)
         np.testing.assert_allclose(found[:, :2], made[:, :2], atol=0.01)
         np.testing.assert_allclose(found[:, 2], made[:, 2], atol=0.4)
