@@ -143,8 +143,13 @@ def recall(manifest: pd.DataFrame, chosen: np.ndarray, make: Alteration, folder:
         for first, second in zip(across["first"], across["second"] - own):
             hits[second] |= picture[first] == picture[chosen[second]]
         found[name] = pd.Series(hits).groupby(alike["group"].to_numpy()).transform("any").to_numpy()
-    missed = [manifest["path"].iat[row] for row, hit in zip(chosen, found["ours"]) if not hit]
+    missed = [short(manifest["path"].iat[row]) for row, hit in zip(chosen, found["ours"]) if not hit]
     return {"ours": found["ours"].mean(), "rival": found["rival"].mean(), "missed": missed, "seconds": seconds}
+
+
+def short(path: str) -> str:
+    """Names an image by its folders below the data set, wherever that lies."""
+    return "/".join(Path(path).parts[-3:])
 
 
 def patients_joined(folder: Path) -> dict[str, object]:
@@ -155,8 +160,8 @@ def patients_joined(folder: Path) -> dict[str, object]:
     pairs = near_pairs(manifest, show_progress=False)
     across, aligned = patient[pairs["first"]] != patient[pairs["second"]], pairs["detail"].notna().to_numpy()
     rows = pairs[across].assign(
-        path_a=manifest["path"].to_numpy()[pairs["first"][across]],
-        path_b=manifest["path"].to_numpy()[pairs["second"][across]],
+        path_a=manifest["path"].map(short).to_numpy()[pairs["first"][across]],
+        path_b=manifest["path"].map(short).to_numpy()[pairs["second"][across]],
     )
     return {
         "look_alikes": int((~aligned).sum()),
@@ -181,8 +186,8 @@ def mirrored_set(manifest: pd.DataFrame, folder: Path) -> dict[str, object]:
     other = place[across["second"] - own]
     false = names[across["first"]] != names[other]
     found = np.unique(other[across["first"].to_numpy() == other])
-    rows = across[false].assign(path_a=manifest["path"].to_numpy()[across["first"][false]])
-    rows = rows.assign(path_b=manifest["path"].to_numpy()[other[false]])
+    rows = across[false].assign(path_a=manifest["path"].map(short).to_numpy()[across["first"][false]])
+    rows = rows.assign(path_b=manifest["path"].map(short).to_numpy()[other[false]])
     return {
         "pairs": len(across),
         "found_directly": len(found),
