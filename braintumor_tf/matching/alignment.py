@@ -64,8 +64,7 @@ def align(found: Candidates, measured: PolarMaps, pictures: np.ndarray, *, worke
         workers: threads.
     """
     first, second, maps, swapped = _smaller_first(found, measured.shapes)
-    maps = in_frames(maps, measured.shapes, first, second)
-    maps, likeness = rough_alignment(measured.details, first, second, maps, workers=workers)
+    maps, likeness = rough_alignment(measured.details, first, second, in_frames(maps, measured.shapes, first, second))
     kept = likeness >= LEAST_ROUGH
     first, second, maps, swapped = first[kept], second[kept], maps[kept], swapped[kept]
     prepared = _prepare(np.unique([first, second]), measured, pictures, workers)

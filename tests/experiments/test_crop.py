@@ -161,9 +161,21 @@ def test_the_generator_cuts_files_before_it_resizes_them(manifest, keep_aspect_r
         )
 
 
-def test_the_commands_take_it_and_going_on_keeps_it(manifest, tmp_path):
+def different_heads(folder: Path) -> pd.DataFrame:
+    """Writes twelve heads a class, each with a texture of its own, so that none is a near-duplicate of another."""
+    generator, rows = np.random.default_rng(0), []
+    for number, label in enumerate(CLASSES * 12):
+        texture = Image.fromarray(generator.integers(60, 255, (9, 9)).astype(np.uint8))
+        picture = Image.new("L", (130, 120))
+        picture.paste(texture.resize((70, 80), Image.Resampling.BICUBIC), (20, 15))
+        picture.save(folder / f"{number}.png")
+        rows.append((str(folder / f"{number}.png"), label))
+    return pd.DataFrame(rows, columns=["path", "label"])
+
+
+def test_the_commands_take_it_and_going_on_keeps_it(tmp_path):
     table = tmp_path / "images.csv"
-    manifest[["path", "label"]].to_csv(table, index=False)
+    different_heads(tmp_path).to_csv(table, index=False)
     out = tmp_path / "run"
     words = ("--model", "PCA", "--dataset", table, "--image-size", 24, "--crop", "head", "--no-baselines")
     answer = call("train", *words, "--protocol", "random", "--out", out)
