@@ -221,7 +221,7 @@ def get_source(name: str) -> Source:
     """Returns a declared source by its short name.
 
     Raises:
-        DatasetError: there is none of that name; the text lists those there are.
+        DatasetError: no source has that name; the text lists those there are.
     """
     for source in SOURCES:
         if source.name == name.strip().lower():
