@@ -63,7 +63,7 @@ def align(found: Candidates, measured: PolarMaps, pictures: np.ndarray, *, worke
         pictures: uint8 of shape ``(n, 96, 96)``.
         workers: threads.
     """
-    first, second, maps, swapped = _smaller_first(found, measured.shapes)
+    first, second, maps, swapped = smaller_first(found, measured.shapes)
     maps, likeness = rough_alignment(measured.details, first, second, in_frames(maps, measured.shapes, first, second))
     kept = likeness >= LEAST_ROUGH
     first, second, maps, swapped = first[kept], second[kept], maps[kept], swapped[kept]
@@ -143,8 +143,16 @@ def align_two(first: Prepared, second: Prepared, start: np.ndarray) -> tuple[np.
     return found, max(abs(plain), abs(_correlation(*ranks))), abs(details), details < 0
 
 
-def _smaller_first(found: Candidates, shapes: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Puts the picture whose frame lies inside the other's first, so that the overlap is all of its frame."""
+def smaller_first(found: Candidates, shapes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Puts the picture whose frame lies inside the other's first, so that the overlap is all of its frame.
+
+    Args:
+        found: candidates and their maps.
+        shapes: height and width of all pictures, shape ``(n, 2)``.
+
+    Returns:
+        First and second positions, maps, and which pairs were swapped.
+    """
     area = np.abs(np.linalg.det(found.maps[:, :, :2])) * shapes[found.first].prod(1) / shapes[found.second].prod(1)
     swapped, maps = area > 1, found.maps.copy()
     maps[swapped] = inverse(maps[swapped])

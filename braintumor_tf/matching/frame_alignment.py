@@ -19,9 +19,15 @@ _PAIRS_AT_ONCE = 256
 
 
 def rough_alignment(
-    details: np.ndarray, first: np.ndarray, second: np.ndarray, maps: np.ndarray, *, workers: int = 2
+    details: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    maps: np.ndarray,
+    *,
+    steps: int = ROUGH_STEPS,
+    workers: int = 2,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two steps of inverse compositional Gauss-Newton on small details.
+    """Some steps of inverse compositional Gauss-Newton on small details.
 
     Source: Baker and Matthews, "Lucas-Kanade 20 years on", IJCV 2004.
 
@@ -30,6 +36,7 @@ def rough_alignment(
         first: positions of the templates, shape ``(pairs,)``.
         second: positions of what is laid on them.
         maps: shape ``(pairs, 2, 3)``, where a point of the first lies in the second, in shares of the frames.
+        steps: how many.
         workers: threads.
 
     Returns:
@@ -42,10 +49,10 @@ def rough_alignment(
         templates, which = np.unique(first[rows], return_inverse=True)
         template = _unit(details[templates].astype(np.float32).reshape(len(templates), -1))
         slopes, solve = _steepest(template.reshape(-1, GRID, GRID))
-        for step in range(ROUGH_STEPS + 1):
+        for step in range(steps + 1):
             warped = _unit(warped_frames(details, second[rows], maps[rows], GRID).reshape(len(rows), -1))
             cosine = np.einsum("ij,ij->i", warped, template[which])
-            if step == ROUGH_STEPS:
+            if step == steps:
                 break
             error = warped / np.where(np.abs(cosine) < _LEAST_COSINE, 1, cosine)[:, None] - template[which]
             gradient = np.matmul(slopes[which], error[:, :, None])[:, :, 0]
@@ -55,6 +62,37 @@ def rough_alignment(
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(refine, [order[at : at + _PAIRS_AT_ONCE] for at in range(0, len(order), _PAIRS_AT_ONCE)]))
     return maps, likeness
+
+
+def overlap_correlation(
+    details: np.ndarray, first: np.ndarray, second: np.ndarray, maps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the correlation of small details over their overlap, and the share of the first that it covers.
+
+    Args:
+        details: float of shape ``(n, GRID, GRID)``.
+        first: positions, shape ``(pairs,)``.
+        second: positions of what is laid on them.
+        maps: as `rough_alignment` gives them.
+
+    Returns:
+        The correlation, -1 to 1 (negative where grey levels are inverted), and the share, 0 to 1.
+    """
+    correlation, share = np.zeros(len(maps)), np.zeros(len(maps))
+    for start in range(0, len(maps), _PAIRS_AT_ONCE):
+        rows = slice(start, start + _PAIRS_AT_ONCE)
+        inside = inside_frames(maps[rows], GRID).reshape(-1, GRID * GRID)
+        count = np.maximum(inside.sum(1), 1)
+        flat = []
+        for images in (
+            details[first[rows]].astype(np.float32),
+            warped_frames(details, second[rows], maps[rows], GRID),
+        ):
+            values = images.reshape(len(images), -1) * inside
+            values -= (values.sum(1) / count)[:, None] * inside
+            flat.append(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6))
+        correlation[rows], share[rows] = np.einsum("ij,ij->i", *flat), inside.mean(1)
+    return correlation, share
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
@@ -104,7 +142,7 @@ def in_frames(maps: np.ndarray, shapes: np.ndarray, first: np.ndarray, second: n
 
 
 def in_pixels(maps: np.ndarray, shapes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The inverse of `_in_frames`."""
+    """The inverse of `in_frames`."""
     here, there = shapes[first][:, ::-1].astype(float), shapes[second][:, ::-1].astype(float)
     linear = maps[:, :, :2] / here[:, None, :] * there[:, :, None]
     return np.concatenate([linear, (maps[:, :, 2] * there)[:, :, None]], axis=2)

@@ -98,28 +98,45 @@ def pose_name(angle: float, mirrored: bool) -> str:
 
 
 def _table(aligned: Aligned | None, shapes: np.ndarray | None) -> pd.DataFrame:
-    """The pairs as a table; the affine maps taken apart into mirror, turn, scale and shift."""
+    """The pairs as a table."""
     columns = ["first", "second", "correlation", "detail", *POSE_COLUMNS]
     if aligned is None or not len(aligned.first):
         return pd.DataFrame({name: [] for name in columns}).astype({"first": int, "second": int})
-    linear, shift = aligned.maps[:, :, :2], aligned.maps[:, :, 2]
-    mirrored = np.linalg.det(linear) < 0
-    plain = linear.copy()
-    plain[mirrored, :, 0] *= -1
-    angle = np.rad2deg(np.arctan2(plain[:, 1, 0] - plain[:, 0, 1], plain[:, 0, 0] + plain[:, 1, 1]))
-    there = shapes[aligned.second]
     return pd.DataFrame(
         {
             "first": aligned.first,
             "second": aligned.second,
             "correlation": aligned.correlation,
             "detail": aligned.detail,
-            "pose": [pose_name(turn, flip) for turn, flip in zip(angle, mirrored)],
-            "angle": angle,
-            "scale": np.sqrt(np.abs(np.linalg.det(linear))),
-            "shift_x": shift[:, 0] / there[:, 1],
-            "shift_y": shift[:, 1] / there[:, 0],
-            "mirrored": mirrored,
+            **pose_facts(aligned.maps, shapes[aligned.second]),
             "inverted": aligned.inverted,
         }
     )
+
+
+def pose_facts(maps: np.ndarray, shapes: np.ndarray) -> dict[str, np.ndarray | list[str]]:
+    """Takes affine maps apart into the facts of `POSE_COLUMNS`, all but ``inverted``.
+
+    Args:
+        maps: shape ``(pairs, 2, 3)``: where a point of the first lies in the second, in pixels from the middles.
+        shapes: shape ``(pairs, 2)``: height and width of the second in such pixels.
+
+    Example:
+        >>> mirrored = np.array([[[-1.0, 0, 0], [0, 1, 4]]])
+        >>> facts = pose_facts(mirrored, np.array([[96, 96]]))
+        >>> facts["pose"], facts["shift_y"].round(3).tolist()
+        (['mirrored'], [0.042])
+    """
+    linear, shift = maps[:, :, :2], maps[:, :, 2]
+    mirrored = np.linalg.det(linear) < 0
+    plain = linear.copy()
+    plain[mirrored, :, 0] *= -1
+    angle = np.rad2deg(np.arctan2(plain[:, 1, 0] - plain[:, 0, 1], plain[:, 0, 0] + plain[:, 1, 1]))
+    return {
+        "pose": [pose_name(turn, flip) for turn, flip in zip(angle, mirrored)],
+        "angle": angle,
+        "scale": np.sqrt(np.abs(np.linalg.det(linear))),
+        "shift_x": shift[:, 0] / shapes[:, 1],
+        "shift_y": shift[:, 1] / shapes[:, 0],
+        "mirrored": mirrored,
+    }

@@ -146,6 +146,26 @@ def head_circles(picture: np.ndarray) -> np.ndarray:
     return np.array([*found, frame], np.float32)
 
 
+def detail_spectra(details: np.ndarray, circles: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Returns the polar spectra of small details, for pictures of which no more is known.
+
+    Args:
+        details: float of shape ``(n, GRID, GRID)``, squashed, as in `PolarMaps`.
+        circles: shape ``(n, 3)``: x, y from the middle and radius, in pixels of the picture in its own aspect ratio.
+        shapes: shape ``(n, 2)``: height and width of that picture.
+
+    Returns:
+        complex64 of shape ``(n, RADII, HARMONICS)``.
+    """
+    maps = np.empty((len(details), 1, RADII, ANGLES), np.float32)
+    middle = np.float32((GRID - 1) / 2)
+    for row, (small, (x, y, radius), (height, width)) in enumerate(zip(details, circles, shapes)):
+        place_x = (x + radius * _ACROSS) * np.float32(GRID / width) + middle
+        place_y = (y + radius * _DOWN) * np.float32(GRID / height) + middle
+        maps[row, 0] = cv2.remap(small.astype(np.float32), place_x, place_y, cv2.INTER_LINEAR)
+    return _spectra(maps)[:, 0]
+
+
 def _measure_some(pictures: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     circles = np.empty((len(pictures), VARIANTS, 3), np.float32)
     maps = np.empty((len(pictures), VARIANTS, RADII, ANGLES), np.float32)

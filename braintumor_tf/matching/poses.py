@@ -108,7 +108,7 @@ def best_turn(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nda
     plain = np.fft.irfft((second * first.conj()).sum(1), ANGLES)
     mirrored = np.fft.irfft((second * first).conj().sum(1), ANGLES)
     both = np.stack([plain, mirrored], axis=1) * ANGLES
-    best = np.abs(both).reshape(len(both), -1).argmax(1)
+    best = np.abs(both).reshape(-1, 2 * ANGLES).argmax(1)
     flip, step = best // ANGLES, best % ANGLES
     rows = np.arange(len(both))
     before, at, after = (both[rows, flip, (step + shift) % ANGLES] for shift in (-1, 0, 1))
@@ -151,13 +151,35 @@ def _scored(measured: PolarMaps, codes: np.ndarray, here: int, there: int) -> tu
     """The ordered codes, scores and maps of those of some pairs whose score is enough."""
     count = len(measured.spectra)
     first, second = codes // count, codes % count
-    score, mirrored, turn = best_turn(measured.spectra[first, here], measured.spectra[second, there])
-    good = np.abs(score) >= LEAST_SCORE
-    first, second = first[good], second[good]
-    maps = similarity(measured.circles[first, here], measured.circles[second, there], mirrored[good], turn[good])
+    score, maps = turned_onto(
+        measured.spectra[first, here],
+        measured.circles[first, here],
+        measured.spectra[second, there],
+        measured.circles[second, there],
+    )
+    good = score >= LEAST_SCORE
+    first, second, maps = first[good], second[good], maps[good]
     swapped = first > second
     maps[swapped] = inverse(maps[swapped])
-    return np.minimum(first, second) * count + np.maximum(first, second), np.abs(score[good]), maps
+    return np.minimum(first, second) * count + np.maximum(first, second), score[good], maps
+
+
+def turned_onto(
+    spectra: np.ndarray, circles: np.ndarray, other_spectra: np.ndarray, other_circles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turns and mirrors pictures until their polar maps agree best with those of others.
+
+    Args:
+        spectra: complex of shape ``(pairs, RADII, HARMONICS)``.
+        circles: shape ``(pairs, 3)``, the circles that they were taken in: x, y, radius.
+        other_spectra: the same of the others.
+        other_circles: the same of the others.
+
+    Returns:
+        The absolute correlation, and float64 maps of shape ``(pairs, 2, 3)`` as in `Candidates`.
+    """
+    score, mirrored, turn = best_turn(spectra, other_spectra)
+    return np.abs(score), similarity(circles, other_circles, mirrored, turn)
 
 
 def similarity(first: np.ndarray, second: np.ndarray, mirrored: np.ndarray, turn: np.ndarray) -> np.ndarray:
