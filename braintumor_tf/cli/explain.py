@@ -37,7 +37,8 @@ def explain(
     the raw map at the image's size as 16-bit grey (65535 is 1).
 
     With --check and no IMAGE: how much of the score comes from outside the head, whether maps change with the weights,
-    and where lesion masks are known (synthetic data) whether maps point at the lesion. It goes into RUN's report.
+    and where lesions are known (masks of synthetic data, lesion boxes of the manifest) whether maps point at them. It
+    goes into RUN's report.
 
     Research use only, never diagnosis. A map that looks right proves nothing.
 

@@ -21,11 +21,14 @@ _LAZY = {
     "energy_inside": "checks.map_scores",
     "find_masks": "checks.masks",
     "layer_activations": "network.activations",
+    "LesionBox": "checks.lesion_boxes",
     "localisation_check": "checks.localisation",
+    "localise_images": "checks.localised_images",
     "masking_check": "checks.masking",
     "outside_check": "checks.outside_head",
     "pointing_game": "checks.map_scores",
     "randomisation_check": "checks.randomisation",
+    "summarise_localisation": "checks.localisation",
 }
 
 __all__ = ["METHODS", "ExplanationError", "Method", *_LAZY]

@@ -20,7 +20,7 @@ Masks = np.ndarray | Sequence[np.ndarray]
 
 
 def pointing_game(maps: Maps, masks: Masks, *, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Returns for each map whether its highest value lies on the lesion (pointing game, Zhang et al., 2018).
+    """Returns for each map whether its highest value lies on the lesion (pointing game, Zhang et al., 2016).
 
     Where several pixels share the highest value, the share of them that lies on the lesion counts; so a map that is the
     same everywhere scores what guessing a pixel does (`pointing_by_chance`).

@@ -41,7 +41,7 @@ class MaskingRow(CheckRow):
         drop: of that probability, from ``nothing``.
         beyond_elsewhere: the drop minus that of ``elsewhere``.
         accuracy: 0 to 1.
-        images: images with a mask.
+        images: images whose lesion is known.
         groups: groups of those images.
     """
 
@@ -61,7 +61,7 @@ def lesion_versions(
 
     Args:
         image: uint8, shape ``(height, width)`` or ``(height, width, 3)``.
-        mask: of the lesion, an image file or an array.
+        mask: of the lesion, an image file, an array or a box.
         margin: as in `masking_check`.
         generator: draws the place of the control; None for always the same.
 
@@ -95,10 +95,10 @@ def masking_check(
 
     Args:
         model: a model of `braintumor_tf.models`, a run, or a run's directory.
-        manifest: the images; those without a mask are left out.
-        masks: files or arrays, one for each row of the manifest, None for an image without; None finds those of
-            synthetic images (`find_masks`).
-        margin: how far beyond the mask the cover reaches, as a share of the longer side.
+        manifest: the images; those whose lesion is not known are left out.
+        masks: files, arrays or boxes, one for each row of the manifest, None for an image without; None finds the masks
+            of synthetic images and the boxes of the manifest (`find_masks`).
+        margin: how far beyond the mask or box the cover reaches, as a share of the longer side.
         seed: of the places of the control and the resamples.
         resamples: of the intervals.
         show_progress: whether to show a bar.
@@ -107,7 +107,7 @@ def masking_check(
         The rows ``nothing``, ``lesion``, ``elsewhere`` and ``border``.
 
     Raises:
-        ExplanationError: no image has a mask, a label is not a class of the model, or a mask does not fit its image.
+        ExplanationError: no lesion is known, a label is not a class of the model, or a mask does not fit its image.
 
     Example:
         >>> print(masking_check("models/cnn", run.manifest)["lesion"].drop)  # doctest: +SKIP

@@ -13,10 +13,11 @@ from scipy import signal
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME, read_ground_truth
 from braintumor_tf.errors import ExplanationError
+from braintumor_tf.explanation.checks.lesion_boxes import LesionBox, boxes_of
 from braintumor_tf.leakage.baseline_models import BORDER_PIXELS
 
-Mask = str | Path | np.ndarray
-"""An image file in which the part is bright, or an array ``(height, width)``, bool or 0 for outside."""
+Mask = str | Path | np.ndarray | LesionBox
+"""An image file in which the part is bright, an array ``(height, width)``, bool or 0 for outside, or a box."""
 
 BORDER_SHARE = BORDER_PIXELS / 64
 """Width of the border strip as a share of each side; that of the shortcut baseline ``border``."""
@@ -25,23 +26,28 @@ _INPAINT_RADIUS = 3
 
 
 def find_masks(manifest: pd.DataFrame) -> pd.Series:
-    """Finds the lesion masks of synthetic images.
+    """Finds where the lesions of images are known to lie: the masks of synthetic images, and the manifest's boxes.
 
-    There is no mask where the slice shows no lesion, where the image is not synthetic, and where it is a planted label
-    conflict: there the lesion is not of the class that the label says.
+    A mask goes before a box. There is neither where the slice shows no lesion, where nothing is known of the image, and
+    where its label is known to be wrong (a planted conflict, or an origin of another class): there the lesion is not of
+    the class that the label says.
 
     Args:
-        manifest: a manifest.
+        manifest: a manifest; its column ``lesion_box``, if it has one, gives the boxes (`LesionBox`).
 
     Returns:
-        The path of each image's mask, or None, with the manifest's index.
+        The path of each image's mask, its `LesionBox`, or None, with the manifest's index.
+
+    Raises:
+        ExplanationError: a box of the manifest cannot be read.
 
     Example:
         >>> find_masks(datasets.load("synthetic").manifest).notna().sum()  # doctest: +SKIP
         180
     """
     known: dict[Path, dict[str, str]] = {}
-    found = [_mask_of(Path(path), known) for path in manifest["path"]]
+    masks = [_mask_of(Path(path), known) for path in manifest["path"]]
+    found = [box if mask is None else mask for mask, box in zip(masks, boxes_of(manifest))]
     return pd.Series(found, index=manifest.index, dtype=object)
 
 
@@ -58,19 +64,21 @@ def _mask_of(path: Path, known: dict[Path, dict[str, str]]) -> str | None:
 
 
 def with_masks(manifest: pd.DataFrame, masks: Sequence[Mask | None] | None = None) -> tuple[pd.DataFrame, list[Mask]]:
-    """Returns the rows of a manifest that have a lesion mask, and their masks.
+    """Returns the rows of a manifest whose lesion is known, and their masks or boxes.
 
     Args:
         manifest: a manifest.
-        masks: one for each row, None for an image without; None finds those of synthetic images (`find_masks`).
+        masks: one for each row, None for an image without; None finds them (`find_masks`).
 
     Raises:
-        ExplanationError: no image has a mask, or there is another number of masks than of images.
+        ExplanationError: no image has a mask or a box, or there is another number of masks than of images.
     """
     masks = masks_of(manifest, masks)
     there = np.array([mask is not None for mask in masks], bool)
     if not there.any():
-        raise ExplanationError("no image has a lesion mask; give masks, or images of a synthetic data set")
+        raise ExplanationError(
+            "no image has a lesion mask or box; give masks, a manifest with lesion_box, or a synthetic data set"
+        )
     return manifest[there], [mask for mask in masks if mask is not None]
 
 
@@ -89,11 +97,11 @@ def masks_of(manifest: pd.DataFrame, masks: Sequence[Mask | None] | None = None)
 
 
 def read_mask(mask: Mask, shape: tuple[int, ...]) -> np.ndarray:
-    """Reads a mask, or takes it as it is.
+    """Reads a mask, takes it as it is, or fills a box.
 
     Args:
-        mask: a file or an array.
-        shape: of the image that it belongs to, ``(height, width, ...)``.
+        mask: a file, an array, or a box.
+        shape: of the whole image that it belongs to, ``(height, width, ...)``.
 
     Returns:
         bool, shape ``(height, width)``.
@@ -106,6 +114,8 @@ def read_mask(mask: Mask, shape: tuple[int, ...]) -> np.ndarray:
         >>> read_mask(np.array([[0, 7], [0, 0]]), (2, 2, 3)).tolist()
         [[False, True], [False, False]]
     """
+    if isinstance(mask, LesionBox):
+        return mask.mask(shape)
     pixels = read_image(mask) > 127 if isinstance(mask, (str, Path)) else np.asarray(mask) != 0
     if pixels.shape != tuple(shape[:2]):
         raise ExplanationError(f"a mask of shape {pixels.shape} for an image of {tuple(shape[:2])}; give one that fits")

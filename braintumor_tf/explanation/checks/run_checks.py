@@ -65,6 +65,7 @@ def check_explanations(
     methods: Sequence[str] | None = None,
     split: str = "test",
     images: int = 32,
+    lesions: int = 128,
     seed: int = 0,
     resamples: int = 1000,
     show_progress: bool = True,
@@ -74,15 +75,17 @@ def check_explanations(
     Always: how much of the score is left when the head, or everything else, is covered (`outside_check`). For networks:
     whether the map changes when weights are randomised (`randomisation_check`). Where lesions are known: whether
     explanations point at them (`localisation_check`), and whether covering them lowers the probability of the true
-    class (`masking_check`).
+    class (`masking_check`). They are known by the masks of synthetic images and by the boxes of the run's manifest.
 
     Args:
         run: a finished run, or its directory.
-        masks: files or arrays, one for each row of the run's manifest, None for an image without; None finds those of
-            synthetic images (`find_masks`).
+        masks: files, arrays or boxes, one for each row of the run's manifest, None for an image without; None finds
+            them (`find_masks`).
         methods: names of `METHODS` for the localisation; None for all that fit the model.
         split: which images.
         images: how many images the randomisation check takes at most, drawn at random, one a group where possible.
+        lesions: how many images with a known lesion the checks against lesions take at most, drawn likewise; occlusion
+            needs a second or so for each.
         seed: of the draws and the resamples.
         resamples: of the intervals.
         show_progress: whether to show bars.
@@ -106,7 +109,8 @@ def check_explanations(
     subject = Subject(model)
     masks = masks_of(manifest, masks)
     chosen = (manifest["split"] == split).to_numpy()
-    rows, masks = manifest[chosen], [mask for mask, inside in zip(masks, chosen) if inside]
+    rows = manifest[chosen]
+    known = pd.Series(masks, index=manifest.index, dtype=object)[chosen].dropna()
     settings = {"seed": seed, "resamples": resamples, "show_progress": show_progress}
     found: dict[str, Any] = {"outside": outside_check(model, manifest, split=split, **settings)}
     if subject.network is not None:
@@ -119,9 +123,11 @@ def check_explanations(
                 subject.network, few["path"].tolist(), method=method, groups=few["group"].tolist(), **settings
             ),
         }
-    if any(mask is not None for mask in masks):
-        found["localisation"] = localisation_check(model, rows, masks=masks, methods=methods, **settings)
-        found["masking"] = masking_check(model, rows, masks=masks, **settings)
+    if len(known):
+        few = draw_images(rows.loc[known.index], lesions, seed=seed).sort_index()
+        masks = known[few.index].tolist()
+        found["localisation"] = localisation_check(model, few, masks=masks, methods=methods, **settings)
+        found["masking"] = masking_check(model, few, masks=masks, **settings)
     checks = ExplanationChecks(split=split, **found)
     run.write_explanations(checks.to_dict())
     return checks

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from braintumor_tf.evaluation.scores.judgement import BETTER, NO_INTERVAL, WORSE, judge
+from braintumor_tf.explanation.checks.localised_images import CENTRE, HEAD, RANDOM
 from braintumor_tf.explanation.checks.results import as_table
 from braintumor_tf.report.plots.explanation.checks import localisation_scores, masking_drops, randomisation_curve
 from braintumor_tf.report.sections.covered_parts import outside_sentence
 from braintumor_tf.report.sections.embedding import keep_figure
-from braintumor_tf.report.wording.numbers import as_score, number, plain_text, score_text, signed
+from braintumor_tf.report.wording.numbers import as_score, counted, number, plain_text, score_text, signed
 
 UNCHANGED = 0.9
 """Maps of a random network that correlate as much with the trained network's show nothing that was learned."""
 
+_REFERENCES = {RANDOM: "a random map", HEAD: "the head alone", CENTRE: "the middle of the picture"}
 _MASKED = {"lesion": "the lesion", "elsewhere": "as much of the head elsewhere", "border": "the border strip"}
 
 
@@ -68,7 +71,7 @@ def _figures(explanations: Mapping[str, Any], folder: Path) -> list[dict[str, st
     drawn = (
         ("randomisation", randomisation_curve, "weight_randomisation",
          "Similarity of maps while weights are randomised", "A map that stays as it was shows nothing learned."),
-        ("localisation", localisation_scores, "localisation", "Scores of maps against lesion masks",
+        ("localisation", localisation_scores, "localisation", "Scores of maps against lesions",
          "Grey: maps that do not depend on the model."),
         ("masking", masking_drops, "masking", "Drop of probability when a part is covered", ""),
     )  # fmt: skip
@@ -114,31 +117,66 @@ def _change(random: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 
 def _localisation_sentences(explanations: Mapping[str, Any]) -> list[str]:
-    sentences = []
-    for row in explanations.get("localisation") or []:
-        if row["reference"]:
-            continue
-        gain, energy = as_score(row["energy_gain"]), as_score(row["energy"])
-        verdict = "no better than a random map"
-        if gain.low is not None and gain.low > 0 and energy.low > row["area_share"]:
-            verdict = f"more than a random map{_beside_the_head(row)}"
-        elif gain.high is not None and gain.high < 0:
-            verdict = "less than a random map"
-        sentences.append(
-            f"{row['method']}: {score_text(row['energy'])} of the map lies on the lesion, whose share of the picture "
-            f"is {number(row['area_share'], 3)}: {verdict}."
-        )
-    return sentences
+    rows = {row["method"]: row for row in explanations.get("localisation") or []}
+    methods = [row for row in rows.values() if not row["reference"]]
+    if not methods:
+        return []
+    return [_references(rows), *(_localisation(row, _place(row)) for row in methods)]
+
+
+def _references(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Says on what the maps were scored, and what maps have that do not depend on the model."""
+    row = next(iter(rows.values()))
+    known = f"as {'boxes' if row.get('boxes') == row.get('images') else 'masks or boxes'}" if row.get("boxes") else ""
+    text = (
+        f"Lesions are known{' ' + known if known else ''} for {counted(row['images'], 'image')} of "
+        f"{counted(row['groups'], 'group')}; they are {number(row['area_share'], 3)} of the picture"
+    )
+    others = [f"{_REFERENCES[name]} {score_text(rows[name]['energy'])}" for name in _REFERENCES if name in rows]
+    return f"{text}. Energy there without any knowledge of the model: {', '.join(others)}."
+
+
+def _localisation(row: Mapping[str, Any], place: str) -> str:
+    gain, energy = as_score(row["energy_gain"]), as_score(row["energy"])
+    outcome, verdict = judge(gain).outcome, "not told apart from a random map"
+    if outcome == BETTER and energy.low > row["area_share"]:
+        verdict = f"more than a random map{_beside_the_head(row)}"
+    elif outcome == WORSE:
+        verdict = "less than a random map"
+    return (
+        f"{row['method']}: {score_text(row['energy'])} of the map lies {place}: {verdict}. Its peak lies there in "
+        f"{score_text(row['pointing'])} of the images; by guessing {number(row['pointing_by_chance'], 3)}.{_right(row)}"
+    )
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    boxes = row.get("boxes") or 0
+    if not boxes:
+        return "on the lesion"
+    return "in the lesion's box" if boxes == row["images"] else "on the lesion or in its box"
+
+
+def _right(row: Mapping[str, Any]) -> str:
+    """Says what the rightly predicted images have where they are not all; nothing for runs that were checked before."""
+    right = row.get("correct")
+    if not right or right == row["images"]:
+        return ""
+    return (
+        f" Of the {counted(right, 'image')} that the model predicts correctly: {score_text(row['energy_correct'])} and "
+        f"{score_text(row['pointing_correct'])}."
+    )
 
 
 def _beside_the_head(row: Mapping[str, Any]) -> str:
     """Says whether a map that beats a random one does more than find the head; lesions lie nowhere else."""
-    beyond = as_score(row.get("energy_beyond_head"))
-    if beyond.low is None:
+    found = judge(as_score(row.get("energy_beyond_head")))
+    if found.rests_on == NO_INTERVAL:
         return ""
-    if beyond.low > 0:
+    if found.outcome == BETTER:
         return ", and more than a map of the head alone"
-    return ", but no more than a map of the head alone: it may find no more than the head"
+    if found.outcome == WORSE:
+        return ", but less than a map of the head alone"
+    return ", but not told apart from a map of the head alone: it may find no more than the head"
 
 
 def _masking_sentences(explanations: Mapping[str, Any]) -> list[str]:

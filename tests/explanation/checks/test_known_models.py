@@ -214,7 +214,7 @@ def test_occlusion_of_a_known_model_points_at_what_it_looks_at(pictures):
     table = explanation.localisation_check(
         known_model(LESION), manifest[1::2], masks=masks[1::2], methods=["occlusion"], resamples=50
     ).table.set_index("method")
-    assert list(table.index) == ["occlusion", "random", "uniform", "head"]
+    assert list(table.index) == ["occlusion", "random", "uniform", "head", "centre"]
     assert table["pointing"]["occlusion"] == 1 and table["energy"]["occlusion"] > 3 * table["energy"]["random"]
     assert table["energy"]["uniform"] == pytest.approx(disc().mean())
     assert table["energy_beyond_head"]["occlusion"] > 0 == table["energy_beyond_head"]["head"]
@@ -266,7 +266,7 @@ def test_maps_that_cannot_change_are_not_called_changed():
     ("beyond_head", "words"),
     [
         ((0.01, 0.005, 0.02), "more than a random map, and more than a map of the head alone."),
-        ((0.0, -0.01, 0.01), "more than a random map, but no more than a map of the head alone"),
+        ((0.0, -0.01, 0.01), "more than a random map, but not told apart from a map of the head alone"),
         (None, "more than a random map."),
     ],
 )
@@ -274,10 +274,13 @@ def test_a_map_that_only_finds_the_head_is_not_praised(beyond_head, words):
     from braintumor_tf.report.sections.trust import map_sentences
 
     row = {"method": "grad_cam", "reference": False, "energy": scored(0.04, 0.03, 0.05), "area_share": 0.01}
-    row["energy_gain"] = scored(0.03, 0.02, 0.04)
+    row |= {"energy_gain": scored(0.03, 0.02, 0.04), "images": 9, "groups": 3}
+    row |= {"pointing": scored(0.5, 0.4, 0.6), "pointing_by_chance": 0.02}
     if beyond_head:
         row["energy_beyond_head"] = scored(*beyond_head)
-    (sentence,) = map_sentences({"localisation": [row]})
+    random = {**row, "method": "random", "reference": True}
+    references, sentence = map_sentences({"localisation": [row, random]})
+    assert "9 images of 3 groups" in references and "a random map 0.040 (0.030–0.050)" in references
     assert words in sentence
 
 

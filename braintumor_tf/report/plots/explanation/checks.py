@@ -31,10 +31,12 @@ _ROW = 0.36  # inches
 def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point at the lesion?") -> Figure:
     """Dots with 95 % bars for each method: hits of the pointing game, and energy on the lesion, on scales of their own.
 
-    References, which do not depend on the model, are grey. The dotted line is what guessing gives.
+    References, which do not depend on the model, are grey. The dotted line is what guessing gives. Where lesions are
+    known as boxes, the axes say so.
 
     Args:
-        table: of `explanation.localisation_check`.
+        table: of `explanation.localisation_check`; several of them one below the other, once the names of `method` are
+            made to differ.
         title: the figure's title.
     """
     if table.empty:
@@ -42,9 +44,10 @@ def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point 
     figure, axes = new_figure(5.4, 1.5 + _ROW * len(table), 1, 2)
     colours = [MUTED if reference else ACCENT for reference in table["reference"]]
     names = [method_name(name) for name in table["method"]]
+    where = "in the lesion's box" if "boxes" in table and (table["boxes"] == table["images"]).all() else "on the lesion"
     for chart, key, guess, label in (
-        (axes[0, 0], "pointing", "pointing_by_chance", "peaks on the lesion"),
-        (axes[0, 1], "energy", "area_share", "energy on the lesion"),
+        (axes[0, 0], "pointing", "pointing_by_chance", f"peaks {where}"),
+        (axes[0, 1], "energy", "area_share", f"energy {where}"),
     ):
         chart.axvline(table[guess].mean(), color=WARNING, linewidth=1.2, linestyle=":", label="by guessing")
         _dots(chart, table, key, names if key == "pointing" else [""] * len(names), colours)
@@ -176,7 +179,7 @@ def _dots(chart: Axes, table: pd.DataFrame, key: str, names: Sequence[str], colo
 
 def method_name(name: str) -> str:
     """Returns what figures call a method of explanation or a reference."""
-    known = {"random": "random map", "uniform": "same everywhere", "head": "head alone"}
+    known = {"random": "random map", "uniform": "same everywhere", "head": "head alone", "centre": "picture's middle"}
     return known.get(
         name, name.replace("grad_cam_plus_plus", "Grad-CAM++").replace("grad_cam", "Grad-CAM").replace("_", " ")
     )
