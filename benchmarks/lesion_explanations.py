@@ -104,7 +104,7 @@ def parts_of(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         f"lesion {name}": table[(table["area_share"] >= low) & (table["area_share"] < high)]
         for name, (low, high) in SIZES.items()
     }
-    return {"all": table, **{label: part for label, part in table.groupby("label")}, **sizes}
+    return {"all": table, **dict(iter(table.groupby("label"))), **sizes}
 
 
 def summary(run: Run, table: pd.DataFrame, seed: int) -> dict[str, Any]:

@@ -4,12 +4,13 @@ import gc
 import weakref
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
-from braintumor_tf.explanation import ExplanationError, attention_maps, layer_activations
+from braintumor_tf.explanation import ExplanationError, LesionBox, attention_maps, layer_activations
 from braintumor_tf.models import build
 from braintumor_tf.report import plots
 from braintumor_tf.report.plots.explanation.overlays import COLOURS, STRONGEST, heat_tile, overlay, tile
@@ -187,12 +188,50 @@ def test_maps_stand_beside_the_outlined_lesion_with_their_energy():
     np.testing.assert_allclose([*line.min(axis=0), *line.max(axis=0)], expected, atol=scale)
 
 
+def test_a_box_is_outlined_and_a_peak_is_marked_where_it_is():
+    heat, flat = np.zeros((40, 50)), np.ones((40, 50))
+    heat[10, 30] = 1
+    box = LesionBox(0.6, 0.5, 0.4, 0.5)
+    figure = plots.maps_and_lesions(IMAGES[:1], [box], {"occlusion": [heat], "head": [flat]})
+    shown = texts(figure).split("\n")
+    assert {"lesion's box: 20 % of it", "100 % in the box", "20 % in the box"} <= set(shown)
+    slice_, peaked, even = figure.axes[:3]
+    side = drawn(figure)[0].shape[0]
+    scale, top = side / 50, side * 0.1  # a picture of 40 x 50 in the middle of its square tile
+    line = np.concatenate(slice_.collections[0].get_paths()[0].to_polygons())
+    expected = [20 * scale, top + 10 * scale, 40 * scale, top + 30 * scale]
+    np.testing.assert_allclose([*line.min(axis=0), *line.max(axis=0)], expected, atol=scale)
+    assert len(peaked.lines) == 2 and not even.lines and not slice_.lines
+    np.testing.assert_allclose(peaked.lines[0].get_xydata(), [[30.5 * scale, top + 10.5 * scale]], atol=0.6)
+
+
 def test_maps_and_lesions_that_do_not_fit_are_refused():
     with pytest.raises(ExplanationError, match=r"\[2, 3\]"):
         plots.maps_and_lesions(IMAGES, MAPS[:2], {"grad_cam": MAPS})
     with pytest.raises(ExplanationError, match="mask of shape"):
         plots.maps_and_lesions(IMAGES[:1], [np.ones((3, 3))], {"grad_cam": MAPS[:1]})
     assert "no image with a known lesion" in texts(plots.maps_and_lesions([], [], {}))
+
+
+# === Scores beside lesions ===
+
+
+def localised(boxes: int) -> pd.DataFrame:
+    names = ("grad_cam", "random", "uniform", "head", "centre")
+    scores = {"pointing": 0.4, "pointing_low": 0.3, "pointing_high": 0.5, "pointing_by_chance": 0.05}
+    scores |= {"energy": 0.2, "energy_low": 0.1, "energy_high": 0.3, "area_share": 0.04, "images": 9, "boxes": boxes}
+    return pd.DataFrame([{"method": name, "reference": name != "grad_cam", **scores} for name in names])
+
+
+@pytest.mark.parametrize(("boxes", "place"), [(9, "in the lesion's box"), (0, "on the lesion"), (4, "on the lesion")])
+def test_scores_say_whether_lesions_are_boxes(boxes, place):
+    figure = plots.localisation_scores(localised(boxes))
+    shown = texts(figure)
+    assert f"peaks {place}" in shown and f"energy {place}" in shown
+    assert {"Grad-CAM", "random map", "same everywhere", "head alone", "picture's middle"} <= set(shown.split("\n"))
+    chart = figure.axes[0]
+    assert [line.get_xdata()[0] for line in chart.lines if len(line.get_xdata()) == 1] == [0.4] * 5
+    assert place in texts(plots.localisation_scores(localised(boxes).drop(columns="boxes"))) or boxes == 9
 
 
 # === Layers ===
