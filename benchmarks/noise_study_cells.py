@@ -16,10 +16,10 @@ import click
 import pandas as pd
 
 from braintumor_tf.augment.noise import Noise, training_noise
-from braintumor_tf.datasets import load
 from braintumor_tf.errors import BrainTumorError
 from braintumor_tf.evaluation import Robustness
 from braintumor_tf.evaluation.robustness.corruptions import NOISES
+from braintumor_tf.identity import load
 from braintumor_tf.leakage import drop_copies, group, split
 from braintumor_tf.runs import Run
 from braintumor_tf.training.settings import parse_trains

@@ -20,8 +20,8 @@ import click
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.datasets import load
 from braintumor_tf.files import write_json
+from braintumor_tf.identity import load
 from braintumor_tf.leakage import group, split
 from braintumor_tf.runs import environment
 from braintumor_tf.training.presets import AUGMENTATION

@@ -14,6 +14,7 @@ from braintumor_tf._version import __version__
 _ROOMS = (
     "datasets",
     "matching",
+    "identity",
     "leakage",
     "augment",
     "models",
@@ -27,7 +28,8 @@ _ROOMS = (
 )
 
 _NAMES = {
-    "datasets": ("fetch", "load", "read_image", "read_manifest", "scan", "to_binary", "verify", "write_synthetic"),
+    "datasets": ("fetch", "read_image", "read_manifest", "scan", "to_binary", "verify", "write_synthetic"),
+    "identity": ("load",),
     "leakage": ("audit", "group", "leak_curve", "predict_baselines", "split"),
     "augment": ("ImageDataGenerator",),
     "models": ("build",),

@@ -137,8 +137,8 @@ def evaluate_again(
     from braintumor_tf.runs import Run
 
     runs = [Run.of(path) for path in paths]  # refuses a wrong path before more is imported
-    from braintumor_tf.datasets import load
     from braintumor_tf.experiments import evaluate_runs
+    from braintumor_tf.identity import load
 
     external = None if dataset is None else load(dataset, data_dir=data_dir).manifest
     found = evaluate_runs(runs, external, baselines=baselines, views=views)

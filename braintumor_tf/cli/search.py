@@ -75,7 +75,8 @@ def search(
     """
     ranges = _ranges(only, space)
     _check(model, preset, ranges, options)
-    from braintumor_tf.datasets import load, to_binary
+    from braintumor_tf.datasets import to_binary
+    from braintumor_tf.identity import load
     from braintumor_tf.leakage import group, split
     from braintumor_tf.training import run_search
 

@@ -167,8 +167,9 @@ def _start(
     **settings: Any,
 ) -> Run:
     """Refuses unknown words before images are read; then loads, groups and splits the data set, and trains."""
-    from braintumor_tf.datasets import CLASSES, load, to_binary
+    from braintumor_tf.datasets import CLASSES, to_binary
     from braintumor_tf.experiments.settings import ExperimentSettings
+    from braintumor_tf.identity import load
     from braintumor_tf.leakage import group, split
     from braintumor_tf.training.settings import parse_trains
 

@@ -13,7 +13,7 @@ from braintumor_tf.datasets.manifest import (
 )
 from braintumor_tf.datasets.modality import modality_manifest
 from braintumor_tf.datasets.reading import read_image
-from braintumor_tf.datasets.resolve import load
+from braintumor_tf.datasets.resolve import find_dataset
 from braintumor_tf.datasets.sources.download import fetch
 from braintumor_tf.datasets.sources.table import SOURCES, Source, get_source
 from braintumor_tf.datasets.sources.verification import Verification, verify
@@ -39,10 +39,10 @@ __all__ = [
     "Source",
     "Verification",
     "fetch",
+    "find_dataset",
     "get_source",
     "head_box",
     "head_mask",
-    "load",
     "modality_manifest",
     "read_ground_truth",
     "read_image",

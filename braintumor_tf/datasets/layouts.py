@@ -13,7 +13,13 @@ from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
 from braintumor_tf.errors import DatasetError
 
 PATIENT = "patient:"
-"""A group that starts with this is a patient known from the source; other groups are clusters of look-alikes."""
+"""A group that starts with this holds a known patient; other groups are clusters of near-duplicates."""
+
+IDENTITY = ("patient", "origin", "origin_id", "pose", "origin_label", "lesion_box", "origin_patient")
+"""The columns of a manifest that say who is in a picture; a CSV may have them too."""
+
+BOX = ("box_x", "box_y", "box_width", "box_height")
+"""The columns of a CSV that give the box of a lesion: centre and size, as shares of the picture."""
 
 Rows = list[dict[str, str]]
 Unusable = list[tuple[str, str]]
@@ -25,7 +31,7 @@ def folder_rows(
     """Returns a row for each labelled file of a folder, and the image files that have no label; `scan` says the rest.
 
     Returns:
-        Rows of ``path``, ``label``, ``split`` and ``group``, and pairs of a path and a reason.
+        Rows of ``path``, ``label``, ``split`` and ``patient``, and pairs of a path and a reason.
 
     Raises:
         DatasetError: there is no such folder.
@@ -42,8 +48,8 @@ def folder_rows(
             known = [place for place, name in enumerate(names) if name in labels or canonical_label(name)]
             place = known[-1] if known else 0
             label = labels.get(names[place]) or plain_label(names[place])
-            group = f"{PATIENT}{names[place - 1]}" if patients and place else ""
-            rows.append({"path": str(path), "label": label, "split": splits[0] if splits else "", "group": group})
+            patient = names[place - 1] if patients and place else ""
+            rows.append({"path": str(path), "label": label, "split": splits[0] if splits else "", "patient": patient})
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             bad.append((str(path), "not in a class folder, so it has no label"))
     return rows, bad
@@ -79,10 +85,10 @@ def _hidden(name: str) -> bool:
 
 
 def csv_rows(path: Path) -> tuple[Rows, Unusable]:
-    """Returns what `folder_rows` does for a CSV of ``path`` and ``label``, and ``split``, ``patient`` or ``group``.
+    """Returns what `folder_rows` does for a CSV of ``path`` and ``label``; `scan` says which columns it may have.
 
     Raises:
-        DatasetError: the file is missing, is no CSV, or lacks a column.
+        DatasetError: the file is missing, is no CSV, lacks a column, or gives a box that is none.
     """
     table = read_table(path)
     missing = [column for column in ("path", "label") if column not in table]
@@ -90,17 +96,46 @@ def csv_rows(path: Path) -> tuple[Rows, Unusable]:
         raise DatasetError(f"{path}: lacks the column {' and '.join(missing)}; a data set's CSV has path and label")
     rows = []
     for record in table.to_dict("records"):
-        group = f"{PATIENT}{record['patient']}" if record.get("patient") else record.get("group", "")
-        split = record.get("split", "")
-        rows.append(
-            {
-                "path": os.path.abspath(path.parent / record["path"]),
-                "label": plain_label(record["label"]),
-                "split": canonical_split(split) or split,
-                "group": group,
-            }
-        )
+        split, group = record.get("split", ""), record.get("group", "")
+        row = {
+            "path": os.path.abspath(path.parent / record["path"]),
+            "label": plain_label(record["label"]),
+            "split": canonical_split(split) or split,
+            "source": record.get("source", ""),
+            "group": group,
+            **{name: record.get(name, "") for name in IDENTITY},
+        }
+        row["patient"] = row["patient"] or patient_of_group(group)
+        row["lesion_box"] = row["lesion_box"] or _box(path, record)
+        rows.append(row)
     return rows, []
+
+
+def patient_of_group(group: str) -> str:
+    """Returns the patient that a group of the form ``patient:7`` names, as earlier versions wrote it; else "".
+
+    Example:
+        >>> patient_of_group("patient:7"), patient_of_group("g0123456789")
+        ('7', '')
+    """
+    return group.removeprefix(PATIENT) if group.startswith(PATIENT) else ""
+
+
+def _box(path: Path, record: Mapping[str, str]) -> str:
+    """The box of a lesion as a manifest has it: centre and size in one text, "" where the CSV gives none."""
+    numbers = [record.get(name, "") for name in BOX]
+    if not any(numbers):
+        return ""
+    try:
+        inside = all(0 <= float(number) <= 1 for number in numbers)
+    except ValueError:
+        inside = False
+    if not inside:
+        raise DatasetError(
+            f"{path}: {record['path']} has the box {', '.join(numbers)}; {', '.join(BOX)} are centre and size as "
+            "shares of the picture, 0 to 1, or all empty"
+        )
+    return " ".join(numbers)
 
 
 def read_table(path: Path) -> pd.DataFrame:

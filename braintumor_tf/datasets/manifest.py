@@ -14,14 +14,23 @@ import pandas as pd
 
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
 from braintumor_tf.datasets.descriptions import PICTURE_SIZE, THUMBNAIL_SIZE, Description, content_hash, describe
-from braintumor_tf.datasets.layouts import csv_rows, folder_rows, read_table
+from braintumor_tf.datasets.layouts import IDENTITY, csv_rows, folder_rows, patient_of_group, read_table
 from braintumor_tf.datasets.reading import read_bytes
 from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import write_csv
 from braintumor_tf.progress import progress_bar
 
-COLUMNS = ("path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group")
-"""The columns of a manifest, in order."""
+_FIRST = ("path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group")
+
+COLUMNS = (*_FIRST, *IDENTITY)
+"""The columns of a manifest, in order; all but ``width`` and ``height`` are text, empty where unknown.
+
+``path, label, split, source, width, height, md5, pixel_hash, phash`` describe the file. ``group`` is what a split never
+divides. ``patient`` is who is shown, as the data set says or, where it says nothing, as the picture's origin does.
+``origin`` and ``origin_id`` name the published picture that an image is a copy of, ``pose`` says how it lies to it,
+``origin_label`` is the label there, ``origin_patient`` the patient there. ``lesion_box`` is ``x y width height``:
+centre and size of a lesion's box as shares of this image.
+"""
 
 _BATCH = 256
 
@@ -31,8 +40,9 @@ class Scan:
     """What a folder or a CSV holds.
 
     Attributes:
-        manifest: one row a readable image; `split` is the official one (empty where there is none), `group` is the
-            patient where the source knows it, else empty until `braintumor_tf.leakage.group` fills it.
+        manifest: one row a readable image, with the columns `COLUMNS`; `split` is the official one (empty where there
+            is none), `patient` is filled where the source knows it, `group` is empty until
+            `braintumor_tf.leakage.group` fills it.
         unreadable: ``path`` and ``reason`` of every file that is no usable image.
         root: the folder that was scanned.
     """
@@ -58,19 +68,21 @@ def scan(
 
     A folder is laid out as ``class/…`` or ``split/class/…`` (``Training``, ``val``, ``Testing`` and the other usual
     names), at any depth; files and folders whose name starts with ``.`` or ``_`` are passed over. A CSV has the
-    columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``, and ``patient`` or
-    ``group``.
+    columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``, ``patient``, ``group``,
+    ``source``, the box of a lesion (``box_x, box_y, box_width, box_height``: centre and size as shares of the
+    picture), and the other columns of a manifest that say who is in a picture.
 
     Args:
         root: the folder or the CSV file.
-        source: the name of the data set in the manifest; the folder's name by default.
+        source: the name of the data set in the manifest; by default what a CSV's column says, else the name of the
+            folder or the CSV. Equal patients of one source are one person, those of two sources are two.
         strict: raise at the first sight of unreadable files, instead of listing them.
         cache: keep descriptions in `cache_directory`, so that the next scan decodes nothing.
         workers: threads that decode; as many as there are cores by default.
         show_progress: a progress bar for scans over two seconds.
         ignore: names of folders to pass over.
         labels: the label of a class folder whose name alone does not tell it, such as ``{"0": "no_idc"}``.
-        patients: True where the folder above the class folder is a patient, who then becomes the group.
+        patients: True where the folder above the class folder is a patient.
 
     Returns:
         The manifest sorted by path, and the files that could not be read.
@@ -100,7 +112,8 @@ def scan(
             bad.append((row["path"], found.error))
             continue
         described = {key: getattr(found, key) for key in ("width", "height", "md5", "pixel_hash", "phash")}
-        good.append({**row, "source": source or root.stem, **described})
+        named = {"source": source or row.get("source") or root.stem}
+        good.append({**dict.fromkeys(COLUMNS, ""), **row, **named, **described})
     unreadable = pd.DataFrame(sorted(bad), columns=["path", "reason"], dtype=str)
     if strict and len(unreadable):
         first = unreadable.iloc[0]
@@ -118,12 +131,16 @@ def scan(
 
 
 def write_manifest(path: str | Path, manifest: pd.DataFrame) -> Path:
-    """Writes a manifest as CSV, atomically."""
-    return write_csv(path, manifest[list(COLUMNS)])
+    """Writes a manifest as CSV, atomically; a column of `COLUMNS` on patients and origins that it lacks is empty."""
+    unknown = {name: "" for name in IDENTITY if name not in manifest}
+    return write_csv(path, manifest.assign(**unknown)[list(COLUMNS)])
 
 
 def read_manifest(path: str | Path) -> pd.DataFrame:
-    """Reads a manifest that `write_manifest` wrote.
+    """Reads a manifest that `write_manifest` wrote, of this version or of an earlier one.
+
+    Earlier versions had no columns on patients and origins, and called a patient's group ``patient:7``: that patient
+    becomes ``7`` in the column `patient`, the other new columns are empty.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -137,9 +154,12 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
         DatasetError: the file is missing, or lacks a column of a manifest.
     """
     frame = read_table(Path(path))
-    missing = [column for column in COLUMNS if column not in frame]
+    missing = [column for column in _FIRST if column not in frame]
     if missing:
         raise DatasetError(f"{path}: not a manifest, it lacks the column {', '.join(missing)}")
+    if "patient" not in frame:
+        frame["patient"] = frame["group"].map(patient_of_group)
+    frame = frame.assign(**{name: "" for name in IDENTITY if name not in frame})
     return frame[list(COLUMNS)].astype({"width": int, "height": int})
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.labels import CLASSES, HISTOPATHOLOGY, MRI, NO_TUMOR
-from braintumor_tf.datasets.layouts import PATIENT
 from braintumor_tf.datasets.synthetic.tissue.patches import TISSUES
 from braintumor_tf.errors import DatasetError
 
@@ -16,8 +15,9 @@ def modality_manifest(
 ) -> pd.DataFrame:
     """Joins two manifests into one whose labels are ``mri`` and ``histopathology``, whatever they were before.
 
-    Official splits and clusters of look-alikes are forgotten, for they were made within one data set; known patients
-    stay together, and those of the two data sets stay apart even where they go by the same number. Group and split the
+    Official splits and groups are forgotten, for they were made within one data set. Known patients stay known; those
+    of the two data sets are two people even where they go by the same number, for which a name that both data sets
+    have as `source` gets the modality in front. Group and split the
     result as any other (`braintumor_tf.leakage.split`), and write it with `write_manifest` to hand it to the command
     line as a CSV.
 
@@ -50,7 +50,7 @@ def modality_manifest(
             f"label {min(strange)} is on the wrong side; give the MRI manifest first and histopathology second"
         )
     parts = [_part(manifest, label, limit, seed) for manifest, label in ((mri, MRI), (histopathology, HISTOPATHOLOGY))]
-    joint = pd.concat(parts, ignore_index=True)
+    joint = pd.concat([_named_apart(*parts), parts[1]], ignore_index=True)
     twice = joint.loc[joint["path"].duplicated(), "path"]
     if len(twice):
         raise DatasetError(f"{twice.iloc[0]}: is in both manifests or twice in one; an image has one modality")
@@ -63,6 +63,12 @@ def _part(manifest: pd.DataFrame, label: str, limit: int | None, seed: int) -> p
     if limit is not None and limit < len(manifest):
         order = manifest.sort_values(["md5", "path"])
         manifest = order.iloc[np.random.default_rng(seed).permutation(len(order))[:limit]]
-    patient = manifest["group"].str.startswith(PATIENT)
-    group = (PATIENT + label + ":" + manifest["group"].str.removeprefix(PATIENT)).where(patient, "")
-    return manifest.assign(label=label, split="", group=group)
+    return manifest.assign(label=label, split="", group="")
+
+
+def _named_apart(part: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Renames the sources of a part that have the name of another one's."""
+    if "source" not in part or "source" not in other:
+        return part
+    shared = part["source"].isin(other["source"])
+    return part.assign(source=part["source"].mask(shared, part["label"] + ":" + part["source"]))

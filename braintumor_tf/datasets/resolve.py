@@ -18,10 +18,10 @@ LISTING = "manifest.csv"
 """A source that knows its patients in another way than by folders is fetched with this listing."""
 
 
-def load(
+def find_dataset(
     dataset: str | Path, *, data_dir: str | Path = "data", synthetic: dict[str, Any] | None = None, **options: Any
 ) -> Scan:
-    """Finds a data set and describes its images.
+    """Finds a data set and describes its images; `identity.load` also says who is in them.
 
     Args:
         dataset: ``"synthetic"`` (MRI slices) or ``"synthetic_histopathology"`` (stained tissue, for
@@ -43,7 +43,7 @@ def load(
         >>> small = {"patients_per_class": 1, "slices_per_patient": 1, "image_size": 64, "byte_copies": 0}
         >>> small |= {"reencoded_copies": 0, "label_conflicts": 0}
         >>> with TemporaryDirectory() as folder:
-        ...     found = load("synthetic", data_dir=folder, synthetic=small, show_progress=False)
+        ...     found = find_dataset("synthetic", data_dir=folder, synthetic=small, show_progress=False)
         >>> sorted(found.manifest["label"])
         ['glioma', 'meningioma', 'no_tumor', 'pituitary']
     """

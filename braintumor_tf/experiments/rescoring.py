@@ -74,7 +74,7 @@ def evaluate_run(
         RunError: there is no such run, or it has no model.
 
     Example:
-        >>> other = datasets.load("data/navoneel").manifest  # doctest: +SKIP
+        >>> other = bt.load("data/navoneel").manifest  # doctest: +SKIP
         >>> evaluate_run("models/cnn", other).metrics["macro_f1"]  # doctest: +SKIP
         {'value': 0.81, 'low': 0.76, 'high': 0.86}
     """

@@ -42,9 +42,9 @@ def drop_copies(manifest: pd.DataFrame, same: str = "picture", *, show_progress:
     if same not in SAME:
         raise SplitError(f"same is {same!r}; it must be one of {', '.join(SAME)}")
     if same == "picture":
-        plain = manifest.reset_index(drop=True).assign(group="")
+        plain = manifest.reset_index(drop=True)
         pairs = near_pairs(plain, show_progress=show_progress)
-        picture = group(plain, pairs=pairs[same_picture(pairs)])["group"].to_numpy()
+        picture = group(plain, patients=False, pairs=pairs[same_picture(pairs)])["group"].to_numpy()
     else:
         picture = manifest[FINGERPRINTS[same]].to_numpy()
     ranked = manifest.assign(

@@ -90,8 +90,8 @@ def audit(
 
 def _grouped(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Fills the groups of look-alikes, and a further column for those that show one and the same picture."""
-    pictures = group(manifest.assign(group=""), pairs=pairs[same_picture(pairs)])["group"]
-    return group(manifest, pairs=pairs).assign(picture=pictures)
+    pictures = group(manifest, patients=False, pairs=pairs[same_picture(pairs)])["group"]
+    return group(manifest, patients=False, pairs=pairs).assign(picture=pictures)
 
 
 def _class_rows(manifest: pd.DataFrame) -> Rows:

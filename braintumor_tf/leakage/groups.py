@@ -1,6 +1,8 @@
-"""Groups of near-duplicates: images so alike that a split must not divide them."""
+"""Groups: images that a split must not divide, because they are near-duplicates or show one patient."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,55 +19,121 @@ def group(
     distance: int = DISTANCE,
     correlation: float = CORRELATION,
     poses: bool = True,
+    patients: bool = True,
     pairs: pd.DataFrame | None = None,
     show_progress: bool = True,
 ) -> pd.DataFrame:
     """Fills a manifest's groups: the connected components of its near-duplicate pairs and its patients.
 
     Two images are near-duplicates if their perceptual hashes differ in at most `distance` bits and their thumbnails
-    correlate at `correlation` or more, or if one shows the other in another pose (`matching.near_pairs`). A cluster of
-    look-alikes is not a patient: two slices of one patient may look different and stay apart. Where the source knows
-    its patients, their images always stay together.
+    correlate at `correlation` or more, or if one shows the other in another pose (`matching.near_pairs`). Images of one
+    patient (`persons`) always stay together. A group without a known patient is not a patient: two slices of one
+    head may look different and stay apart.
 
     Args:
         manifest: one row an image.
         distance: bits, 0 to 32.
         correlation: -1 to 1.
         poses: also look for copies that are mirrored, turned, cropped, shifted or otherwise altered.
+        patients: keep the images of one person together; False for groups of near-duplicates alone.
         pairs: the result of `matching.near_pairs` with the same settings, where it is known already.
         show_progress: a progress bar where thumbnails must be read again.
 
     Returns:
-        A copy with the column `group`: ``patient:…`` where known, else ``g`` and ten hex digits that depend on the
-        pictures alone, not on paths or order.
+        A copy with the column `group`: ``patient:`` and the person where one is known, else ``g`` and ten hex digits
+        that depend on the pictures alone, not on paths or order.
 
     Example:
-        >>> manifest = pd.DataFrame({"pixel_hash": ["aa", "bb", "cc"], "group": ""})
+        >>> manifest = pd.DataFrame({"pixel_hash": ["aa", "bb", "cc", "dd"], "patient": ["", "7", "", "7"]})
         >>> pairs = pd.DataFrame({"first": [0], "second": [2]})  # as matching.near_pairs finds them
-        >>> group(manifest, pairs=pairs)["group"].tolist()
-        ['gaa', 'gbb', 'gaa']
+        >>> group(manifest.assign(source="mine"), pairs=pairs)["group"].tolist()
+        ['gaa', 'patient:mine:7', 'gaa', 'patient:mine:7']
     """
     if pairs is None:
         pairs = near_pairs(
             manifest, distance=distance, correlation=correlation, poses=poses, show_progress=show_progress
         )
-    patients = manifest["group"].where(manifest["group"].str.startswith(PATIENT), "")
-    known = patients != ""
-    anchors = np.arange(len(manifest))
-    anchors[known] = (
-        patients[known]
-        .groupby(patients[known])
-        .transform(lambda rows: rows.index[0])
-        .map(pd.Series(np.arange(len(manifest)), index=manifest.index))
-    )
-    left = np.concatenate([pairs["first"], np.arange(len(manifest))])
-    right = np.concatenate([pairs["second"], anchors])
-    graph = coo_matrix((np.ones(len(left), bool), (left, right)), shape=(len(manifest),) * 2)
-    _, component = connected_components(graph, directed=False)
-    names = manifest["pixel_hash"].str[:10].radd("g").where(~known, patients)
-    # "g" sorts before "patient:", so the largest name of a component is a patient's where there is one
-    best = names.groupby(component).transform("max") if known.any() else names.groupby(component).transform("min")
-    return manifest.assign(group=best)
+    people = persons(manifest) if patients else pd.Series("", index=manifest.index)
+    component = _components(len(manifest), pairs["first"], pairs["second"], [people])
+    return manifest.assign(group=_names(component, "g" + manifest["pixel_hash"].str[:10], people))
+
+
+def join_patients(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Joins groups, whoever made them, that hold images of one patient; a split then divides no patient.
+
+    Args:
+        manifest: with its groups.
+
+    Returns:
+        A copy in which groups that share a person (`persons`) are one; all others keep their names.
+
+    Example:
+        >>> manifest = pd.DataFrame({"group": ["a", "b", "c"], "patient": ["7", "7", ""], "source": "mine"})
+        >>> join_patients(manifest)["group"].tolist()
+        ['patient:mine:7', 'patient:mine:7', 'c']
+    """
+    people = persons(manifest)
+    component = _components(len(manifest), [], [], [people, manifest["group"]])
+    divided = manifest["group"].groupby(component).transform("nunique") > 1
+    return manifest.assign(group=manifest["group"].mask(divided, _names(component, manifest["group"], people)))
+
+
+def persons(manifest: pd.DataFrame) -> pd.Series:
+    """Returns who is shown: one text a person over all data sets in a manifest, "" where nobody is known.
+
+    Equal patients are one person if their data set (`source`) is the same, or if the published picture's data set
+    (`origin`) and the patient there (`origin_patient`) are. Equal numbers of two data sets are two people. An
+    image whose data set and whose origin both name a patient makes them one person.
+
+    Args:
+        manifest: as `datasets.scan` and `identity.link` fill it; columns that it lacks count as empty.
+
+    Returns:
+        Texts such as ``figshare:100360`` with the manifest's index.
+
+    Example:
+        >>> persons(pd.DataFrame({"patient": ["7", "7", ""], "source": ["one", "two", "one"]})).tolist()
+        ['one:7', 'two:7', '']
+    """
+    text = {name: _column(manifest, name) for name in ("source", "patient", "origin", "origin_patient")}
+    own = (text["source"] + ":" + text["patient"]).where(text["patient"] != "", "")
+    there = (text["origin"] + ":" + text["origin_patient"]).where(text["origin_patient"] != "", "")
+    # a patient that came with the origin is nobody of the data set, unless the data set itself calls others so
+    came = (text["patient"] == text["origin_patient"]) & ~own.isin(own[text["patient"] != text["origin_patient"]])
+    own = own.mask(came, "")
+    names = there.where(there != "", own)
+    return _least(names, _components(len(manifest), [], [], [own, there])).fillna("")
+
+
+def _components(images: int, first: Sequence[int], second: Sequence[int], keys: Sequence[pd.Series]) -> np.ndarray:
+    """Numbers the connected components of images that a pair or an equal key (not empty, not missing) joins."""
+    ends = [(np.asarray(first, int), np.asarray(second, int))]
+    for key in keys:
+        codes, known = pd.factorize(key.to_numpy(object), use_na_sentinel=True)
+        codes[pd.isna(key).to_numpy() | (key == "").to_numpy()] = -1
+        anchors = np.full(len(known) + 1, -1)
+        anchors[codes[::-1]] = np.arange(images)[::-1]  # the first image of each key; the last place is for -1
+        has = np.flatnonzero(codes >= 0)
+        ends.append((has, anchors[codes[has]]))
+    left, right = map(np.concatenate, zip(*ends))
+    graph = coo_matrix((np.ones(len(left), bool), (left, right)), shape=(images, images))
+    return connected_components(graph, directed=False)[1]
+
+
+def _names(component: np.ndarray, pictures: pd.Series, people: pd.Series) -> pd.Series:
+    """Names each component by the least of its people, or of its pictures where nobody is known."""
+    return (PATIENT + _least(people, component)).fillna(_least(pictures, component))
+
+
+def _least(names: pd.Series, component: np.ndarray) -> pd.Series:
+    """Returns for each image the least name in its component that is not empty, missing where there is none."""
+    known = (names != "").to_numpy()
+    least = names[known].groupby(component[known]).min()
+    return pd.Series(component, index=names.index).map(least).astype(object)
+
+
+def _column(manifest: pd.DataFrame, name: str) -> pd.Series:
+    return as_text(manifest[name]) if name in manifest else pd.Series("", index=manifest.index, dtype=object)
 
 
 def near_duplicate_in_training(rows: pd.DataFrame, manifest: pd.DataFrame, *, column: str = "group") -> pd.Series:
@@ -77,8 +145,8 @@ def near_duplicate_in_training(rows: pd.DataFrame, manifest: pd.DataFrame, *, co
         rows: the images asked about, with `column` and, where training images may be among them, ``split``: rows of a
             manifest or of a predictions table.
         manifest: all images, with `column` and ``split``.
-        column: ``"group"`` (near-duplicates), ``"picture"`` (same picture), ``"pixel_hash"`` (same grey pixels) or
-            ``"md5"`` (same file).
+        column: ``"group"`` (near-duplicates and patients), ``"picture"`` (same picture), ``"pixel_hash"`` (same grey
+            pixels), ``"md5"`` (same file), or any other that both tables have.
 
     Returns:
         Booleans with the index of `rows`.

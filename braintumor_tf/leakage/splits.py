@@ -1,4 +1,4 @@
-"""Splits: by cluster unless asked otherwise, stratified by class, seeded."""
+"""Splits: by group unless asked otherwise, stratified by class, seeded."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage.groups import group
+from braintumor_tf.leakage.groups import group, join_patients
 
 PROTOCOLS = ("grouped", "random", "official", "kfold", "external")
 SPLITS = ("train", "validation", "test")
 OVERLAP = "overlap"
-"""The split of an external image that has a near-duplicate in training: kept in the manifest, never scored."""
+"""The split of an external image with a near-duplicate or its patient in training: kept, never scored."""
 
 
 def split(
@@ -28,15 +28,16 @@ def split(
 ) -> pd.DataFrame:
     """Assigns every image to ``train``, ``validation`` or ``test``.
 
-    - ``grouped``: whole groups, stratified by class.
+    - ``grouped``: whole groups, so no near-duplicate and no known patient is divided; stratified by class.
     - ``random``: image by image, as most publications do; it leaks, and the report says how much.
     - ``official``: the data set's own test images; validation is cut out of training by group where the source has
       none.
     - ``kfold``: `fold` of `folds` grouped folds is the test set; validation is cut out of the rest by group.
-    - ``external``: the test set is another data set; its images with a near-duplicate here become ``overlap``.
+    - ``external``: the test set is another data set; its images with a near-duplicate or a known patient here
+      become ``overlap``.
 
     Args:
-        manifest: with its groups (they are made where they are missing).
+        manifest: with its groups; they are made where they are missing, and joined where they divide a patient.
         protocol: one of `PROTOCOLS`.
         seed: of the random order; the same seed gives the same split whatever the order of the rows.
         fractions: of train, validation and test; they add up to 1. For ``official``, ``kfold`` and ``external``
@@ -67,8 +68,8 @@ def split(
         raise SplitError("an external manifest goes with the protocol external, and only with it")
     if protocol == "external":
         manifest = _join(manifest, external)
-    if (manifest["group"] == "").any() or protocol == "external":
-        manifest = group(manifest)
+    missing = (manifest["group"] == "").any() or protocol == "external"
+    manifest = group(manifest) if missing else join_patients(manifest)
     inner = (fractions[0] / (1 - fractions[2]), fractions[1] / (1 - fractions[2])) if fractions[2] < 1 else (1.0, 0.0)
     if protocol == "random":
         result = _allocate(manifest, manifest["path"], SPLITS, fractions, seed)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from braintumor_tf.datasets import COLUMNS, load, read_manifest, scan, thumbnails, to_binary, write_manifest
+from braintumor_tf.datasets import COLUMNS, find_dataset, read_manifest, scan, thumbnails, to_binary, write_manifest
 from braintumor_tf.datasets.cache import DescriptionCache
 from braintumor_tf.errors import DatasetError, ImageReadError
 
@@ -94,7 +94,7 @@ def test_csv_with_patients(tmp_path):
     found = scan(tmp_path / "list.csv", **QUIET)
     assert found.manifest["label"].tolist() == ["glioma", "no_tumor", "no_tumor"]
     assert found.manifest["split"].tolist() == ["train", "test", ""]
-    assert found.manifest["group"].tolist() == ["patient:7", "patient:8", "patient:8"]
+    assert found.manifest["patient"].tolist() == ["7", "8", "8"] and set(found.manifest["group"]) == {""}
     assert found.unreadable["path"].str.endswith("gone.png").tolist() == [True]
 
 
@@ -233,35 +233,32 @@ def test_a_declared_source_is_read_by_its_own_layout(tmp_path):
         for name in "01":
             save(root / patient / name / f"{patient}_{name}.png", int(patient[:2]) + int(name))
     save(root / "IDC_regular_ps50_idx5" / "10253" / "0" / "again.png")
-    found = load("breast_histopathology", data_dir=tmp_path / "data", **QUIET).manifest
-    assert sorted(zip(found["label"], found["group"])) == [
-        ("idc", "patient:10253"),
-        ("idc", "patient:9036"),
-        ("no_idc", "patient:10253"),
-        ("no_idc", "patient:9036"),
-    ]
+    found = find_dataset("breast_histopathology", data_dir=tmp_path / "data", **QUIET).manifest
+    assert sorted(zip(found["label"], found["patient"])) == [
+        ("idc", "10253"), ("idc", "9036"), ("no_idc", "10253"), ("no_idc", "9036"),
+    ]  # fmt: skip
     assert set(found["source"]) == {"breast_histopathology"}
 
 
 def test_a_source_with_a_listing_is_read_by_it(tmp_path):
     save(tmp_path / "data" / "figshare" / "glioma" / "1.png")
     (tmp_path / "data" / "figshare" / "manifest.csv").write_text("path,label,patient\nglioma/1.png,glioma,MR7\n")
-    found = load("figshare", data_dir=tmp_path / "data", **QUIET).manifest
-    assert found["group"].tolist() == ["patient:MR7"]
+    found = find_dataset("figshare", data_dir=tmp_path / "data", **QUIET).manifest
+    assert found["patient"].tolist() == ["MR7"]
 
 
 def test_load_names_what_is_known(tmp_path):
     with pytest.raises(DatasetError, match="braintumor-tf datasets fetch sartaj"):
-        load("sartaj", data_dir=tmp_path)
+        find_dataset("sartaj", data_dir=tmp_path)
     with pytest.raises(
         DatasetError, match="neither a folder, a CSV nor a known data set .synthetic, synthetic_histopathology, sartaj"
     ):
-        load("nonsense", data_dir=tmp_path)
+        find_dataset("nonsense", data_dir=tmp_path)
 
 
 def test_load_synthetic_writes_it_once(tmp_path):
     small = {"patients_per_class": 2, "slices_per_patient": 2, "image_size": (96, 96)}
-    first = load("synthetic", data_dir=tmp_path, synthetic=small, **QUIET)
-    again = load("synthetic", data_dir=tmp_path, synthetic=small, **QUIET)
+    first = find_dataset("synthetic", data_dir=tmp_path, synthetic=small, **QUIET)
+    again = find_dataset("synthetic", data_dir=tmp_path, synthetic=small, **QUIET)
     assert set(first.manifest["label"]) == {"glioma", "meningioma", "no_tumor", "pituitary"}
     pd.testing.assert_frame_equal(first.manifest, again.manifest)

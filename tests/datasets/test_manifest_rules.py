@@ -37,9 +37,9 @@ def save(path: Path, value: int = 1, size: tuple[int, int] = (8, 6)) -> Path:
 
 
 def rows(root: Path, **options) -> dict[str, tuple[str, str, str]]:
-    """Label, split and group by file name."""
+    """Label, split and patient by file name."""
     found = scan(root, **QUIET, **options).manifest
-    return {Path(row.path).name: (row.label, row.split, row.group) for row in found.itertuples()}
+    return {Path(row.path).name: (row.label, row.split, row.patient) for row in found.itertuples()}
 
 
 def test_the_innermost_known_name_is_the_label_and_the_outermost_split_counts(tmp_path):
@@ -60,7 +60,7 @@ def test_patients_are_the_folders_above_the_class(tmp_path):
         save(tmp_path / "set" / patient / "0" / f"{patient}.png", int(patient))
     save(tmp_path / "set" / "glioma" / "nobody.png", 9)
     found = rows(tmp_path / "set", patients=True, labels={"0": "no_idc"})
-    assert found["17.png"] == ("no_idc", "", "patient:17") and found["4.png"] == ("no_idc", "", "patient:4")
+    assert found["17.png"] == ("no_idc", "", "17") and found["4.png"] == ("no_idc", "", "4")
     assert found["nobody.png"] == ("glioma", "", "")
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from braintumor_tf import leakage
-from braintumor_tf.datasets import MODALITIES, load, modality_manifest, write_manifest
+from braintumor_tf.datasets import MODALITIES, find_dataset, modality_manifest, write_manifest
 from braintumor_tf.errors import DatasetError
 
 QUIET = {"cache": False, "show_progress": False}
@@ -15,8 +15,8 @@ QUIET = {"cache": False, "show_progress": False}
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder = tmp_path_factory.mktemp("modality")
-    mri = load("synthetic", data_dir=folder, synthetic={"patients_per_class": 2, "image_size": 64}, **QUIET)
-    tissue = load(
+    mri = find_dataset("synthetic", data_dir=folder, synthetic={"patients_per_class": 2, "image_size": 64}, **QUIET)
+    tissue = find_dataset(
         "synthetic_histopathology", data_dir=folder, synthetic={"patients": 6, "patches_per_patient": 4}, **QUIET
     )
     return mri.manifest, tissue.manifest
@@ -35,10 +35,13 @@ def test_labels_are_the_modalities_and_nothing_else_is_lost(parts):
 
 def test_patients_stay_together_and_those_of_two_sets_apart(parts):
     mri, tissue = parts
-    clash = mri.assign(group=tissue["group"].iloc[0])
-    joint = modality_manifest(clash, tissue)
-    assert joint.groupby("group")["label"].nunique().eq(1).all()
-    assert joint.loc[joint["label"] == "histopathology", "group"].nunique() == tissue["group"].nunique()
+    for source in ("synthetic", tissue["source"].iloc[0]):
+        clash = mri.assign(patient=tissue["patient"].iloc[0], source=source)
+        joint = modality_manifest(clash, tissue)
+        people = leakage.persons(joint)
+        assert joint["label"].groupby(people).nunique().eq(1).all()
+        assert people[joint["label"] == "histopathology"].nunique() == tissue["patient"].nunique()
+        assert people[joint["label"] == "mri"].nunique() == 1
     clusters = modality_manifest(leakage.group(mri, show_progress=False), tissue)
     assert set(clusters.loc[clusters["label"] == "mri", "group"]) == {""}, "clusters are made anew"
 
@@ -82,5 +85,5 @@ def test_written_manifest_is_read_as_a_csv(parts, tmp_path):
     """So the command line trains on the task as on any CSV."""
     joint = modality_manifest(*parts)
     path = write_manifest(tmp_path / "modality.csv", joint)
-    again = load(path, **QUIET).manifest
-    pd.testing.assert_frame_equal(again.drop(columns="source"), joint.drop(columns="source"))
+    again = find_dataset(path, **QUIET).manifest
+    pd.testing.assert_frame_equal(again, joint)

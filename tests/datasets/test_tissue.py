@@ -13,7 +13,7 @@ from skimage.color import rgb_from_hed
 
 from braintumor_tf import leakage, matching
 from braintumor_tf.datasets import (
-    load,
+    find_dataset,
     read_ground_truth,
     read_image,
     render_patch,
@@ -36,7 +36,7 @@ def data_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scan(data_dir):
-    return load(
+    return find_dataset(
         "synthetic_histopathology", data_dir=data_dir, synthetic={**SMALL, "seed": 3}, cache=False, show_progress=False
     )
 
@@ -151,8 +151,8 @@ def test_nuclei_between_fibres_are_few_and_lie_along_them():
 def test_folder_is_laid_out_as_the_public_set(scan, images):
     assert len(scan.manifest) == 6 * 6 + 6 + 6 + 2 and scan.unreadable.empty
     assert scan.manifest["label"].tolist() == images["label"].tolist()
-    assert scan.manifest["group"].tolist() == [f"patient:{number}" for number in images["patient"]]
-    assert scan.manifest["group"].nunique() == 6
+    assert scan.manifest["patient"].tolist() == [str(number) for number in images["patient"]]
+    assert scan.manifest["patient"].nunique() == 6
     assert set(scan.manifest["split"]) == {""} and set(scan.manifest["source"]) == {"synthetic_histopathology"}
     for row in images.itertuples():
         folder = {"no_idc": "0", "idc": "1"}[row.label]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from braintumor_tf import datasets, leakage
+from braintumor_tf import datasets, identity, leakage
 from braintumor_tf.datasets import MODALITIES
 from braintumor_tf.evaluation import score_predictions
 from braintumor_tf.experiments import predict_files, run_experiment
@@ -19,8 +19,8 @@ QUIET = {"show_progress": False}
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modality")
-    mri = datasets.load("synthetic", data_dir=folder, synthetic={"patients_per_class": 3, "image_size": 64}, **QUIET)
-    tissue = datasets.load("synthetic_histopathology", data_dir=folder, synthetic={"patients": 10}, **QUIET)
+    mri = identity.load("synthetic", data_dir=folder, synthetic={"patients_per_class": 3, "image_size": 64}, **QUIET)
+    tissue = identity.load("synthetic_histopathology", data_dir=folder, synthetic={"patients": 10}, **QUIET)
     return leakage.split(datasets.modality_manifest(mri.manifest, tissue.manifest, limit=60), seed=0)
 
 

@@ -93,10 +93,12 @@ def test_group_names_depend_on_the_pictures_alone(leaky_folder, tmp_path):
 
 def test_a_patient_is_never_divided_and_takes_its_look_alikes_along(leaky_folder):
     manifest = scan(leaky_folder, show_progress=False).manifest
-    patients = ["patient:7" if name_of(path) in ("0.png", "4.png") else "" for path in manifest["path"]]
-    grouped = group(manifest.assign(group=patients))
-    members = {name_of(path) for path in grouped.loc[grouped["group"] == "patient:7", "path"]}
+    patients = ["7" if name_of(path) in ("0.png", "4.png") else "" for path in manifest["path"]]
+    known = manifest.assign(patient=patients, source="mine")
+    grouped = group(known)
+    members = {name_of(path) for path in grouped.loc[grouped["group"] == "patient:mine:7", "path"]}
     assert members == {"0.png", "4.png", "near.jpg"}
+    assert group(known, patients=False)["group"].tolist() == group(manifest)["group"].tolist()
 
 
 @pytest.mark.real_data

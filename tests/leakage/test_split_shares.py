@@ -20,7 +20,7 @@ def apart(images: int, where: str = "", folder: str = "x", tests: int = 0) -> pd
             name = f"{folder}_{label}_{number:03}"
             split_name = "test" if number < tests else where
             rows.append((f"/{name}.png", label, split_name, folder, 64, 64, name, name, "0" * 16, f"g{name}"))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=COLUMNS[:10])
 
 
 def counts(result: pd.DataFrame) -> dict[str, int]:

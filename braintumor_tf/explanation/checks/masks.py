@@ -42,7 +42,7 @@ def find_masks(manifest: pd.DataFrame) -> pd.Series:
         ExplanationError: a box of the manifest cannot be read.
 
     Example:
-        >>> find_masks(datasets.load("synthetic").manifest).notna().sum()  # doctest: +SKIP
+        >>> find_masks(bt.load("synthetic").manifest).notna().sum()  # doctest: +SKIP
         180
     """
     known: dict[Path, dict[str, str]] = {}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.datasets.layouts import PATIENT
 from braintumor_tf.datasets.sources.contents import HASH_DIGITS, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
+from braintumor_tf.leakage.groups import persons
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, FINGERPRINTS, count_duplicates, label_conflicts
 from braintumor_tf.leakage.splits import OVERLAP
 from braintumor_tf.report.sections.data import size_summary, split_table, unreadable_rows
@@ -41,7 +41,7 @@ def card_data(manifest: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, An
     found = setting(config, "unreadable", [])
     known = {name: column for name, column in FINGERPRINTS.items() if name in _SHOWN and _known(manifest, column)}
     conflicts = label_conflicts(manifest.assign(picture=manifest["pixel_hash"])) if "pixels" in known else []
-    groups = manifest["group"].astype(str)
+    groups, people = manifest["group"].astype(str), persons(manifest)
     return {
         "sources": sources,
         "drawn": all(row["drawn"] for row in sources),
@@ -52,7 +52,7 @@ def card_data(manifest: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, An
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),
         "groups": int(groups[groups != ""].nunique()),
-        "patients": int(groups[groups.str.startswith(PATIENT)].nunique()),
+        "patients": int(people[people != ""].nunique()),
         "unreadable": found if isinstance(found, int) else len(unreadable_rows(found)),
         "overlap": int((manifest["split"] == OVERLAP).sum()),
         "duplicates": [_duplicate_row(manifest, name, column) for name, column in known.items()],

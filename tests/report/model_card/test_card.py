@@ -223,7 +223,7 @@ def test_overlaps_conflicts_and_patients_are_counted(tmp_path):
     manifest["pixel_hash"] = [f"p{place}" for place in range(len(manifest))]
     other = manifest.index[manifest["label"] == "glioma"][2], manifest.index[manifest["label"] == "no_tumor"][0]
     manifest.loc[list(other), "pixel_hash"] = "same"
-    manifest.loc[manifest.index[:3], "group"] = "patient:7"
+    manifest["patient"] = ["7"] * 3 + [""] * (len(manifest) - 3)
     manifest.loc[manifest.index[-2:], "split"] = "overlap"
     manifest["md5"] = "same"
     card = Card(write_model_card(make_run(tmp_path / "run", manifest, protocol="external")))
