@@ -29,7 +29,7 @@ _ROOMS = (
 
 _NAMES = {
     "datasets": ("fetch", "read_image", "read_manifest", "scan", "to_binary", "verify", "write_synthetic"),
-    "identity": ("load",),
+    "identity": ("link", "load"),
     "leakage": ("audit", "group", "leak_curve", "predict_baselines", "split"),
     "augment": ("ImageDataGenerator",),
     "models": ("build",),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -45,6 +47,17 @@ class OriginIndex:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def hash(self) -> str:
+        """The first 16 hex digits of a SHA-256 over all that the index holds."""
+        facts = [self.origin, self.credit, self.licence, self.url]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        digest.update(self.rows[list(ROWS)].to_csv(index=False, lineterminator="\n").encode())
+        for name, array in self.descriptors._asdict().items():
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
 
     def to_dict(self) -> dict[str, object]:
         """Returns what the index says of itself, without its rows."""

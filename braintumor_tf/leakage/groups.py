@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from braintumor_tf.datasets.layouts import PATIENT
+from braintumor_tf.identity.people import persons
+from braintumor_tf.matching.components import least_names, number_components
 from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, near_pairs
 
 
@@ -27,8 +25,8 @@ def group(
 
     Two images are near-duplicates if their perceptual hashes differ in at most `distance` bits and their thumbnails
     correlate at `correlation` or more, or if one shows the other in another pose (`matching.near_pairs`). Images of one
-    patient (`persons`) always stay together. A group without a known patient is not a patient: two slices of one
-    head may look different and stay apart.
+    patient (`identity.persons`) always stay together. A group without a known patient is not a patient: two slices of
+    one head may look different and stay apart.
 
     Args:
         manifest: one row an image.
@@ -54,7 +52,7 @@ def group(
             manifest, distance=distance, correlation=correlation, poses=poses, show_progress=show_progress
         )
     people = persons(manifest) if patients else pd.Series("", index=manifest.index)
-    component = _components(len(manifest), pairs["first"], pairs["second"], [people])
+    component = number_components(len(manifest), pairs["first"], pairs["second"], keys=[people])
     return manifest.assign(group=_names(component, "g" + manifest["pixel_hash"].str[:10], people))
 
 
@@ -65,7 +63,7 @@ def join_patients(manifest: pd.DataFrame) -> pd.DataFrame:
         manifest: with its groups.
 
     Returns:
-        A copy in which groups that share a person (`persons`) are one; all others keep their names.
+        A copy in which groups that share a person (`identity.persons`) are one; all others keep their names.
 
     Example:
         >>> manifest = pd.DataFrame({"group": ["a", "b", "c"], "patient": ["7", "7", ""], "source": "mine"})
@@ -73,67 +71,15 @@ def join_patients(manifest: pd.DataFrame) -> pd.DataFrame:
         ['patient:mine:7', 'patient:mine:7', 'c']
     """
     people = persons(manifest)
-    component = _components(len(manifest), [], [], [people, manifest["group"]])
+    component = number_components(len(manifest), keys=[people, manifest["group"]])
     divided = manifest["group"].groupby(component).transform("nunique") > 1
     return manifest.assign(group=manifest["group"].mask(divided, _names(component, manifest["group"], people)))
 
 
-def persons(manifest: pd.DataFrame) -> pd.Series:
-    """Returns who is shown: one text a person over all data sets in a manifest, "" where nobody is known.
-
-    Equal patients are one person if their data set (`source`) is the same, or if the published picture's data set
-    (`origin`) and the patient there (`origin_patient`) are. Equal numbers of two data sets are two people. An
-    image whose data set and whose origin both name a patient makes them one person.
-
-    Args:
-        manifest: as `datasets.scan` and `identity.link` fill it; columns that it lacks count as empty.
-
-    Returns:
-        Texts such as ``figshare:100360`` with the manifest's index.
-
-    Example:
-        >>> persons(pd.DataFrame({"patient": ["7", "7", ""], "source": ["one", "two", "one"]})).tolist()
-        ['one:7', 'two:7', '']
-    """
-    text = {name: _column(manifest, name) for name in ("source", "patient", "origin", "origin_patient")}
-    own = (text["source"] + ":" + text["patient"]).where(text["patient"] != "", "")
-    there = (text["origin"] + ":" + text["origin_patient"]).where(text["origin_patient"] != "", "")
-    # a patient that came with the origin is nobody of the data set, unless the data set itself calls others so
-    came = (text["patient"] == text["origin_patient"]) & ~own.isin(own[text["patient"] != text["origin_patient"]])
-    own = own.mask(came, "")
-    names = there.where(there != "", own)
-    return _least(names, _components(len(manifest), [], [], [own, there])).fillna("")
-
-
-def _components(images: int, first: Sequence[int], second: Sequence[int], keys: Sequence[pd.Series]) -> np.ndarray:
-    """Numbers the connected components of images that a pair or an equal key (not empty, not missing) joins."""
-    ends = [(np.asarray(first, int), np.asarray(second, int))]
-    for key in keys:
-        codes, known = pd.factorize(key.to_numpy(object), use_na_sentinel=True)
-        codes[pd.isna(key).to_numpy() | (key == "").to_numpy()] = -1
-        anchors = np.full(len(known) + 1, -1)
-        anchors[codes[::-1]] = np.arange(images)[::-1]  # the first image of each key; the last place is for -1
-        has = np.flatnonzero(codes >= 0)
-        ends.append((has, anchors[codes[has]]))
-    left, right = map(np.concatenate, zip(*ends))
-    graph = coo_matrix((np.ones(len(left), bool), (left, right)), shape=(images, images))
-    return connected_components(graph, directed=False)[1]
-
-
 def _names(component: np.ndarray, pictures: pd.Series, people: pd.Series) -> pd.Series:
     """Names each component by the least of its people, or of its pictures where nobody is known."""
-    return (PATIENT + _least(people, component)).fillna(_least(pictures, component))
-
-
-def _least(names: pd.Series, component: np.ndarray) -> pd.Series:
-    """Returns for each image the least name in its component that is not empty, missing where there is none."""
-    known = (names != "").to_numpy()
-    least = names[known].groupby(component[known]).min()
-    return pd.Series(component, index=names.index).map(least).astype(object)
-
-
-def _column(manifest: pd.DataFrame, name: str) -> pd.Series:
-    return as_text(manifest[name]) if name in manifest else pd.Series("", index=manifest.index, dtype=object)
+    known = least_names(people, component)
+    return (PATIENT + known).where(known != "", least_names(pictures, component))
 
 
 def near_duplicate_in_training(rows: pd.DataFrame, manifest: pd.DataFrame, *, column: str = "group") -> pd.Series:

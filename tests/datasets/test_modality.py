@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from braintumor_tf import leakage
+from braintumor_tf import identity, leakage
 from braintumor_tf.datasets import MODALITIES, find_dataset, modality_manifest, write_manifest
 from braintumor_tf.errors import DatasetError
 
@@ -38,7 +38,7 @@ def test_patients_stay_together_and_those_of_two_sets_apart(parts):
     for source in ("synthetic", tissue["source"].iloc[0]):
         clash = mri.assign(patient=tissue["patient"].iloc[0], source=source)
         joint = modality_manifest(clash, tissue)
-        people = leakage.persons(joint)
+        people = identity.persons(joint)
         assert joint["label"].groupby(people).nunique().eq(1).all()
         assert people[joint["label"] == "histopathology"].nunique() == tissue["patient"].nunique()
         assert people[joint["label"] == "mri"].nunique() == 1

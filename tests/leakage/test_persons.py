@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from braintumor_tf.leakage import OVERLAP, group, join_patients, persons, split
+from braintumor_tf.identity import persons
+from braintumor_tf.leakage import OVERLAP, group, join_patients, split
 
 NO_PAIRS = pd.DataFrame({"first": [], "second": []}, dtype=int)
 

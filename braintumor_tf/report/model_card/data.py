@@ -10,7 +10,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.sources.contents import HASH_DIGITS, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
-from braintumor_tf.leakage.groups import persons
+from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, FINGERPRINTS, count_duplicates, label_conflicts
 from braintumor_tf.leakage.splits import OVERLAP
 from braintumor_tf.report.sections.data import size_summary, split_table, unreadable_rows
