@@ -27,6 +27,9 @@ PACKAGES = ("braintumor_tf", "tensorflow", "jax", "keras", "numpy", "pandas", "s
 
 ROBUSTNESS_PREDICTIONS = "robustness_predictions.csv.gz"
 
+LADDER = "ladder.json"
+"""The leak ladder that a run is the rung ``patient`` of."""
+
 
 class Run:
     """A run directory, read and written file by file, each file atomically.
@@ -200,6 +203,11 @@ class Run:
     def robustness(self) -> dict[str, Any] | None:
         """What `evaluation.score_robustness` found, or None where it has not been asked."""
         return self._optional("robustness.json")
+
+    @property
+    def ladder(self) -> dict[str, Any] | None:
+        """What `experiments.run_ladder` found, for the run of its rung ``patient``; None for another run."""
+        return self._optional(LADDER)
 
     @property
     def robustness_predictions(self) -> pd.DataFrame:

@@ -47,10 +47,48 @@ def say_overlap(manifest: pd.DataFrame, external: str | None) -> None:
         click.echo(f"{overlap} images of {external} have a near-duplicate in training or validation and are left out.")
 
 
+def say_origins(run: Run) -> None:
+    """Prints the score of each origin that was left out, and which ones were not, where a run did so."""
+    from braintumor_tf.report.wording.numbers import counted, score_text
+    from braintumor_tf.report.wording.origins import origin_title
+
+    for row in run.metrics.get("folds", {}).get("runs", []):
+        if "origin" in row:
+            score = f"macro-F1 {score_text(row['macro_f1'], 2)} on {counted(row['images'], 'image')}"
+            click.echo(f"Trained without {origin_title(row['origin'])}, tested on it: {score}.")
+    for reason in run.config.get("origins_kept_in", {}).values():
+        click.echo(f"{reason[0].upper()}{reason[1:]}.")
+    overlap = run.metrics.get("overlap") if run.config.get("external") is None else 0
+    if overlap:
+        click.echo(f"{counted(overlap, 'image')} left out: a near-duplicate or the patient is in another origin too.")
+
+
 def say_run(run: Run, report: Path) -> None:
     """Prints what the scores of a finished run come to, and where its report is."""
     say_overlap(run.manifest, run.config.get("external"))
+    say_origins(run)
     say_scores(run.metrics, run.predictions, run.manifest, run.config)
+    say_path("report", report)
+
+
+def say_ladder(folder: Path) -> None:
+    """Writes the reports and the figure of a finished leak ladder, and prints its table."""
+    from braintumor_tf.experiments import read_ladder
+    from braintumor_tf.report import write_report
+    from braintumor_tf.report.plots.ladder import leak_ladder
+    from braintumor_tf.report.plots.style import save_figure
+    from braintumor_tf.report.sections.ladder import ladder_sentences, ladder_text
+
+    ladder = read_ladder(folder)
+    folders = [folder / f"seed_{seed}" for seed in ladder.seeds] if ladder.single else [folder]
+    for place in folders:
+        for name in dict.fromkeys(rung.run for rung in ladder.rungs):
+            report = write_report(place / name)
+    figure = save_figure(leak_ladder(ladder), folder / "leak_ladder.png")
+    click.echo(ladder_text(ladder))
+    for sentence in ladder_sentences(ladder):
+        click.echo(sentence)
+    say_path("figure", figure)
     say_path("report", report)
 
 

@@ -1,4 +1,4 @@
-"""The command ``train``: one run, or the folds of a run, from a data set to a report."""
+"""The command ``train``: one run, the folds of a run, or a leak ladder, from a data set to a report."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from braintumor_tf.cli._options import (
     default_folder,
     protocol_option,
 )
-from braintumor_tf.cli._output import say_run
+from braintumor_tf.cli._output import say_ladder, say_run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from braintumor_tf.augment.noise.base import Noise
     from braintumor_tf.runs import Run
 
@@ -53,6 +55,11 @@ NOISE = (
     ),
 )
 
+LEAVE_ORIGIN_OUT = "leave_one_origin_out"
+
+SPLIT_OPTIONS = ("protocol", "folds", "origin", "external", "split_seed")
+"""Options that say how images are split, which a ladder settles itself."""
+
 DEVICES = (
     click.option("--devices", metavar="NAMES", help="Train on several: all, or names such as gpu:0,gpu:1."),
     click.option("--job-addresses", metavar="HOST:PORT", help="Of process 0, where several processes train together."),
@@ -64,9 +71,20 @@ DEVICES = (
 @click.command()
 @click.option("--model", help="CNN, PCA, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
 @click.option("--dataset", help="synthetic, the name of a source, a folder or a CSV.")
-@protocol_option("grouped", "random", "official", "kfold", "external")
+@protocol_option("grouped", "random", "official", "kfold", "external", "leave_one_origin_out")
 @click.option("--folds", type=click.IntRange(2), help="How many, for the protocol kfold; 5 by default.")
+@click.option(
+    "--origin",
+    metavar="NAME",
+    help="Whose images to test on, for the protocol leave_one_origin_out; by default each origin in turn.",
+)
 @click.option("--external", metavar="DATASET", help="The data set to test on, for the protocol external.")
+@click.option(
+    "--ladder",
+    is_flag=True,
+    help="Train three times, split image by image, by look-alikes and by patients, to see what each leak is worth.",
+)
+@click.option("--seeds", type=click.IntRange(2), help="With --ladder: the mean of so many, each with its own splits.")
 @BINARY
 @click.option("--preset", help="Training preset, by name or as a .json file; by default the model's own.")
 @add_options(*TRAINING_SETTINGS, DROPOUT, *MODEL_SETTINGS, *NOISE)
@@ -81,6 +99,8 @@ DEVICES = (
 @DATA_DIR
 def train(
     resume: str | None,
+    ladder: bool,
+    seeds: int | None,
     devices: str | None,
     job_addresses: str | None,
     num_processes: int | None,
@@ -93,16 +113,21 @@ def train(
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol grouped --epochs 20
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
     Example: braintumor-tf train --model CNN --dataset data/sartaj --noise gaussian,speckle --severity 1-5
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --ladder
+    Example: braintumor-tf train --model CNN --dataset data/mixed --protocol leave_one_origin_out
     Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
     Example: braintumor-tf train --model EfficientNetB3 --dataset data/sartaj --weights imagenet --devices all
     """
-    _check(resume, options)
+    _check(resume, options, ladder=ladder, seeds=seeds)
     names = devices.split(",") if devices and devices != "all" else devices
     first = _join(job_addresses, num_processes, process_id)
     if names:
         from braintumor_tf.training.devices.devices import resolve_devices
 
         resolve_devices(names)  # before the images are read
+    if ladder:
+        say_ladder(_climb(resume, seeds=seeds or 1, devices=names, **options))
+        return
     if resume:
         from braintumor_tf.experiments import resume_experiment
 
@@ -117,10 +142,11 @@ def train(
     say_run(run, write_report(run))
 
 
-def _check(resume: str | None, options: dict[str, Any]) -> None:
+def _check(resume: str | None, options: dict[str, Any], *, ladder: bool, seeds: int | None) -> None:
     """Refuses options that do not go together."""
     context = click.get_current_context()
     given = [name for name in options if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    given += ["seeds"] if seeds is not None else []
     if resume and given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {names}")
@@ -128,10 +154,19 @@ def _check(resume: str | None, options: dict[str, Any]) -> None:
         raise click.UsageError("give --model and --dataset, or --resume RUN")
     if options["noise_size"] is not None and options["noise"] is None:
         raise click.UsageError("--noise-size goes with --noise")
-    if options["folds"] is not None and options["protocol"] != "kfold":
-        raise click.UsageError("--folds goes with --protocol kfold")
-    if options["split_seed"] is not None and options["protocol"] == "kfold":
-        raise click.UsageError("--split-seed does not go with --protocol kfold; give --seed, which its folds follow")
+    if seeds is not None and not ladder:
+        raise click.UsageError("--seeds goes with --ladder")
+    split = [f"--{name.replace('_', '-')}" for name in SPLIT_OPTIONS if name in given]
+    if ladder and split:
+        raise click.UsageError(f"--ladder splits in its own three ways; leave out {', '.join(split)}")
+    for name, protocol in (("folds", "kfold"), ("origin", LEAVE_ORIGIN_OUT)):
+        if options[name] is not None and options["protocol"] != protocol:
+            raise click.UsageError(f"--{name} goes with --protocol {protocol}")
+    parts = options["protocol"] == "kfold" or (options["protocol"] == LEAVE_ORIGIN_OUT and options["origin"] is None)
+    if options["split_seed"] is not None and parts:
+        raise click.UsageError(
+            f"--split-seed does not go with --protocol {options['protocol']}; give --seed, which its folds follow"
+        )
 
 
 def _join(job_addresses: str | None, num_processes: int | None, process_id: int | None) -> bool:
@@ -147,10 +182,53 @@ def _join(job_addresses: str | None, num_processes: int | None, process_id: int 
 
 def _start(
     *,
-    model: str,
-    dataset: str,
     protocol: str,
     folds: int | None,
+    origin: str | None,
+    external: str | None,
+    split_seed: int | None,
+    **options: Any,
+) -> Run:
+    """Loads, groups and splits the data set, and trains."""
+    (manifest, *others), how = _prepare(external=external, **options)
+    how["config"] |= {
+        "protocol": protocol,
+        "split_seed": how["seed"] if split_seed is None else split_seed,
+        **({"external": external} if external else {}),
+        **({"origin": origin} if origin else {}),
+    }
+    how["out"] = how["out"] or _folder(options, protocol)
+    from braintumor_tf.experiments import run_experiment, run_folds, run_origins
+    from braintumor_tf.leakage import group, split
+
+    if protocol == "kfold" and not others:
+        return run_folds(group(manifest), folds=folds or 5, **how)
+    if protocol == LEAVE_ORIGIN_OUT and origin is None:
+        return run_origins(group(manifest), **how)
+    manifest = manifest if others else group(manifest)
+    outside = {"external": others[0] if others else None, "origin": origin}
+    return run_experiment(split(manifest, protocol, seed=how["config"]["split_seed"], **outside), **how)
+
+
+def _climb(resume: str | None, *, seeds: int, devices: str | list[str] | None, **options: Any) -> Path:
+    """Trains and scores the rungs of a leak ladder, or those that are missing, and returns its directory."""
+    from braintumor_tf.experiments import resume_ladder, run_ladder
+
+    if resume:
+        resume_ladder(resume, devices=devices)
+        return Path(resume)
+    for name in SPLIT_OPTIONS:
+        del options[name]
+    (manifest,), how = _prepare(external=None, devices=devices, **options)
+    how["out"] = how["out"] or _folder(options, "ladder")
+    run_ladder(manifest, seeds=seeds, **how)
+    return Path(how["out"])
+
+
+def _prepare(
+    *,
+    model: str,
+    dataset: str,
     external: str | None,
     binary: bool,
     preset: str | None,
@@ -159,41 +237,36 @@ def _start(
     noise_probability: float,
     noise_size: int | None,
     seed: int,
-    split_seed: int | None,
     baselines: bool,
     devices: str | list[str] | None,
     out: str | None,
     data_dir: str,
     **settings: Any,
-) -> Run:
-    """Refuses unknown words before images are read; then loads, groups and splits the data set, and trains."""
+) -> tuple[list[pd.DataFrame], dict[str, Any]]:
+    """Refuses unknown words before images are read; then loads the data sets, and says how to train.
+
+    Returns:
+        The manifests of the data set and, where there is one, of the external set; and the arguments of
+        `run_experiment`.
+    """
     from braintumor_tf.datasets import CLASSES, to_binary
     from braintumor_tf.experiments.settings import ExperimentSettings
     from braintumor_tf.identity import load
-    from braintumor_tf.leakage import group, split
     from braintumor_tf.training.settings import parse_trains
 
     settings["trains"] = parse_trains(settings["trains"])
     ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
     training_noise = _noise(noise, severity, noise_probability, noise_size)
     scans = [load(name, data_dir=data_dir) for name in (dataset, external) if name is not None]
-    manifest, *others = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
-    config = {
-        "dataset": dataset,
-        "protocol": protocol,
-        "split_seed": seed if split_seed is None else split_seed,
-        **({"external": external} if external else {}),
-        "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
-    }
-    how = {"preset": preset, "noise": training_noise, "baselines": baselines, "seed": seed, "devices": devices}
-    how |= {"config": config, "out": out or default_folder(model, Path(dataset).stem, protocol, str(seed)), **settings}
-    from braintumor_tf.experiments import run_experiment, run_folds
+    manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
+    unreadable = [row for scan in scans for row in scan.unreadable.to_dict("records")]
+    how = {"model": model, "preset": preset, "noise": training_noise, "baselines": baselines, "seed": seed}
+    how |= {"config": {"dataset": dataset, "unreadable": unreadable}, "devices": devices, "out": out, **settings}
+    return manifests, how
 
-    if protocol == "kfold" and not others:
-        return run_folds(group(manifest), model, folds=folds or 5, **how)
-    manifest = manifest if others else group(manifest)
-    manifest = split(manifest, protocol, seed=config["split_seed"], external=others[0] if others else None)
-    return run_experiment(manifest, model, **how)
+
+def _folder(options: dict[str, Any], how: str) -> Path:
+    return default_folder(options["model"], Path(options["dataset"]).stem, how, str(options["seed"]))
 
 
 def _noise(names: str | None, severity: str, probability: float, size: int | None) -> Noise | None:

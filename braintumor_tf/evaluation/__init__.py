@@ -17,6 +17,8 @@ from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine, validation_weights
 from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest
 from braintumor_tf.evaluation.prediction.test_time_views import VIEWS
+from braintumor_tf.evaluation.probing.features import image_features
+from braintumor_tf.evaluation.probing.origin_probe import OriginProbe, SourceProbe, probe_origins, source_probe
 from braintumor_tf.evaluation.robustness.result import Robustness
 from braintumor_tf.evaluation.robustness.run_robustness import read_robustness, score_robustness
 from braintumor_tf.evaluation.scores.errors_by_folder import folder_errors
@@ -34,7 +36,9 @@ __all__ = [
     "Ensemble",
     "EvaluationError",
     "McNemar",
+    "OriginProbe",
     "Robustness",
+    "SourceProbe",
     "SplitScores",
     "answering",
     "calibrate_run",
@@ -51,17 +55,20 @@ __all__ = [
     "fit_thresholds",
     "folder_errors",
     "holm",
+    "image_features",
     "load_run_model",
     "mcnemar",
     "measure_calibration",
     "milliseconds_per_image",
     "predict_manifest",
+    "probe_origins",
     "read_robustness",
     "reliability_table",
     "risk_coverage_curve",
     "scale_predictions",
     "score_predictions",
     "score_robustness",
+    "source_probe",
     "summary_table",
     "validation_weights",
 ]

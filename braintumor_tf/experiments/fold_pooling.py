@@ -22,13 +22,13 @@ def fold_scores(runs: Sequence[Run]) -> dict[str, Any]:
         runs: the finished runs of the folds.
 
     Returns:
-        ``runs``, a list with name, images, groups and the scores of `FOLD_SCORES` of each fold; ``mean`` and
-        ``standard_deviation`` (of a sample, divided by the number of folds less one), None for what is not defined in
-        every fold.
+        ``runs``, a list with name, origin (where one was left out), images, groups and the scores of `FOLD_SCORES` of
+        each fold; ``mean`` and ``standard_deviation`` (of a sample, divided by the number of folds less one), None for
+        what is not defined in every fold, and the latter for a single fold.
     """
     found = [run.metrics for run in runs]
     rows = [
-        {"run": run.name, **{key: metrics[key] for key in ("images", "groups", *FOLD_SCORES)}}
+        {"run": run.name, **_origin(run), **{key: metrics[key] for key in ("images", "groups", *FOLD_SCORES)}}
         for run, metrics in zip(runs, found)
     ]
     values = {name: [row[name]["value"] for row in rows] for name in FOLD_SCORES}
@@ -37,9 +37,15 @@ def fold_scores(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": rows,
         "mean": {name: float(np.mean(each)) if defined[name] else None for name, each in values.items()},
         "standard_deviation": {
-            name: float(np.std(each, ddof=1)) if defined[name] else None for name, each in values.items()
+            name: float(np.std(each, ddof=1)) if defined[name] and len(each) > 1 else None
+            for name, each in values.items()
         },
     }
+
+
+def _origin(run: Run) -> dict[str, str]:
+    config = run.config
+    return {"origin": config["origin"]} if "origin" in config else {}
 
 
 def pool_each(fitted: Sequence[Mapping[str, pd.DataFrame]], manifest: pd.DataFrame) -> dict[str, pd.DataFrame]:

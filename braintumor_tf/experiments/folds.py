@@ -1,4 +1,4 @@
-"""Grouped k-fold cross-validation: a run for each fold, and one run over all, in which every image is scored once."""
+"""Cross-validation: a run for each fold, and one run over all, in which every image is scored once."""
 
 from __future__ import annotations
 
@@ -86,12 +86,6 @@ def run_folds(
         >>> run.metrics["folds"]["mean"]["macro_f1"]  # doctest: +SKIP
         0.87
     """
-    from braintumor_tf.training.devices.devices import processes  # imports Keras
-
-    if processes() > 1:
-        raise TrainingError(
-            f"{processes()} processes were joined; folds are trained by one, on several devices if asked"
-        )
     about = {**(config or {}), "protocol": "kfold", "folds": folds}
     same = {"noise": noise, "seed": seed, "resamples": resamples}
     made = ExperimentSettings.of(
@@ -99,38 +93,78 @@ def run_folds(
     )
     manifest = group(manifest, show_progress=show_progress) if (manifest["group"] == "").any() else manifest
     parts = [split(manifest, "kfold", seed=seed, folds=folds, fold=fold) for fold in range(folds)]
-    run = (Run.resume if resume else Run.create)(out, made.to_dict(), manifest.assign(split="test"))
+    how = {"show_progress": show_progress, "resume": resume, "devices": devices}
+    return train_parts(parts, manifest.assign(split="test"), made, out=out, **how)
+
+
+def train_parts(
+    parts: Sequence[pd.DataFrame],
+    manifest: pd.DataFrame,
+    made: ExperimentSettings,
+    *,
+    out: str | Path,
+    own: Sequence[Mapping[str, Any]] | None = None,
+    show_progress: bool = True,
+    resume: bool = False,
+    devices: str | Sequence[str] | None = None,
+) -> Run:
+    """Trains a model for each part of a cross-validation, and pools what each says of its test images into one run.
+
+    Args:
+        parts: a split manifest for each training; no image is in the test set of two.
+        manifest: all images; ``test`` are those that a part tests.
+        made: the settings of all of them; what it says `about` the experiment has ``folds``, the number of parts.
+        out: the run directory; part N is the run ``out/fold_N``.
+        own: what else stands in ``config.json`` of each part, beside its number ``fold``.
+        show_progress: as for `run_folds`.
+        resume: as for `run_folds`.
+        devices: as for `run_folds`.
+
+    Raises:
+        TrainingError: several processes were joined (`join_processes`).
+        BrainTumorError: of the step that failed.
+    """
+    refuse_processes("folds")
+    run = (Run.resume if resume else Run.create)(out, made.to_dict(), manifest)
     if run.finished:
         return run
+    seed, resamples = made.model.seed, made.resamples
     runs, fitted = [], []
     for fold, part in enumerate(parts):
-        fitted.append(predict_baselines(part, made.model.classes, seed=seed) if baselines else {})
+        fitted.append(predict_baselines(part, made.model.classes, seed=seed) if made.baselines else {})
         runs.append(
             run_experiment(
                 part,
                 made.model,
                 out=run.path / f"fold_{fold}",
                 preset=made.preset,
+                noise=made.noise,
                 baselines=fitted[-1] or False,
-                config={**about, "fold": fold},
+                seed=seed,
+                resamples=resamples,
+                config={**made.about, "fold": fold, **(own[fold] if own else {})},
                 show_progress=show_progress,
                 resume=resume,
                 devices=devices,
-                **same,
             )
         )
     keep_members(run, runs)
-    run.write_predictions(pool_predictions([one.predictions for one in runs], manifest))
-    metrics = score_predictions(
-        run.predictions,
-        run.manifest,
-        made.model.classes,
-        baselines=pool_each(fitted, manifest),
-        seed=seed,
-        resamples=resamples,
-    )
+    run.write_predictions(pool_predictions([one.predictions for one in runs], run.manifest))
+    pooled = pool_each(fitted, run.manifest)
+    how = {"baselines": pooled, "seed": seed, "resamples": resamples}
+    metrics = score_predictions(run.predictions, run.manifest, made.model.classes, **how)
     run.write_metrics({**metrics.to_dict(), "folds": fold_scores(runs), "training": _training(runs)})
     return run
+
+
+def refuse_processes(what: str) -> None:
+    """Raises TrainingError where several processes were joined; `what` is trained by one."""
+    from braintumor_tf.training.devices.devices import processes  # imports Keras
+
+    if processes() > 1:
+        raise TrainingError(
+            f"{processes()} processes were joined; {what} are trained by one, on several devices if asked"
+        )
 
 
 def baselines_of_folds(run: Run) -> dict[str, pd.DataFrame]:

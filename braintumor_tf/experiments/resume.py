@@ -8,8 +8,10 @@ from pathlib import Path
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.prediction.fold_predictions import has_folds
 from braintumor_tf.experiments.folds import run_folds
+from braintumor_tf.experiments.origins import run_origins
 from braintumor_tf.experiments.settings import arguments_from, holds_functions
 from braintumor_tf.experiments.single import run_experiment
+from braintumor_tf.leakage.splits import LEAVE_ORIGIN_OUT
 from braintumor_tf.runs import Run
 
 
@@ -58,7 +60,7 @@ def resume_experiment(
 
 
 def resume_folds(run: Run, *, show_progress: bool = True, devices: str | Sequence[str] | None = None) -> Run:
-    """Goes on with a k-fold run that was interrupted, from what its own ``config.json`` and ``manifest.csv`` say.
+    """Goes on with an interrupted run over folds or origins, from its own ``config.json`` and ``manifest.csv``.
 
     Args:
         run: the run over all folds.
@@ -74,13 +76,8 @@ def resume_folds(run: Run, *, show_progress: bool = True, devices: str | Sequenc
             f"{run.path}: was started with a function, which no file keeps; call run_folds again with the same "
             "arguments and resume=True"
         )
-    return run_folds(
-        run.manifest,
-        out=run.path,
-        folds=config["folds"],
-        baselines=config["baselines"],
-        show_progress=show_progress,
-        resume=True,
-        devices=devices,
-        **arguments_from(config),
-    )
+    how = {"baselines": config["baselines"], "show_progress": show_progress, "resume": True, "devices": devices}
+    how |= arguments_from(config)
+    if config["protocol"] == LEAVE_ORIGIN_OUT:
+        return run_origins(run.manifest, out=run.path, **how)
+    return run_folds(run.manifest, out=run.path, folds=config["folds"], **how)

@@ -11,6 +11,7 @@ import pandas as pd
 from braintumor_tf.augment.noise.base import Noise
 from braintumor_tf.evaluation.calibration.run_calibration import calibrate_where_possible
 from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest
+from braintumor_tf.evaluation.probing.origin_probe import source_probe
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.experiments.settings import ExperimentSettings
 from braintumor_tf.leakage.baseline_models import predict_baselines
@@ -42,7 +43,8 @@ def run_experiment(
     The steps: the configuration and the manifest are written; the model is trained on the training images and chosen
     on the validation images; it is loaded again from its file, and that loaded model predicts validation and test.
     So what is scored is what is on disk. The test predictions are scored, and calibrated on the validation ones
-    (`calibrate_run`); ``metrics.json`` comes last.
+    (`calibrate_run`). Where the images have several origins, it is asked whether the model's features name them
+    (`source_probe`). ``metrics.json`` comes last.
 
     Args:
         manifest: a manifest with groups and the splits ``train``, ``validation`` and ``test``.
@@ -108,12 +110,16 @@ def run_experiment(
         how = {"preset": made.preset, "noise": noise, "seed": seed, "show_progress": show_progress, "resume": resume}
         training = trainer_of(spec)(built, manifest, run=run, **how)
     if first:
-        run.write_predictions(predict_manifest(load_run_model(run), manifest, show_progress=show_progress))
+        model = load_run_model(run)
+        run.write_predictions(predict_manifest(model, manifest, show_progress=show_progress))
         beside = predict_baselines(manifest, made.model.classes, seed=seed) if baselines is True else baselines or None
         metrics = score_predictions(
             run.predictions, manifest, made.model.classes, baselines=beside, seed=seed, resamples=resamples
         )
         calibrate_where_possible(run)
-        run.write_metrics({**metrics.to_dict(), "training": {**training.to_dict(), "devices": list(names)}})
+        probe = source_probe(model, manifest, seed=seed, resamples=resamples, show_progress=show_progress)
+        about = {"training": {**training.to_dict(), "devices": list(names)}}
+        about |= {} if probe is None else {"source_probe": probe.to_dict()}
+        run.write_metrics({**metrics.to_dict(), **about})
     wait_for_processes()  # until the run is scored
     return run

@@ -9,11 +9,13 @@ import pandas as pd
 
 from braintumor_tf.errors import SplitError
 from braintumor_tf.leakage.groups import group, join_patients
+from braintumor_tf.leakage.origins import origin_names
 
-PROTOCOLS = ("grouped", "random", "official", "kfold", "external")
+LEAVE_ORIGIN_OUT = "leave_one_origin_out"
+PROTOCOLS = ("grouped", "random", "official", "kfold", "external", LEAVE_ORIGIN_OUT)
 SPLITS = ("train", "validation", "test")
 OVERLAP = "overlap"
-"""The split of an external image with a near-duplicate or its patient in training: kept, never scored."""
+"""The split of an image from elsewhere with a near-duplicate or its patient in training: kept, never scored."""
 
 
 def split(
@@ -25,6 +27,8 @@ def split(
     folds: int = 5,
     fold: int = 0,
     external: pd.DataFrame | None = None,
+    origin: str | None = None,
+    patients: bool = True,
 ) -> pd.DataFrame:
     """Assigns every image to ``train``, ``validation`` or ``test``.
 
@@ -35,23 +39,29 @@ def split(
     - ``kfold``: `fold` of `folds` grouped folds is the test set; validation is cut out of the rest by group.
     - ``external``: the test set is another data set; its images with a near-duplicate or a known patient here
       become ``overlap``.
+    - ``leave_one_origin_out``: the test set is all images of one origin (`origin_names`); those whose group is also in
+      training become ``overlap``.
 
     Args:
         manifest: with its groups; they are made where they are missing, and joined where they divide a patient.
         protocol: one of `PROTOCOLS`.
         seed: of the random order; the same seed gives the same split whatever the order of the rows.
-        fractions: of train, validation and test; they add up to 1. For ``official``, ``kfold`` and ``external``
+        fractions: of train, validation and test; they add up to 1. Where the protocol settles the test set,
             validation's share is taken relative to train plus validation.
         folds: how many, for ``kfold``.
         fold: which one is the test set, 0 to ``folds - 1``.
         external: the other data set's manifest, for ``external``.
+        origin: whose images are the test set, for ``leave_one_origin_out``.
+        patients: keep the images of a known patient on one side; False for groups of near-duplicates alone, or
+            whatever groups the manifest has.
 
     Returns:
         A copy with the column `split` filled; for ``external`` the rows of both.
 
     Raises:
         SplitError: an unknown protocol, fractions that do not add up to 1, no official test images, too few groups
-            of a class, labels of the external set that do not fit, or a fold out of range.
+            of a class, labels of the external set that do not fit, a fold out of range, an unknown origin, or a class
+            that only the origin left out has.
 
     Example:
         >>> manifest = pd.DataFrame({"path": [f"{n}.png" for n in range(20)], "label": "glioma"})
@@ -66,10 +76,15 @@ def split(
         raise SplitError(f"fractions are {tuple(fractions)}; give three that are not negative and add up to 1")
     if (external is not None) != (protocol == "external"):
         raise SplitError("an external manifest goes with the protocol external, and only with it")
+    if origin is not None and protocol != LEAVE_ORIGIN_OUT:
+        raise SplitError(f"an origin goes with the protocol {LEAVE_ORIGIN_OUT}, and only with it")
     if protocol == "external":
         manifest = _join(manifest, external)
     missing = (manifest["group"] == "").any() or protocol == "external"
-    manifest = group(manifest) if missing else join_patients(manifest)
+    if missing:
+        manifest = group(manifest, patients=patients)
+    elif patients:
+        manifest = join_patients(manifest)
     inner = (fractions[0] / (1 - fractions[2]), fractions[1] / (1 - fractions[2])) if fractions[2] < 1 else (1.0, 0.0)
     if protocol == "random":
         result = _allocate(manifest, manifest["path"], SPLITS, fractions, seed)
@@ -79,9 +94,46 @@ def split(
         result = _kfold(manifest, inner, folds, fold, seed)
     elif protocol == "official":
         result = _official(manifest, inner, seed)
+    elif protocol == LEAVE_ORIGIN_OUT:
+        result = _leave_origin_out(manifest, inner, origin, seed)
     else:
         result = _external(manifest, inner, seed)
     return manifest.assign(split=result)
+
+
+def leave_each_origin_out(
+    manifest: pd.DataFrame, *, seed: int = 0, fractions: Sequence[float] = (0.7, 0.15, 0.15)
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Makes the split ``leave_one_origin_out`` for each origin in turn.
+
+    Args:
+        manifest: as for `split`.
+        seed: as for `split`.
+        fractions: as for `split`.
+
+    Returns:
+        The split manifest of each origin that can be left out, and for each other origin the reason why it cannot.
+
+    Raises:
+        SplitError: there are fewer than two origins, or none can be left out.
+
+    Example:
+        >>> manifest = pd.DataFrame({"path": [f"{n}.png" for n in range(12)], "label": ["glioma", "no_tumor"] * 6})
+        >>> manifest = manifest.assign(source="mixed", origin=["figshare"] * 6 + ["br35h"] * 6, group=manifest["path"])
+        >>> splits, refused = leave_each_origin_out(manifest)
+        >>> splits["br35h"].query("split == 'test'")["path"].tolist(), refused
+        (['6.png', '7.png', '8.png', '9.png', '10.png', '11.png'], {})
+    """
+    manifest = group(manifest) if (manifest["group"] == "").any() else manifest
+    splits, refused = {}, {}
+    for origin in sorted(origin_names(manifest).unique()):
+        try:
+            splits[origin] = split(manifest, LEAVE_ORIGIN_OUT, seed=seed, fractions=fractions, origin=origin)
+        except SplitError as error:
+            refused[origin] = str(error)
+    if not splits:
+        raise SplitError("; ".join(refused.values()))
+    return splits, refused
 
 
 def _allocate(
@@ -140,6 +192,31 @@ def _official(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.S
 def _external(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.Series:
     outside = manifest["split"] == "test"
     seen = outside & manifest["group"].isin(manifest.loc[~outside, "group"])
+    return _test_and_rest(manifest, outside, inner, seed).mask(seen, OVERLAP)
+
+
+def _leave_origin_out(manifest: pd.DataFrame, inner: Sequence[float], origin: str | None, seed: int) -> pd.Series:
+    origins = origin_names(manifest)
+    names = sorted(origins.unique())
+    if len(names) < 2:
+        raise SplitError(
+            f"all images are of one origin, {names[0]}; {LEAVE_ORIGIN_OUT} needs two: link the images to published "
+            "sets, or use the protocol external with another data set"
+        )
+    if origin not in names:
+        raise SplitError(f"origin is {origin!r}; it must be one of {', '.join(names)}")
+    outside = origins == origin
+    only = sorted(set(manifest["label"]) - set(manifest.loc[~outside, "label"]))
+    if only:
+        raise SplitError(
+            f"{origin} cannot be left out: it alone has images of {', '.join(only)}, and a class that only one origin "
+            "has cannot be told from that origin; leave out another origin, or the class"
+        )
+    seen = outside & manifest["group"].isin(manifest.loc[~outside, "group"])
+    if (seen == outside).all():
+        raise SplitError(
+            f"{origin} cannot be left out: every image of it has a near-duplicate or its patient in another origin"
+        )
     return _test_and_rest(manifest, outside, inner, seed).mask(seen, OVERLAP)
 
 

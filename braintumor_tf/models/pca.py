@@ -92,6 +92,22 @@ class PCALogisticRegression:
             self.pipeline = pipeline.fit(pixels, indices)
         return self
 
+    def components_of(self, images: np.ndarray) -> np.ndarray:
+        """Returns the principal components of images, which the classification is made from.
+
+        Args:
+            images: as `check_images` accepts them, of any size.
+
+        Returns:
+            float32 of shape ``(images, components)``.
+
+        Raises:
+            ModelError: the model has not been fitted.
+        """
+        if self.pipeline is None:
+            raise ModelError("the PCA model has not learned anything; fit or load it first")
+        return self.pipeline[:-1].transform(self._pixels(images)).astype(np.float32)
+
     def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
         """Returns probabilities, float64 of shape ``(images, classes)``; 0 for a class that was not in training.
 

@@ -50,7 +50,7 @@ def pool_predictions(tables: Sequence[pd.DataFrame], manifest: pd.DataFrame) -> 
 
     Args:
         tables: the predictions of each fold, in order.
-        manifest: the images of all folds.
+        manifest: the images of all folds; where it has splits, only those of ``test`` are asked for.
 
     Returns:
         One row an image in the manifest's order, with the further column `fold`.
@@ -64,6 +64,7 @@ def pool_predictions(tables: Sequence[pd.DataFrame], manifest: pd.DataFrame) -> 
         >>> pool_predictions([second, first], rows)["fold"].tolist()
         [1, 0]
     """
+    manifest = manifest[manifest["split"] == "test"] if "split" in manifest else manifest
     tests = [table[table["split"] == "test"].assign(fold=fold) for fold, table in enumerate(tables)]
     pooled = pd.concat(tests, ignore_index=True)
     if sorted(pooled["path"]) != sorted(manifest["path"]):

@@ -26,7 +26,8 @@ from braintumor_tf.types import Predictor
 if TYPE_CHECKING:
     import keras
 
-_BATCHES_AT_ONCE = 4
+BATCHES_AT_ONCE = 4
+"""Batches whose images are read together."""
 
 
 def predict_manifest(
@@ -85,8 +86,8 @@ def predict_manifest(
             for member in predictor.members
         ]
         return combine(tables, predictor.weights)
-    chunks = _read_ahead(rows["path"].tolist(), predictor, batch_size * _BATCHES_AT_ONCE, workers)
-    total = -(-len(rows) // (batch_size * _BATCHES_AT_ONCE))
+    chunks = read_ahead(rows["path"].tolist(), predictor, batch_size * BATCHES_AT_ONCE, workers)
+    total = -(-len(rows) // (batch_size * BATCHES_AT_ONCE))
     found = [
         predictor.predict_images(images, batch_size=batch_size)
         for images in progress_bar(chunks, "Predicting", total=total, show=show_progress)
@@ -133,8 +134,15 @@ def load_run_model(run: Run) -> Predictor:
     return Ensemble(models, weights, mirrored=mirrored, views=views_of(run.config))
 
 
-def _read_ahead(paths: list[str], predictor: Predictor, size: int, workers: int | None) -> Iterator[np.ndarray]:
-    """Yields images, uint8 of shape ``(up to size, height, width, channels)``, reading one chunk ahead."""
+def read_ahead(paths: list[str], predictor: Predictor, size: int, workers: int | None) -> Iterator[np.ndarray]:
+    """Yields images as a model takes them, uint8 of shape ``(up to size, height, width, channels)``.
+
+    Args:
+        paths: image files.
+        predictor: whose size, channels and crop they are read for.
+        size: images at once; the next ones are read meanwhile.
+        workers: threads that read; None for one a core.
+    """
 
     def read(path: str) -> np.ndarray:
         return read_for(predictor, path)

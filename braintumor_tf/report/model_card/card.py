@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from braintumor_tf._version import __version__
+from braintumor_tf.experiments.ladder_result import Ladder
 from braintumor_tf.files import write_text
 from braintumor_tf.leakage.groups import near_duplicate_in_training
+from braintumor_tf.leakage.rungs import count_leaks
 from braintumor_tf.report.model_card.data import card_data
 from braintumor_tf.report.model_card.details import card_details, citation, metadata
 from braintumor_tf.report.model_card.markdown import front_matter, render_markdown
 from braintumor_tf.report.model_card.scores import card_scores
 from braintumor_tf.report.plots.selection import scored_images
+from braintumor_tf.report.sections.ladder import ladder_sentences
 from braintumor_tf.report.sections.members import members_section
 from braintumor_tf.report.sections.verdict import run_verdict
+from braintumor_tf.report.wording.origins import patient_sentence
 from braintumor_tf.report.wording.run_texts import PROOF, resamples_text, run_title, setting, split_text
 from braintumor_tf.runs import Run
 
@@ -61,7 +65,8 @@ def _context(run: Run) -> dict[str, Any]:
         "head": front_matter(metadata(config, metrics, title)),
         "verdict": run_verdict(metrics, run.predictions, manifest, config, explanations=run.explanations),
         "protocol": str(setting(config, "protocol") or "not recorded"),
-        "split_text": split_text(config),
+        "split_text": f"{split_text(config)} {patient_sentence(count_leaks(manifest))}",
+        "ladder": ladder_sentences(Ladder.from_dict(run.ladder)) if run.ladder else [],
         "proof": PROOF,
         "folds": bool(metrics.get("folds")),
         "images": len(tested),

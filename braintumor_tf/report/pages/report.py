@@ -12,6 +12,7 @@ import pandas as pd
 from braintumor_tf.evaluation.scores.tables import error_table, summary_table
 from braintumor_tf.files import write_csv, write_text
 from braintumor_tf.leakage.groups import near_duplicate_in_training
+from braintumor_tf.leakage.rungs import count_leaks
 from braintumor_tf.report.model_card.card import FILE as CARD
 from braintumor_tf.report.model_card.card import render_model_card
 from braintumor_tf.report.pages.run_figures import write_figures
@@ -20,6 +21,7 @@ from braintumor_tf.report.rendering import render
 from braintumor_tf.report.sections.calibration import calibration_section
 from braintumor_tf.report.sections.data import size_summary, split_table, unreadable_rows
 from braintumor_tf.report.sections.embedding import prediction_tiles, sample_tiles
+from braintumor_tf.report.sections.ladder import ladder_section
 from braintumor_tf.report.sections.members import members_section
 from braintumor_tf.report.sections.robustness import robustness_section
 from braintumor_tf.report.sections.scores import HEADLINES, class_rows, score_rows, score_tiles, tumour_counts
@@ -28,6 +30,7 @@ from braintumor_tf.report.sections.trust import trust_section
 from braintumor_tf.report.sections.verdict import run_verdict
 from braintumor_tf.report.wording.metrics import CLASS_SCORES, score
 from braintumor_tf.report.wording.numbers import number
+from braintumor_tf.report.wording.origins import patient_sentence
 from braintumor_tf.report.wording.run_texts import (
     PROOF,
     flat_settings,
@@ -41,6 +44,7 @@ from braintumor_tf.runs import Run
 CONTENTS = (
     ("scores", "Scores"),
     ("members", "Members"),
+    ("ladder", "Leak ladder"),
     ("shortcuts", "Shortcut audit"),
     ("classes", "Classes"),
     ("tumour", "Tumour or no tumour"),
@@ -61,7 +65,8 @@ def write_report(
     """Writes ``report.html``, ``MODEL_CARD.md``, ``figures/*.png`` and two tables into a run.
 
     The tables are ``error_analysis.csv`` (the errors) and ``metrics_summary.csv`` (the scores). A run that was
-    calibrated, scored under noise, or whose explanations were checked gets a section of what was found. The page is
+    calibrated, scored under noise, or whose explanations were checked gets a section of what was found, and so does
+    the rung ``patient`` of a leak ladder. The page is
     one file that loads nothing: pictures are embedded, there are no scripts, and it prints.
 
     Args:
@@ -103,8 +108,9 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
     tumour, trust = tumour_counts(metrics, tested), trust_section(explanations, folder=run.figures)
     members, calibration = members_section(metrics, config), calibration_section(run.calibration, folder=run.figures)
     noise = robustness_section(run.robustness, config, folder=run.figures)
+    ladder = ladder_section(run.ladder, folder=run.figures)
     optional = (("tumour", tumour), ("calibration", calibration), ("trust", trust), ("members", members))
-    absent = {link for link, found in (*optional, ("robustness", noise)) if not found}
+    absent = {link for link, found in (*optional, ("robustness", noise), ("ladder", ladder)) if not found}
     names = {"members": members["title"]} if members else {}
     protocol = setting(config, "protocol")
     unreadable = setting(config, "unreadable")
@@ -123,6 +129,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "class_columns": list(CLASS_SCORES.values()),
         "tumour": tumour,
         "members": members,
+        "ladder": ladder,
         "calibration": calibration,
         "robustness": noise,
         "trust": trust,
@@ -130,7 +137,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "sizes": size_summary(manifest),
         "unreadable": unreadable_rows(unreadable)[:200],
         "unreadable_count": unreadable if isinstance(unreadable, int) else 0,
-        "split_text": split_text(config),
+        "split_text": f"{split_text(config)} {patient_sentence(count_leaks(manifest))}",
         "samples": sample_tiles(manifest),
         "predicted": prediction_tiles(predicted_rows(tested)),
         "worst": prediction_tiles(worst_rows(tested)),

@@ -7,6 +7,7 @@ from typing import Any
 
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.report.wording.numbers import cell, number
+from braintumor_tf.report.wording.origins import origin_title
 
 _SCORES = ("accuracy", "macro_f1")
 
@@ -14,6 +15,10 @@ FOLDS = (
     "Each image was scored once, by the model of the fold that had not seen its group; all scores of this page are "
     "computed from these pooled predictions. Their intervals come from resampled images, not from models trained anew. "
     "The standard deviation here says how much a model depends on its fold."
+)
+ORIGINS = (
+    "Each origin was scored by a model that was trained on the other origins alone; all scores of this page are "
+    "computed from these pooled predictions. Classes that an origin lacks are left out of its mean."
 )
 MEMBERS = (
     "The probabilities are the weighted mean of those of these runs. Their own scores are on the same test images, "
@@ -42,10 +47,12 @@ def members_section(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> di
     """
     folds, members = metrics.get("folds"), metrics.get("members")
     if folds:
+        origins = "origin" in folds["runs"][0]
         rows = [_row(found, f"{found['images']:,}") for found in folds["runs"]]
         last = {name: {"value": _mean(folds, name), "interval": ""} for name in _SCORES}
         rows.append({"title": "Mean ± standard deviation", "size": "", "total": True, **last})
-        return _section("Folds", FOLDS, "Images", rows)
+        text = ORIGINS + _kept_in(config) if origins else FOLDS
+        return _section("Origins left out" if origins else "Folds", text, "Images", rows)
     if members:
         views = views_of(config)
         text = MEMBERS + (VIEWS.format(views) if views > 1 else "")
@@ -64,9 +71,15 @@ def _section(title: str, text: str, size: str, rows: list[dict[str, Any]]) -> di
 
 def _row(found: Mapping[str, Any], size: str) -> dict[str, Any]:
     scores = {name: cell(found.get(name)) for name in _SCORES}
-    return {"title": found["run"], "size": size, "total": False, **scores}
+    title = f"{found['run']}: {origin_title(found['origin'])}" if "origin" in found else found["run"]
+    return {"title": title, "size": size, "total": False, **scores}
+
+
+def _kept_in(config: Mapping[str, Any]) -> str:
+    """Says which origins were never left out, and why."""
+    return "".join(f" {reason[0].upper()}{reason[1:]}." for reason in (config.get("origins_kept_in") or {}).values())
 
 
 def _mean(folds: Mapping[str, Any], name: str) -> str:
     spread = folds["standard_deviation"][name]
-    return f"{number(folds['mean'][name])} ± {number(spread)}"
+    return number(folds["mean"][name]) + (f" ± {number(spread)}" if spread is not None else "")

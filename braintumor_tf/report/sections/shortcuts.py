@@ -25,6 +25,7 @@ from braintumor_tf.report.wording.metrics import (
     score_title,
 )
 from braintumor_tf.report.wording.numbers import cell, counted, difference_cell, distance, number, percent
+from braintumor_tf.report.wording.origins import probe_sentences
 from braintumor_tf.types import Score
 
 _NOTHING_OF_TUMOURS = "The model has not been shown to have learned anything about tumours."
@@ -118,7 +119,8 @@ def shortcut_sentences(
         explanations: as in ``explanations.json``, for a run that was checked.
 
     Returns:
-        A sentence for each shortcut baseline, best first, one on near-duplicates, and those of `covered_sentences`.
+        A sentence for each shortcut baseline, best first, one on near-duplicates, those of `probe_sentences` on the
+        origin, and those of `covered_sentences`.
 
     Example:
         >>> metrics = {"accuracy": {"value": 0.9}, "baselines": {"border": {"value": 0.4}}}
@@ -127,7 +129,8 @@ def shortcut_sentences(
     """
     found = [baseline_sentence(metrics, key) for key in ranked_baselines(metrics)]
     leaked = near_duplicate_sentence(metrics, int(near_duplicates.sum()), len(near_duplicates))
-    return [text for text in (*found, leaked, *covered_sentences(explanations)) if text]
+    texts = (*found, leaked, *probe_sentences(metrics), *covered_sentences(explanations))
+    return [text for text in texts if text]
 
 
 def baseline_sentence(metrics: Mapping[str, Any], key: str) -> str:

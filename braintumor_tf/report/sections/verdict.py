@@ -10,12 +10,14 @@ import pandas as pd
 
 from braintumor_tf.evaluation.scores.errors_by_folder import folder_errors
 from braintumor_tf.leakage.groups import near_duplicate_in_training
+from braintumor_tf.leakage.rungs import LOOK_ALIKE, count_leaks
 from braintumor_tf.report.plots.selection import scored_images
 from braintumor_tf.report.sections.covered_parts import outside_warning
 from braintumor_tf.report.sections.shortcuts import baseline_warning, best_baseline_sentence, near_duplicate_warning
 from braintumor_tf.report.sections.trust import masking_warning
 from braintumor_tf.report.wording.metrics import headline, score, score_title
 from braintumor_tf.report.wording.numbers import counted, interval, number
+from braintumor_tf.report.wording.origins import confounding_warning, patient_warning, probe_sentence
 from braintumor_tf.report.wording.run_texts import setting
 
 FEW_GROUPS = 30
@@ -68,13 +70,16 @@ def run_verdict(
         best_baseline_sentence(metrics),
         f"{leaked:,} of {counted(images, 'test image')} {have} a near-duplicate in training.",
     ]
+    sentences += filter(None, [probe_sentence(metrics)])
     warnings = [
         near_duplicate_warning(metrics, leaked, images),
+        patient_warning(count_leaks(manifest)),
         baseline_warning(metrics),
         _folder_warning(metrics, predictions),
         outside_warning(explanations),
         masking_warning(explanations),
         _missing_class_warning(metrics, tested, manifest),
+        confounding_warning(manifest),
         _protocol_warning(config),
         _size_warning(groups),
         _synthetic_warning(config, manifest),
@@ -129,6 +134,11 @@ def _protocol_warning(config: Mapping[str, Any]) -> str:
         return (
             "The split is the one that the data set came with (protocol “official”), with all that it repeats. The "
             "grouped protocol keeps near-duplicates together."
+        )
+    if setting(config, "grouping") == LOOK_ALIKE:
+        return (
+            "The split keeps look-alikes together and takes no notice of patients: it is a rung of a leak ladder, to "
+            "be compared with, not to be believed."
         )
     return ""
 

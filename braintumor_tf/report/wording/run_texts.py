@@ -7,6 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from braintumor_tf.leakage.rungs import LOOK_ALIKE
+from braintumor_tf.leakage.splits import LEAVE_ORIGIN_OUT
+
 PROTOCOLS = {
     "grouped": "The split keeps groups whole: no group has images both in training and in the test set.",
     "kfold": "Each fold keeps groups whole: no group has images both in training and in the part that is scored.",
@@ -16,14 +19,24 @@ PROTOCOLS = {
     "It is here to be compared with the grouped split, not to be believed.",
     "official": "The split is the one that the data set came with. Nothing was moved: what it repeats between training "
     "and test is still there.",
+    LEAVE_ORIGIN_OUT: "The test images are those of one origin, a published set or an unknown place, and the training "
+    "images those of the others. Images whose near-duplicate or patient is in training too were left out; they are "
+    "listed as “overlap”.",
 }
 """What each protocol does, in words."""
 
+LOOK_ALIKES_ONLY = (
+    "The split keeps look-alikes whole and takes no notice of patients, so one patient can stand on both sides. "
+    "It is a rung of a leak ladder, to be compared with the rung “patient”, not to be believed."
+)
+"""What a split by near-duplicates alone does."""
+
 PROOF = (
-    "Where a source names its patients, the patients are the groups. Elsewhere a group is a cluster of look-alikes: "
-    "byte copies, re-encoded copies and near-identical slices. Keeping clusters on one side shows that the test is not "
-    "answered by remembering a picture. It does not show that the patients are different: two slices of one patient "
-    "that look different can stand on both sides, and no file says so. Nor does it show that the model works on "
+    "A group holds all near-duplicates of a picture (byte copies, re-encoded copies, copies in another pose, "
+    "near-identical slices) and all images of a patient, where the patient is known: named by the data set, or "
+    "recognised because the picture is one of a published set. Keeping groups on one side shows that the test is not "
+    "answered by remembering a picture or a known patient. It does not show that all patients are different: images "
+    "without a known patient may still share one, and no file says so. Nor does it show that the model works on "
     "another hospital’s scanner; only a data set from elsewhere can."
 )
 """What keeping groups whole shows, and what it does not."""
@@ -65,6 +78,8 @@ def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str
 
 def split_text(config: Mapping[str, Any]) -> str:
     """Says what the protocol of a run does."""
+    if setting(config, "grouping") == LOOK_ALIKE:
+        return LOOK_ALIKES_ONLY
     return PROTOCOLS.get(str(setting(config, "protocol")), "How the split was made was not recorded.")
 
 

@@ -1,0 +1,1 @@
+"""What a linear model can tell from the features of a network."""

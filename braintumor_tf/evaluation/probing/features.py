@@ -1,0 +1,78 @@
+"""The features that a trained model classifies by: of a network its pooled ones, of the pipeline its components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from braintumor_tf.errors import EvaluationError
+from braintumor_tf.evaluation.prediction.predict import BATCHES_AT_ONCE, open_predictor, read_ahead
+from braintumor_tf.models.pca import PCALogisticRegression
+from braintumor_tf.progress import progress_bar
+from braintumor_tf.runs import Run
+from braintumor_tf.types import Predictor
+
+if TYPE_CHECKING:
+    import keras
+
+
+def image_features(
+    model: Predictor | keras.Model | Run | str | Path,
+    manifest: pd.DataFrame,
+    *,
+    batch_size: int = 64,
+    workers: int | None = None,
+    show_progress: bool = True,
+) -> np.ndarray:
+    """Computes what a model classifies the images of a manifest by.
+
+    Of a network that is what its backbone gives after pooling (of a ViT the class token), before dropout and dense
+    layers; of the pipeline its principal components.
+
+    Args:
+        model: a network or a pipeline of `braintumor_tf.models`, a run of one, or its directory.
+        manifest: one row an image.
+        batch_size: images that the model takes at once.
+        workers: threads that read images; None for one a core.
+        show_progress: whether to show a bar.
+
+    Returns:
+        float32 of shape ``(images, features)``.
+
+    Raises:
+        EvaluationError: the model has no features of one kind: an ensemble, or a model from elsewhere.
+        ImageReadError: an image cannot be read.
+        RunError: the run has no model.
+
+    Example:
+        >>> image_features("models/cnn", manifest).shape  # doctest: +SKIP
+        (980, 256)
+    """
+    predictor = open_predictor(model)
+    of_batch = _feature_function(predictor, batch_size)
+    size = batch_size * BATCHES_AT_ONCE
+    chunks = read_ahead(manifest["path"].tolist(), predictor, size, workers)
+    bar = progress_bar(chunks, "Computing features", total=-(-len(manifest) // size), show=show_progress)
+    return np.concatenate([of_batch(images) for images in bar])
+
+
+def _feature_function(predictor: Predictor, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+    if isinstance(predictor, PCALogisticRegression):
+        return predictor.components_of
+    from braintumor_tf.models.network import Network  # imports Keras
+
+    if not isinstance(predictor, Network):
+        raise EvaluationError(
+            f"{type(predictor).__name__} has no features of one kind; give a network or a pipeline of "
+            "braintumor_tf.models, or a run of one"
+        )
+    from braintumor_tf.training.frozen_features import split_at_features
+
+    backbone, _ = split_at_features(predictor.model)
+    return lambda images: np.asarray(
+        backbone.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0), "float32"
+    )
