@@ -117,8 +117,8 @@ def centre_map(image: np.ndarray) -> np.ndarray:
         float32 of shape ``(height, width)``, from above 0 up to 1.
 
     Example:
-        >>> centre_map(np.zeros((1, 3))).round(2).tolist()
-        [[0.41, 1.0, 0.41]]
+        >>> [round(float(value), 2) for value in centre_map(np.zeros((1, 3)))[0]]
+        [0.41, 1.0, 0.41]
     """
     away = [(np.arange(side) + 0.5) / side - 0.5 for side in image.shape[:2]]
     rows, columns = (np.exp(-0.5 * (one / CENTRE_WIDTH) ** 2) for one in away)
