@@ -13,6 +13,7 @@ interrupted call goes on where it was. Runs that are there already: `--run model
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,17 +57,30 @@ METHODS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 """Rows of the table by model: what `explain` is called with. Occlusion of the ViT takes whole patches as steps."""
 
-PER_PATIENT = 6
+PER_PATIENT = 5
 SIZES = {"under 1 %": (0.0, 0.01), "1 to 3 %": (0.01, 0.03), "over 3 %": (0.03, 1.0)}
 """Of the box's share of the picture."""
 
 
+def divided(table: str, seed: int, split: str | None) -> pd.DataFrame:
+    """Returns the manifest of TABLE with groups and splits, those of earlier results if asked for.
+
+    A letter at the end of a patient's number is one of several visits, so it is left out.
+    """
+    manifest = scan(table, source="figshare").manifest
+    manifest = leakage.group(manifest.assign(patient=manifest["patient"].str.replace(r"[A-Z]+$", "", regex=True)))
+    if split is None:
+        return leakage.split(manifest, "grouped", seed=seed, fractions=FRACTIONS)
+    patients = json.loads(Path(split).read_text(encoding="utf-8"))["patients"]
+    part_of = {patient: part for part, names in patients.items() for patient in names}
+    return manifest.assign(split=manifest["patient"].map(part_of))
+
+
 def trained(manifest: pd.DataFrame, work: Path, seed: int) -> list[Run]:
-    """Trains each model on one split, or takes up what was begun."""
-    groups = leakage.split(leakage.group(manifest), "grouped", seed=seed, fractions=FRACTIONS)
+    """Trains each model, or takes up what was begun."""
     return [
         experiments.run_experiment(
-            groups,
+            manifest,
             model=model,
             out=work / model.replace("/", "-"),
             baselines=False,
@@ -196,18 +210,21 @@ def _text(score: Mapping[str, Any]) -> str:
 @click.argument("table", type=click.Path(exists=True, dir_okay=False))
 @click.option("--work", default="models/lesions", show_default=True, help="Folder of trainings, scores and figures.")
 @click.option("--run", "runs", multiple=True, help="A finished run on TABLE, instead of training; may be repeated.")
-@click.option("--images", default=300, show_default=True, help="Test images that are explained at most.")
+@click.option("--split", help="Results whose patients are divided in the same way; by default a new grouped split.")
+@click.option("--images", default=200, show_default=True, help="Test images that are explained at most.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--out", default=str(RESULTS), show_default=True, help="Where the JSON goes.")
-def main(table: str, work: str, runs: tuple[str, ...], images: int, seed: int, out: str) -> None:
+def main(table: str, work: str, runs: tuple[str, ...], split: str | None, images: int, seed: int, out: str) -> None:
     """Trains, explains, scores; TABLE is a CSV of images with label, patient and lesion box."""
     folder = Path(work)
-    finished = [Run.of(run) for run in runs] or trained(scan(table).manifest, folder, seed)
+    finished = [Run.of(run) for run in runs] or trained(divided(table, seed, split), folder, seed)
     rows = drawn(finished[0], images, seed)
     tables = [scored(run, rows, folder, seed) for run in finished]
     found = [summary(run, scores, seed) for run, scores in zip(finished, tables)]
     click.echo("\n".join(lines(found)))
-    write_json(out, {"per_patient": PER_PATIENT, "methods": METHODS, "models": found, "environment": environment()})
+    patients = finished[0].manifest.groupby("split")["patient"].unique().map(sorted).to_dict()
+    results = {"per_patient": PER_PATIENT, "methods": METHODS, "patients": patients, "models": found}
+    write_json(out, {**results, "environment": environment()})
     for path in (*examples(finished, tables, folder), score_plot(found, folder)):
         click.echo(path)
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.labels import NO_TUMOR, TUMOR
 from braintumor_tf.errors import ExplanationError
+from braintumor_tf.identity.lesion_boxes import parse_box
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,14 @@ class LesionBox:
             0.22
         """
         try:
-            x, y, width, height = map(float, text.split())
+            numbers = parse_box(text)
         except ValueError:
+            numbers = None
+        if numbers is None:
             raise ExplanationError(
-                f"lesion box {text!r} is not four numbers; give 'x y width height', shares of the picture"
-            ) from None
-        return cls(x, y, width, height)
+                f"lesion box {text!r} is not four numbers; give 'x y width height', shares of the picture, 0 to 1"
+            )
+        return cls(*numbers.tolist())
 
     @property
     def text(self) -> str:

@@ -15,11 +15,15 @@ from hypothesis import strategies as st
 from braintumor_tf import explanation
 from braintumor_tf.datasets import write_synthetic
 from braintumor_tf.datasets.head_crop import head_box
+from braintumor_tf.datasets.manifest import COLUMNS
 from braintumor_tf.datasets.synthetic.ground_truth import read_ground_truth
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.explanation import LesionBox
+from braintumor_tf.explanation.checks import run_checks
 from braintumor_tf.explanation.checks.map_scores import area_share
 from braintumor_tf.explanation.checks.masks import read_mask
+from braintumor_tf.report.sections.trust import map_sentences
+from braintumor_tf.runs import Run
 
 FIGSHARE = Path(os.environ.get("BRAINTUMOR_TF_DATA", "../shared/data")) / "figshare" / "patients.csv"
 
@@ -218,6 +222,23 @@ def test_a_box_is_covered_as_a_mask_is(tmp_path):
     assert (
         boxed.to_records() == explanation.masking_check(LesionReader(), manifest, masks=masks, **options).to_records()
     )
+
+
+def test_a_run_whose_manifest_has_boxes_is_checked_against_them(tmp_path, monkeypatch):
+    rows = write_heads(tmp_path, 24).assign(split="test", width=80, height=60)
+    rows.loc[3, "lesion_box"] = ""
+    manifest = rows.reindex(columns=list(COLUMNS)).fillna("")
+    run = Run.create(tmp_path / "run", {"dataset": "heads", "seed": 0}, manifest)
+    monkeypatch.setattr(run_checks, "load_run_model", lambda run: Constant())
+    options = {"methods": ["occlusion"], "resamples": 20, "show_progress": False}
+    whole = explanation.check_explanations(run, **options).localisation["occlusion"]
+    assert (whole.images, whole.boxes, whole.groups) == (23, 23, 12)
+    found = explanation.check_explanations(run, lesions=8, **options)
+    for row in (*found.localisation, *found.masking):
+        assert (row.images, row.groups) == (8, 8), "one of each group first"
+    kept = run.explanations
+    assert kept == found.to_dict() and kept["localisation"][0]["boxes"] == 8
+    assert "known as boxes for 8 images of 8 groups" in map_sentences(kept)[0]
 
 
 @pytest.mark.real_data
