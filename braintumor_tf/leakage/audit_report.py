@@ -8,9 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.leakage.label_issues import LabelIssues
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, DuplicateCounts
+from braintumor_tf.leakage.provenance import Provenance
 
 Rows = list[dict[str, Any]]
+
+MAX_LINES = 14
+"""How many contradicted or suspicious labels the text lists; JSON has all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,7 @@ class Overlap:
         root: the other's folder.
         images: how many it has.
         md5, pixels, picture, near: what is in both, by fingerprint.
+        patients: images there whose patient has an image here, and the other way round.
         classes: rows of split and label counts of the images here that are there as the same picture.
         label_conflicts: pictures that are filed differently there, each as the paths of its files.
     """
@@ -58,6 +64,7 @@ class Overlap:
     pixels: Shared
     picture: Shared
     near: Shared
+    patients: Shared
     classes: Rows
     label_conflicts: list[list[str]]
 
@@ -82,6 +89,9 @@ class AuditReport:
         pairs: a choice of near-duplicate pairs to look at: ``a``, ``b`` (paths), ``fingerprint``, ``correlation``,
             ``split_a``, ``split_b``, ``label_a``, ``label_b``, and `matching.other_poses.POSE_COLUMNS` of those
             that had to be aligned.
+        provenance: which published pictures the images are, and what follows for classes, labels and patients.
+        leaking: test images with a near-duplicate or their patient in training.
+        label_issues: images with a suspicious label, if they were looked for.
     """
 
     root: str
@@ -97,11 +107,14 @@ class AuditReport:
     label_conflicts: list[list[str]]
     against: Sequence[Overlap]
     pairs: Rows
+    provenance: Provenance
+    leaking: int
+    label_issues: LabelIssues | None = None
 
     @property
     def leak(self) -> bool:
-        """Whether a test image has a near-duplicate in training, or another data set overlaps."""
-        return bool(self.near.test_in_training or any(other.near.images for other in self.against))
+        """Whether a test image has a near-duplicate or its patient in training, or another data set overlaps."""
+        return bool(self.leaking or any(other.near.images or other.patients.images for other in self.against))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object that ``braintumor-tf audit --json`` prints."""
@@ -117,55 +130,103 @@ class AuditReport:
             "label_conflicts": self.label_conflicts,
             "against": [asdict(other) for other in self.against],
             "pairs": self.pairs,
+            "provenance": self.provenance.to_dict(),
+            "leaking": self.leaking,
             "leak": self.leak,
+            **({"label_issues": self.label_issues.to_dict()} if self.label_issues else {}),
         }
 
 
 def format_audit(report: AuditReport) -> str:
-    """Returns an audit as text for a terminal.
+    """Returns an audit as text for a terminal: first what it means, then the tables.
 
     Args:
         report: from `audit`.
     """
+    found = report.provenance
     lines = [f"{report.root}: {report.images:,} images, {len(report.unreadable_files)} unreadable files", ""]
+    lines += [*_leak_sentences(report), *found.sentences, *_label_sentences(report), ""]
     lines += [f"  unreadable: {row['path']}: {row['reason']}" for row in report.unreadable_files]
-    lines += [_class_lines(report.classes), "", *_duplicate_lines(report)]
-    lines += ["", f"{report.near.groups:,} groups of look-alikes, the largest of {report.near.largest_group} images"]
+    lines += [_class_lines(report.classes), ""]
+    if found.known:
+        lines += [_class_lines(found.origins, "origin"), ""]
+    lines += [*_duplicate_lines(report), ""]
+    lines += [f"{report.near.groups:,} groups of look-alikes, the largest of {report.near.largest_group} images"]
     if report.near.pose_pairs:
         lines += [f"{report.near.pose_pairs:,} pairs are copies in another pose: mirrored, turned, cropped or shifted"]
     for paths in report.label_conflicts:
         lines += ["one picture under several labels:", *(f"  {path}" for path in paths)]
+    lines += _shown("labels that contradict the origin's", [_contradiction(row) for row in found.contradictions])
+    if report.label_issues:
+        lines += _shown("suspicious labels", [_suspicion(row) for row in report.label_issues.issues])
     for other in report.against:
         lines += _overlap_lines(other)
-    return "\n".join([*lines, "", audit_verdict(report)])
+    return "\n".join(lines)
 
 
 def audit_verdict(report: AuditReport) -> str:
-    """Returns what an audit means, in one or two sentences."""
-    test, near = report.test_images, report.near
-    parts = []
+    """Returns what an audit means for a score on the data set's own test images, in a few sentences."""
+    return " ".join(_leak_sentences(report))
+
+
+def _leak_sentences(report: AuditReport) -> list[str]:
+    test, near, patients = report.test_images, report.near, report.provenance.patients
+    lines = []
     if near.test_in_training:
         same = report.picture.test_in_training
-        parts.append(
+        lines.append(
             f"LEAK: {near.test_share:.0%} of the test images have a near-duplicate in training "
             f"({same} the same picture, {near.test_in_training - same} a look-alike such as a neighbouring slice); "
             "a score on this test set is no evidence. Split by group instead (protocol grouped)."
         )
     elif not test and near.redundant_files:
         share = near.redundant_files / report.images
-        parts.append(f"No official test split. {share:.0%} of the images are redundant: split by group, not at random.")
+        lines.append(f"No official test split. {share:.0%} of the images are redundant: split by group, not at random.")
     else:
-        parts.append("No test image has a near-duplicate in training." if test else "No near-duplicates found.")
-    overlaps = [other.root for other in report.against if other.near.images]
+        lines.append("No test image has a near-duplicate in training." if test else "No near-duplicates found.")
+    if patients.test_in_training:
+        lines.append(
+            f"LEAK: {patients.test_in_training} of the {patients.test_images} test images with a known patient have "
+            f"that patient in training; near-duplicates and patients together reach {report.leaking} of {test}."
+        )
+    elif patients.test_images:
+        lines.append(f"None of the {patients.test_images} test images with a known patient has it in training.")
+    overlaps = [other.root for other in report.against if other.near.images or other.patients.images]
     if overlaps:
-        parts.append(
+        lines.append(
             f"LEAK: overlaps with {', '.join(overlaps)}; drop the overlap before one is used to test the other."
         )
-    return " ".join(parts)
+    return lines
 
 
-def _class_lines(rows: Rows) -> str:
-    return pd.DataFrame(rows).set_index("split").to_string()
+def _label_sentences(report: AuditReport) -> list[str]:
+    found = report.label_issues
+    if found is None:
+        return []
+    return [
+        f"{len(found.issues)} suspicious labels: a quick model, right for {found.accuracy:.0%} of images of groups it "
+        "never saw, takes them for another class. Look at the first ones; many are the model's mistakes."
+    ]
+
+
+def _shown(what: str, lines: list[str]) -> list[str]:
+    if not lines:
+        return []
+    more = [f"  and {len(lines) - MAX_LINES} more (--json or --html)"] if len(lines) > MAX_LINES else []
+    return [f"{what}:", *(f"  {line}" for line in lines[:MAX_LINES]), *more]
+
+
+def _contradiction(row: dict[str, Any]) -> str:
+    return f"{row['path']}: {row['label']}, but {row['origin_label']} in {row['origin']}"
+
+
+def _suspicion(row: dict[str, Any]) -> str:
+    there = f", {row['origin_label']} in {row['origin']}" if row["origin_label"] else ""
+    return f"{row['score']:.2f} {row['path']}: {row['label']}, perhaps {row['suggested']}{there}"
+
+
+def _class_lines(rows: Rows, name: str = "split") -> str:
+    return pd.DataFrame(rows).set_index(name).to_string()
 
 
 def _duplicate_lines(report: AuditReport) -> list[str]:
@@ -185,6 +246,8 @@ def _duplicate_lines(report: AuditReport) -> list[str]:
 def _overlap_lines(other: Overlap) -> list[str]:
     shared = ", ".join(f"{getattr(other, key).images:,} ({name})" for key, name in FINGERPRINT_NAMES.items())
     lines = ["", f"overlap with {other.root} ({other.images:,} images): of its images {shared} are here too"]
+    if other.patients.images:
+        lines += [f"{other.patients.images:,} of its images show a patient of an image here"]
     if other.classes:
         lines += ["of the images here, these are there too as the same picture:", _class_lines(other.classes)]
     for paths in other.label_conflicts:

@@ -12,7 +12,8 @@ import pandas as pd
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.manifest import Scan
 from braintumor_tf.leakage.audit_report import AuditReport, NearDuplicateCounts, Overlap, Rows, Shared
-from braintumor_tf.leakage.groups import group
+from braintumor_tf.leakage.groups import group, near_duplicate_in_training, persons
+from braintumor_tf.leakage.label_issues import find_label_issues
 from braintumor_tf.leakage.manifest_counts import (
     FINGERPRINTS,
     class_table,
@@ -20,6 +21,7 @@ from braintumor_tf.leakage.manifest_counts import (
     label_conflicts,
     size_table,
 )
+from braintumor_tf.leakage.provenance import find_provenance
 from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, near_pairs, same_picture
 from braintumor_tf.matching.other_poses import POSE_COLUMNS
 
@@ -34,16 +36,19 @@ def audit(
     distance: int = DISTANCE,
     correlation: float = CORRELATION,
     poses: bool = True,
+    labels: bool = False,
     show_progress: bool = True,
 ) -> AuditReport:
-    """Looks for duplicates, near-duplicates across splits, label conflicts, bad files, overlaps with other data sets.
+    """Looks for duplicates, near-duplicates and patients across splits, wrong labels, bad files, overlaps.
 
     Args:
-        scan: the data set; its official splits, where it has any, are the ones that are audited.
+        scan: the data set, linked to published pictures where origins and patients are wanted (`identity.load`); its
+            official splits, where it has any, are the ones that are audited.
         against: other data sets.
         distance: bits that the perceptual hashes of near-duplicates may differ in, 0 to 32.
         correlation: the least correlation of their thumbnails, -1 to 1.
         poses: also look for copies that are mirrored, turned, cropped, shifted or otherwise altered.
+        labels: also look for suspicious labels (`label_issues.find_label_issues`), which needs the extra ``labels``.
         show_progress: progress bars.
 
     Returns:
@@ -63,7 +68,28 @@ def audit(
     options = {"distance": distance, "correlation": correlation, "poses": poses}
     pairs = near_pairs(everything, **options, show_progress=show_progress)
     own = len(scan.manifest)
-    manifest = _grouped(scan.manifest.reset_index(drop=True), pairs[pairs["second"] < own])
+    inside = pairs[pairs["second"] < own]
+    manifest = _grouped(scan.manifest.reset_index(drop=True), inside)
+    joined = group(manifest, pairs=inside)
+    return AuditReport(
+        root=str(scan.root),
+        images=own,
+        unreadable_files=scan.unreadable.to_dict("records"),
+        classes=_class_rows(manifest),
+        sizes=size_table(manifest).to_dict("records"),
+        test_images=int((manifest["split"] == "test").sum()),
+        **_duplicates(manifest, inside, distance, correlation),
+        label_conflicts=label_conflicts(manifest),
+        against=_overlaps(_grouped(everything, pairs), own, against),
+        pairs=_pairs_to_show(everything, pairs, own),
+        provenance=find_provenance(manifest, joined["group"]),
+        leaking=_leaking(manifest),
+        label_issues=find_label_issues(joined, show_progress=show_progress) if labels else None,
+    )
+
+
+def _duplicates(manifest: pd.DataFrame, pairs: pd.DataFrame, distance: int, correlation: float) -> dict[str, Any]:
+    """Counts what each fingerprint finds twice."""
     counts = {name: count_duplicates(manifest, column) for name, column in FINGERPRINTS.items()}
     sizes = manifest["group"].value_counts()
     counts["near"] = NearDuplicateCounts(
@@ -72,20 +98,17 @@ def audit(
         largest_group=int(sizes.max()),
         distance=distance,
         correlation=correlation,
-        pose_pairs=int((pairs["detail"].notna() & (pairs["second"] < own)).sum()),
+        pose_pairs=int(pairs["detail"].notna().sum()),
     )
-    return AuditReport(
-        root=str(scan.root),
-        images=own,
-        unreadable_files=scan.unreadable.to_dict("records"),
-        classes=_class_rows(manifest),
-        sizes=size_table(manifest).to_dict("records"),
-        test_images=int((manifest["split"] == "test").sum()),
-        **counts,
-        label_conflicts=label_conflicts(manifest),
-        against=_overlaps(_grouped(everything, pairs), own, against),
-        pairs=_pairs_to_show(everything, pairs, own),
-    )
+    return counts
+
+
+def _leaking(manifest: pd.DataFrame) -> int:
+    """Counts the test images with a near-duplicate or their patient in training."""
+    test = manifest.assign(person=persons(manifest))
+    test, everything = test[test["split"] == "test"], test
+    found = [near_duplicate_in_training(test, everything, column=column) for column in ("group", "person")]
+    return int((found[0] | found[1]).sum())
 
 
 def _grouped(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -108,6 +131,7 @@ def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[Ov
             name: Shared(int(theirs[column].isin(ours[column]).sum()), int(ours[column].isin(theirs[column]).sum()))
             for name, column in FINGERPRINTS.items()
         }
+        shared["patients"] = _shared_patients(ours, theirs)
         there = ours["picture"].isin(theirs["picture"])
         conflicts = _conflicts_between(ours[there], theirs[theirs["picture"].isin(ours["picture"])])
         found.append(
@@ -120,6 +144,13 @@ def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[Ov
             )
         )
     return found
+
+
+def _shared_patients(ours: pd.DataFrame, theirs: pd.DataFrame) -> Shared:
+    people = persons(pd.concat([ours, theirs], ignore_index=True))
+    here, there = people.iloc[: len(ours)], people.iloc[len(ours) :]
+    known = set(here[here != ""]) & set(there[there != ""])
+    return Shared(int(there.isin(known).sum()), int(here.isin(known).sum()))
 
 
 def _conflicts_between(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,14 @@ from braintumor_tf.files import write_text
 from braintumor_tf.leakage.audit_report import AuditReport
 from braintumor_tf.leakage.folder_audit import MAX_PAIRS
 from braintumor_tf.matching.other_poses import turned_back
+from braintumor_tf.report.pages.audit_origins import (
+    labels_context,
+    origins_context,
+    patient_sentence,
+    provenance_advice,
+    provenance_warnings,
+    relative,
+)
 from braintumor_tf.report.plots.style import SPLITS, split_name
 from braintumor_tf.report.rendering import render
 from braintumor_tf.report.sections.data import unreadable_rows
@@ -71,9 +78,11 @@ def write_audit_page(audit: AuditReport | Mapping[str, Any], path: str | Path) -
         "conflict_count": len(conflicts),
         "conflicted": _pictures(len(conflicts)),
         "overlaps": overlaps,
+        "origins": origins_context(audit, root),
+        "labels": labels_context(audit, root),
         "classes": _class_table(audit.get("classes")),
         "sizes": _size_rows(audit.get("sizes")),
-        "unreadable": [{**row, "path": _relative(row["path"], root)} for row in unreadable[:MAX_UNREADABLE]],
+        "unreadable": [{**row, "path": relative(row["path"], root)} for row in unreadable[:MAX_UNREADABLE]],
         "unreadable_count": counted if isinstance(counted, int) else len(unreadable),
     }
     return write_text(path, render("audit.html", **context))
@@ -98,6 +107,8 @@ def _sentences(audit: Mapping[str, Any]) -> list[str]:
         sentences.append("The folder has no test split of its own, so nothing can leak yet.")
     redundant = _found(audit, "picture", "redundant_files")
     sentences.append(f"{redundant:,} of {images:,} files repeat a picture that is already there.")
+    if isinstance(audit.get("provenance"), Mapping):
+        sentences.append(patient_sentence(audit["provenance"]))
     return sentences
 
 
@@ -106,6 +117,7 @@ def _warnings(audit: Mapping[str, Any], conflicts: list[list[str]], overlaps: li
     leaked = _found(audit, "near", "test_with_train_twin") or _found(audit, "pixels", "test_with_train_twin")
     if leaked:
         warnings.append("A score on this test set rewards memory: pictures like its images are in the training set.")
+    warnings += provenance_warnings(audit)
     if conflicts:
         warnings.append(f"{_pictures(len(conflicts))} filed under more than one label: at least one label is wrong.")
     for row in overlaps:
@@ -141,6 +153,7 @@ def _advice(
         advice.append("Fetch the unreadable files again, or remove them; until then they are left out.")
     if any(row["shared"] for row in overlaps):
         advice.append("Use the external protocol for a test on the other data set: it leaves the shared images out.")
+    advice += provenance_advice(audit)
     return advice or ["Nothing needs to be done. Keep the grouped protocol, so that it stays so when images are added."]
 
 
@@ -161,7 +174,7 @@ def _pictures(count: int) -> str:
 
 
 def _shown(conflicts: list[list[str]], root: str) -> list[list[str]]:
-    return [[_relative(file, root) for file in files] for files in conflicts[:MAX_CONFLICTS]]
+    return [[relative(file, root) for file in files] for files in conflicts[:MAX_CONFLICTS]]
 
 
 def _overlap(row: Mapping[str, Any], root: str) -> dict[str, Any]:
@@ -194,7 +207,7 @@ def _pair(row: Mapping[str, Any], root: str) -> dict[str, Any]:
     sides = [
         {
             "source": _turned_back(row) if aligned and side == "b" else embed_thumbnail(str(row.get(side, ""))),
-            "path": _relative(str(row.get(side, "")), root),
+            "path": relative(str(row.get(side, "")), root),
             "label": str(row.get(f"label_{side}", "")),
             "split": split_name(str(row.get(f"split_{side}") or "")),
         }
@@ -256,8 +269,3 @@ def _size_rows(rows: Any) -> list[dict[str, str]]:
         for row in rows
         if isinstance(row, Mapping)
     ]
-
-
-def _relative(path: str, root: str) -> str:
-    """A path without the audited folder in front, as it is where it lies elsewhere."""
-    return os.path.relpath(path, root) if root and path.startswith(root.rstrip(os.sep) + os.sep) else path

@@ -1,0 +1,132 @@
+"""Where the images of a data set come from, as one object and in sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from braintumor_tf.leakage.groups import persons
+from braintumor_tf.leakage.provenance.confounding import ClassOrigin, class_origins
+from braintumor_tf.leakage.provenance.origin_labels import contradicted_labels
+from braintumor_tf.leakage.provenance.shared_patients import SharedPatients, find_shared_patients
+
+Rows = list[dict[str, Any]]
+
+UNKNOWN = "unknown"
+"""The origin of images that are no known published picture; they may come from many places."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where the images of a data set come from.
+
+    Attributes:
+        images: how many there are.
+        known: how many are a known published picture.
+        origins: rows of an ``origin`` (``unknown`` last) and its images of each class.
+        classes: for each class, how well the origin alone tells it from the others; empty where no origin is known.
+        contradictions: images whose label contradicts their origin's (`contradicted_labels`).
+        patients: how far the data set's splits divide patients.
+    """
+
+    images: int
+    known: int
+    origins: Rows
+    classes: list[ClassOrigin]
+    contradictions: Rows
+    patients: SharedPatients
+
+    @property
+    def confounded(self) -> bool | None:
+        """Whether some class can be told by its origin; None where no origin is known, so that nothing can be said."""
+        return any(found.confounded for found in self.classes) if self.known else None
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was found, for people: origins and patients, confounding, contradicted labels."""
+        return [_origin_sentence(self), *_confounding_sentences(self), *_contradiction_sentences(self)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the object that the audit's JSON has under ``provenance``."""
+        return {
+            "images": self.images,
+            "known": self.known,
+            "origins": self.origins,
+            "confounded": self.confounded,
+            "classes": [found.to_dict() for found in self.classes],
+            "contradictions": self.contradictions,
+            "patients": self.patients.to_dict(),
+            "sentences": self.sentences,
+        }
+
+
+def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None) -> Provenance:
+    """Counts a manifest's origins and patients, and says what follows from them.
+
+    Args:
+        manifest: linked to published pictures (`braintumor_tf.identity.link`), with its own splits.
+        groups: images that belong together, near-duplicates and patients; each image is on its own by default.
+
+    Example:
+        >>> manifest = pd.DataFrame({"path": ["a", "b"], "label": ["glioma", "no_tumor"], "split": "", "source": "mine"})
+        >>> manifest = manifest.assign(origin=["figshare", ""], origin_id=["7", ""], origin_label=["glioma", ""])
+        >>> find_provenance(manifest.assign(patient=["100360", ""])).origins
+        [{'origin': 'figshare', 'glioma': 1, 'no_tumor': 0}, {'origin': 'unknown', 'glioma': 0, 'no_tumor': 1}]
+    """
+    origins = manifest["origin"].replace("", UNKNOWN)
+    known = origins != UNKNOWN
+    table = pd.crosstab(origins.rename("origin"), manifest["label"])
+    table = table.loc[sorted(table.index, key=lambda name: (name == UNKNOWN, -table.loc[name].sum(), name))]
+    return Provenance(
+        images=len(manifest),
+        known=int(known.sum()),
+        origins=table.rename_axis(columns=None).reset_index().to_dict("records"),
+        classes=class_origins(manifest, origins, groups) if known.any() else [],
+        contradictions=contradicted_labels(manifest),
+        patients=find_shared_patients(manifest, persons(manifest)),
+    )
+
+
+def _origin_sentence(found: Provenance) -> str:
+    if not found.known:
+        text = "The origin of no image is known"
+    else:
+        parts = [(row["origin"], sum(n for key, n in row.items() if key != "origin")) for row in found.origins]
+        text = f"Origin known for {found.known:,} of {found.images:,} images: " + ", ".join(
+            f"{count:,} {name}" for name, count in parts if name != UNKNOWN
+        )
+    patients = found.patients
+    people = f"{patients.patients:,} patients in {patients.images:,} images" if patients.images else "of no image"
+    return f"{text}. Patients known: {people}."
+
+
+def _confounding_sentences(found: Provenance) -> list[str]:
+    if found.confounded is None:
+        return []
+    rows = sorted((row for row in found.classes if row.confounded), key=lambda row: -row.balanced_accuracy)
+    if not rows:
+        best = max((row.balanced_accuracy for row in found.classes), default=0.5)
+        return [f"Class and origin are not confounded: the origin names no class better than {best:.2f} (chance 0.50)."]
+    # of two classes one is told as well as the other
+    return [_confounded(row) for row in rows[: 1 if len(found.classes) == 2 else None]]
+
+
+def _confounded(row: ClassOrigin) -> str:
+    pictures = "of unknown origin" if row.origin == UNKNOWN else f"{row.origin} pictures"
+    return (
+        f"CONFOUNDED: the origin alone tells {row.label} with balanced accuracy {row.balanced_accuracy:.2f} (chance "
+        f"0.50); {row.share:.0%} of its images are {pictures}, of the others {row.share_of_others:.0%}. "
+        "A score may be about the place."
+    )
+
+
+def _contradiction_sentences(found: Provenance) -> list[str]:
+    if not found.known:
+        return []
+    pairs = pd.Series([f"{row['label']} is {row['origin_label']} in {row['origin']}" for row in found.contradictions])
+    if pairs.empty:
+        return ["No label contradicts that of its origin."]
+    counts = ", ".join(f"{count} {words}" for words, count in pairs.value_counts(sort=True).items())
+    return [f"{len(pairs)} labels contradict their origin's: {counts}."]
