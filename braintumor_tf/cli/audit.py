@@ -8,7 +8,7 @@ from braintumor_tf.cli._options import json_option
 from braintumor_tf.cli._output import print_json
 
 LEAK_EXIT_CODE = 3
-"""How ``--fail-on leak`` ends where test images have near-duplicates in training."""
+"""How ``--fail-on leak`` ends where test images have near-duplicates or their patient in training."""
 
 
 @click.command()
@@ -19,13 +19,15 @@ LEAK_EXIT_CODE = 3
 @click.option(
     "--fail-on",
     type=click.Choice(["leak"]),
-    help=f"Exit with {LEAK_EXIT_CODE} if test images have near-duplicates in training.",
+    help=f"Exit with {LEAK_EXIT_CODE} if test images have near-duplicates or their patient in training, or "
+    "another data set overlaps.",
 )
 @click.option(
     "--distance", default=8, show_default=True, help="Bits that perceptual hashes of near-duplicates differ in."
 )
 @click.option("--correlation", default=0.9, show_default=True, help="Least correlation of their thumbnails.")
 @click.option("--no-poses", is_flag=True, help="Do not look for mirrored, turned, cropped or shifted copies.")
+@click.option("--labels", is_flag=True, help="Rank suspicious labels too; needs the extra labels (cleanlab).")
 @click.option("--strict", is_flag=True, help="Stop at unreadable files instead of listing them.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
 def audit(
@@ -37,20 +39,25 @@ def audit(
     distance: int,
     correlation: float,
     no_poses: bool,
+    labels: bool,
     strict: bool,
     no_cache: bool,
 ) -> None:
-    """Audits a labelled image folder: duplicates, near-duplicates across splits, label conflicts, bad files, overlaps.
+    """Audits a labelled image folder: duplicates, patients across splits, origins, wrong labels, bad files, overlaps.
 
     \b
     Example: braintumor-tf audit data/sartaj --against data/navoneel --html audit.html
     """
+    if labels:
+        from braintumor_tf.leakage.label_issues import require_cleanlab
+
+        require_cleanlab()  # before images are read
     from braintumor_tf.datasets import scan
     from braintumor_tf.leakage.audit_report import format_audit
     from braintumor_tf.leakage.folder_audit import audit as audit_folder
 
     first, *others = [scan(each, strict=strict, cache=not no_cache) for each in (folder, *against)]
-    report = audit_folder(first, others, distance=distance, correlation=correlation, poses=not no_poses)
+    report = audit_folder(first, others, distance=distance, correlation=correlation, poses=not no_poses, labels=labels)
     if html:
         from braintumor_tf.report.pages.audit import write_audit_page
 

@@ -20,7 +20,7 @@ def origins_context(audit: Mapping[str, Any], root: str) -> dict[str, Any] | Non
     if not isinstance(found, Mapping):
         return None
     classes = [name for name in found["origins"][0] if name != "origin"] if found["origins"] else []
-    patients = found["patients"]
+    patients, shared = found["patients"], shared_patients(found)
     return {
         "known": found["known"],
         "columns": [*classes, "images"],
@@ -30,7 +30,7 @@ def origins_context(audit: Mapping[str, Any], root: str) -> dict[str, Any] | Non
         "contradictions": [_contradiction(row, root) for row in found["contradictions"][:MAX_TILES]],
         "contradiction_count": len(found["contradictions"]),
         "patients": patients,
-        "patient_sentence": patient_sentence(found),
+        "patient_sentence": patient_sentence(found) + (f" {shared}." if shared else ""),
         "crossing": [
             {**row, "test_paths": [relative(path, root) for path in row["test_paths"]]}
             for row in patients["crossing"][:MAX_PATIENTS]
@@ -62,11 +62,15 @@ def provenance_warnings(audit: Mapping[str, Any]) -> list[str]:
     found = audit.get("provenance")
     if not isinstance(found, Mapping):
         return []
-    warnings = [sentence for sentence in found["sentences"] if sentence.startswith("CONFOUNDED")]
+    warnings = [
+        sentence.replace("CONFOUNDED", "Class and origin are confounded")
+        for sentence in found["sentences"]
+        if sentence.startswith("CONFOUNDED")
+    ]
     if found["patients"]["test_in_training"]:
-        warnings.insert(0, f"{patient_sentence(found)} A score on them says little about new patients.")
+        warnings.insert(0, f"{shared_patients(found)}: a score on this test set says little about new patients.")
     if found["contradictions"]:
-        warnings.append(f"{counted(len(found['contradictions']), 'label')} contradict that of the published picture.")
+        warnings.append(f"Labels that contradict those of the published pictures: {len(found['contradictions'])}.")
     return warnings
 
 
@@ -75,7 +79,7 @@ def provenance_advice(audit: Mapping[str, Any]) -> list[str]:
     found, advice = audit.get("provenance"), []
     if isinstance(found, Mapping):
         if found["patients"]["test_in_training"]:
-            advice.append("Split with the grouped protocol: it keeps all images of a known patient on one side.")
+            advice.append("Split anew with the grouped protocol: it keeps all images of a known patient on one side.")
         if found["confounded"]:
             advice.append(
                 "Add images of the confounded class from the other origins, or test on each origin alone; "
@@ -90,16 +94,21 @@ def provenance_advice(audit: Mapping[str, Any]) -> list[str]:
 
 
 def patient_sentence(found: Mapping[str, Any]) -> str:
-    """Says how far the folder's own splits divide patients."""
+    """Says how many patients are known."""
     patients = found["patients"]
     if not patients["images"]:
         return "The patient of no image is known."
-    known = f"{counted(patients['patients'], 'patient')} known, in {patients['images']:,} of {found['images']:,} images."
+    return f"{counted(patients['patients'], 'patient')} known, in {patients['images']:,} of {found['images']:,} images."
+
+
+def shared_patients(found: Mapping[str, Any]) -> str:
+    """Says how far the folder's own splits divide patients; empty without test images of known patients."""
+    patients = found["patients"]
     if not patients["test_images"]:
-        return known
+        return ""
     return (
-        f"{known} {patients['test_in_training']:,} of the {counted(patients['test_images'], 'test image')} with a known "
-        "patient have that patient in training."
+        f"{patients['test_in_training']:,} of {counted(patients['test_images'], 'test image')} with a known patient "
+        "have that patient in training"
     )
 
 
@@ -137,12 +146,5 @@ def _suspicion(row: Mapping[str, Any], root: str) -> dict[str, Any]:
 
 
 def _tile(row: Mapping[str, Any], root: str, title: str, note: str, *, wrong: bool) -> dict[str, Any]:
-    path = relative(row["path"], root)
-    return {
-        "source": embed_thumbnail(row["path"]),
-        "title": title,
-        "note": note,
-        "path": path,
-        "file": path,
-        "wrong": wrong,
-    }
+    picture = embed_thumbnail(row["path"])
+    return {"source": picture, "title": title, "note": note, "path": relative(row["path"], root), "wrong": wrong}

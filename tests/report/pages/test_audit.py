@@ -79,5 +79,78 @@ def test_a_folder_without_a_test_split(audit, tmp_path):
     assert "7 of 72 files repeat a picture" in page.text
 
 
+@pytest.fixture
+def provenance(audit):
+    """What an audit might say of origins, patients and suspicious labels."""
+    path = audit["pairs"][0]["a"]
+    where = {"path": path, "split": "test", "origin": "figshare", "origin_id": "<7>", "origin_label": "meningioma"}
+    told = {"images": 9, "others": 11, "origin": "figshare", "share": 0.0, "share_of_others": 0.85}
+    patients = {"patients": 2, "images": 30, "test_images": 8, "test_in_training": 3, "test_share": 0.375}
+    crossing = [{"patient": "figshare:1", "train": 4, "validation": 0, "test": 3, "test_paths": [path] * 3}]
+    audit["provenance"] = {
+        "images": 72,
+        "known": 30,
+        "origins": [
+            {"origin": "figshare", "glioma": 30, "no_tumor": 0},
+            {"origin": "unknown", "glioma": 2, "no_tumor": 40},
+        ],
+        "confounded": True,
+        "classes": [
+            {**told, "label": "no_tumor", "balanced_accuracy": 0.9242, "confounded": True},
+            {**told, "label": "glioma", "balanced_accuracy": 0.52, "confounded": False},
+        ],
+        "contradictions": [{**where, "label": "pituitary"}] * 60,
+        "patients": {**patients, "crossing": crossing * 50},
+        "sentences": ["CONFOUNDED: the origin alone tells no_tumor."],
+    }
+    issue = {"path": path, "label": "glioma", "suggested": "meningioma", "score": 0.0312, "split": "test"}
+    audit["label_issues"] = {
+        "model": "trees",
+        "images": 72,
+        "folds": 5,
+        "accuracy": 0.7749,
+        "issues": [
+            {**issue, "origin": "figshare", "origin_label": "glioma"},
+            *[{**issue, "origin": "", "origin_label": ""}] * 60,
+        ],
+    }
+    return audit
+
+
+def test_origins_patients_and_labels_are_shown(provenance, tmp_path):
+    path = write_audit_page(provenance, tmp_path / "audit.html")
+    page, source = check_page(path), path.read_text(encoding="utf-8")
+    assert "2 patients known, in 30 of 72 images." in page.text
+    assert "3 of 8 test images with a known patient have that patient in training: a score" in page.text
+    assert "Class and origin are confounded: the origin alone tells no_tumor." in page.text
+    assert "Labels that contradict those of the published pictures: 60." in page.text
+    assert "figshare 30 0 30" in page.text and "unknown 2 40 42" in page.text
+    assert "no_tumor confounded with origin 0.92 figshare 0 % 85 %" in page.text
+    assert (
+        "60 images; the first 48 are shown" in page.text
+        and "50 patients in training and in test; the first" in page.text
+    )
+    assert "meningioma in figshare (<7>)" in page.text and "<7>" not in source
+    assert "right for 77 %" in page.text and "61 suspicions" in page.text
+    assert "of 1 whose published picture is known, 1 carry" in page.text
+    assert source.count("perhaps meningioma, score 0.03") == 48
+    for advice in (
+        "Add images of the confounded class",
+        "Look at the labels that contradict",
+        "somebody who reads MRI",
+    ):
+        assert advice in page.text
+
+
+def test_unknown_origins_are_said_to_be_unknown(provenance, tmp_path):
+    nobody = {"patients": 0, "images": 0, "test_images": 0, "test_in_training": 0, "crossing": []}
+    rows = [{"origin": "unknown", "glioma": 32, "no_tumor": 40}]
+    provenance["provenance"] |= {"known": 0, "origins": rows, "classes": [], "contradictions": [], "patients": nobody}
+    provenance["provenance"] |= {"confounded": None, "sentences": []}
+    page = check_page(write_audit_page(provenance, tmp_path / "audit.html"))
+    assert "No image is a known published picture" in page.text and "The patient of no image is known." in page.text
+    assert "confounded" not in page.text
+
+
 def test_an_almost_empty_audit_still_makes_a_page(tmp_path):
     check_page(write_audit_page({}, tmp_path / "audit.html"))
