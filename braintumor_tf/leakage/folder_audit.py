@@ -11,8 +11,9 @@ import pandas as pd
 
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.manifest import Scan
+from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage.audit_report import AuditReport, NearDuplicateCounts, Overlap, Rows, Shared
-from braintumor_tf.leakage.groups import group, near_duplicate_in_training, persons
+from braintumor_tf.leakage.groups import group, near_duplicate_in_training
 from braintumor_tf.leakage.label_issues import find_label_issues
 from braintumor_tf.leakage.manifest_counts import (
     FINGERPRINTS,

@@ -25,8 +25,8 @@ def contradicted_labels(manifest: pd.DataFrame) -> list[dict[str, Any]]:
         Rows of ``path``, ``label``, ``split``, ``origin``, ``origin_id``, ``origin_label`` in the manifest's order.
 
     Example:
-        >>> manifest = pd.DataFrame({"path": ["a", "b"], "label": ["pituitary", "tumor"], "split": "", "origin_id": "1"})
-        >>> manifest = manifest.assign(origin="figshare", origin_label="meningioma")
+        >>> manifest = pd.DataFrame({"path": ["a", "b"], "label": ["pituitary", "tumor"], "split": ""})
+        >>> manifest = manifest.assign(origin="figshare", origin_id="1", origin_label="meningioma")
         >>> [row["path"] for row in contradicted_labels(manifest)]
         ['a']
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.leakage.groups import persons
+from braintumor_tf.identity.people import patient_contradictions, persons
 from braintumor_tf.leakage.provenance.confounding import ClassOrigin, class_origins
 from braintumor_tf.leakage.provenance.origin_labels import contradicted_labels
 from braintumor_tf.leakage.provenance.shared_patients import SharedPatients, find_shared_patients
@@ -29,6 +29,8 @@ class Provenance:
         classes: for each class, how well the origin alone tells it from the others; empty where no origin is known.
         contradictions: images whose label contradicts their origin's (`contradicted_labels`).
         patients: how far the data set's splits divide patients.
+        patient_contradictions: where the data set's own patients and those of the published pictures contradict each
+            other (`braintumor_tf.identity.patient_contradictions`).
     """
 
     images: int
@@ -37,6 +39,7 @@ class Provenance:
     classes: list[ClassOrigin]
     contradictions: Rows
     patients: SharedPatients
+    patient_contradictions: Rows
 
     @property
     def confounded(self) -> bool | None:
@@ -45,8 +48,8 @@ class Provenance:
 
     @property
     def sentences(self) -> list[str]:
-        """What was found, for people: origins and patients, confounding, contradicted labels."""
-        return [_origin_sentence(self), *_confounding_sentences(self), *_contradiction_sentences(self)]
+        """What was found, for people: origins and patients, confounding, contradicted labels and patients."""
+        return [_origin_sentence(self), *_confounding_sentences(self), *_contradiction_sentences(self), *_people(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object that the audit's JSON has under ``provenance``."""
@@ -58,6 +61,7 @@ class Provenance:
             "classes": [found.to_dict() for found in self.classes],
             "contradictions": self.contradictions,
             "patients": self.patients.to_dict(),
+            "patient_contradictions": self.patient_contradictions,
             "sentences": self.sentences,
         }
 
@@ -70,9 +74,9 @@ def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None) -> 
         groups: images that belong together, near-duplicates and patients; each image is on its own by default.
 
     Example:
-        >>> manifest = pd.DataFrame({"path": ["a", "b"], "label": ["glioma", "no_tumor"], "split": "", "source": "mine"})
+        >>> manifest = pd.DataFrame({"path": ["a", "b"], "label": ["glioma", "no_tumor"], "split": ""})
         >>> manifest = manifest.assign(origin=["figshare", ""], origin_id=["7", ""], origin_label=["glioma", ""])
-        >>> find_provenance(manifest.assign(patient=["100360", ""])).origins
+        >>> find_provenance(manifest.assign(source="mine", patient=["100360", ""])).origins
         [{'origin': 'figshare', 'glioma': 1, 'no_tumor': 0}, {'origin': 'unknown', 'glioma': 0, 'no_tumor': 1}]
     """
     origins = manifest["origin"].replace("", UNKNOWN)
@@ -86,6 +90,7 @@ def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None) -> 
         classes=class_origins(manifest, origins, groups) if known.any() else [],
         contradictions=contradicted_labels(manifest),
         patients=find_shared_patients(manifest, persons(manifest)),
+        patient_contradictions=patient_contradictions(manifest).to_dict("records"),
     )
 
 
@@ -130,3 +135,13 @@ def _contradiction_sentences(found: Provenance) -> list[str]:
         return ["No label contradicts that of its origin."]
     counts = ", ".join(f"{count} {words}" for words, count in pairs.value_counts(sort=True).items())
     return [f"{len(pairs)} labels contradict their origin's: {counts}."]
+
+
+def _people(found: Provenance) -> list[str]:
+    if not found.patient_contradictions:
+        return []
+    first = found.patient_contradictions[0]
+    return [
+        f"Patients told differently by the data set and by the published pictures: {len(found.patient_contradictions)}, "
+        f"such as {first['patient']}, who is {first['several']}; they are kept together."
+    ]

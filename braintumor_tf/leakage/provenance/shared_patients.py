@@ -42,7 +42,7 @@ def find_shared_patients(manifest: pd.DataFrame, people: pd.Series) -> SharedPat
     Args:
         manifest: with ``path`` and ``split``, the data set's own.
         people: who is shown in each image, "" where nobody is known, with the manifest's index
-            (`braintumor_tf.leakage.groups.persons`).
+            (`braintumor_tf.identity.persons`).
 
     Example:
         >>> manifest = pd.DataFrame({"path": ["a", "b", "c"], "split": ["train", "test", "test"]})

@@ -30,6 +30,7 @@ def origins_context(audit: Mapping[str, Any], root: str) -> dict[str, Any] | Non
         "contradictions": [_contradiction(row, root) for row in found["contradictions"][:MAX_TILES]],
         "contradiction_count": len(found["contradictions"]),
         "patients": patients,
+        "several": found["patient_contradictions"],
         "patient_sentence": patient_sentence(found) + (f" {shared}." if shared else ""),
         "crossing": [
             {**row, "test_paths": [relative(path, root) for path in row["test_paths"]]}

@@ -108,6 +108,14 @@ def test_no_test_images_give_no_share(places):
     assert (found.patients.test_images, found.patients.test_share, found.patients.crossing) == (0, None, [])
 
 
+def test_own_patients_that_the_pictures_contradict_are_said(places):
+    found = find_provenance(places.assign(patient=["Ann", "Ann", *places["patient"][2:]]))
+    assert [(row["patient"], row["several"]) for row in found.patient_contradictions] == [
+        ("mine:Ann", "figshare:0, figshare:1"),
+    ]
+    assert found.sentences[-1].endswith("such as mine:Ann, who is figshare:0, figshare:1; they are kept together.")
+
+
 def test_all_of_it_is_json(places):
     found = json.loads(json.dumps(find_provenance(places).to_dict()))
     assert found["classes"][0]["label"] == "glioma" and found["patients"]["patients"] == 5

@@ -101,6 +101,7 @@ def provenance(audit):
         ],
         "contradictions": [{**where, "label": "pituitary"}] * 60,
         "patients": {**patients, "crossing": crossing * 50},
+        "patient_contradictions": [{"patient": "set:5", "several": "figshare:1, figshare:2", "images": 4}],
         "sentences": ["CONFOUNDED: the origin alone tells no_tumor."],
     }
     issue = {"path": path, "label": "glioma", "suggested": "meningioma", "score": 0.0312, "split": "test"}
@@ -131,6 +132,7 @@ def test_origins_patients_and_labels_are_shown(provenance, tmp_path):
         and "50 patients in training and in test; the first" in page.text
     )
     assert "meningioma in figshare (<7>)" in page.text and "<7>" not in source
+    assert "set:5 4 images figshare:1, figshare:2" in page.text
     assert "right for 77 %" in page.text and "61 suspicions" in page.text
     assert "of 1 whose published picture is known, 1 carry" in page.text
     assert source.count("perhaps meningioma, score 0.03") == 48
@@ -146,10 +148,10 @@ def test_unknown_origins_are_said_to_be_unknown(provenance, tmp_path):
     nobody = {"patients": 0, "images": 0, "test_images": 0, "test_in_training": 0, "crossing": []}
     rows = [{"origin": "unknown", "glioma": 32, "no_tumor": 40}]
     provenance["provenance"] |= {"known": 0, "origins": rows, "classes": [], "contradictions": [], "patients": nobody}
-    provenance["provenance"] |= {"confounded": None, "sentences": []}
+    provenance["provenance"] |= {"confounded": None, "sentences": [], "patient_contradictions": []}
     page = check_page(write_audit_page(provenance, tmp_path / "audit.html"))
     assert "No image is a known published picture" in page.text and "The patient of no image is known." in page.text
-    assert "confounded" not in page.text
+    assert "confounded with origin" not in page.text
 
 
 def test_an_almost_empty_audit_still_makes_a_page(tmp_path):
