@@ -140,8 +140,8 @@ def _contradiction_sentences(found: Provenance) -> list[str]:
 def _people(found: Provenance) -> list[str]:
     if not found.patient_contradictions:
         return []
-    first = found.patient_contradictions[0]
+    first, count = found.patient_contradictions[0], len(found.patient_contradictions)
     return [
-        f"Patients told differently by the data set and by the published pictures: {len(found.patient_contradictions)}, "
+        f"Patients told differently by the data set and by the published pictures: {count}, "
         f"such as {first['patient']}, who is {first['several']}; they are kept together."
     ]
