@@ -9,11 +9,21 @@ import numpy as np
 from scipy.fft import dctn, idctn
 from scipy.linalg import hadamard
 
-from braintumor_tf.matching.polar_maps import GRID, PolarMaps
-from braintumor_tf.matching.poses import DIMENSIONS, pose_fingerprints
+from braintumor_tf.matching.frame_alignment import details_in_frames
+from braintumor_tf.matching.polar_maps import PolarMaps
+from braintumor_tf.matching.poses import pose_fingerprints
 
-WAVES = 512
+FINE_GRID = 48
+"""Height and width of the detail pictures of which a descriptor keeps the low frequencies."""
+
+FINE_SHARE = 0.25
+"""Size of what the detail looks at together, half of that in the search for copies: a skull must not outshine folds."""
+
+WAVES = 1024
 """Numbers that are kept of a detail picture: its lowest spatial frequencies, in every direction alike."""
+
+PRINT = 96
+"""Numbers that are kept of a pose fingerprint: its first principal axes."""
 
 LEVELS = 16
 """Steps of a stored number: four bits each."""
@@ -25,10 +35,10 @@ _SEED = 1512427
 
 
 class Descriptors(NamedTuple):
-    """What is stored of `n` pictures, about 530 bytes each.
+    """What is stored of `n` pictures, about 720 bytes each.
 
     Attributes:
-        prints: uint8 of shape ``(n, VARIANTS, DIMENSIONS / 2)``: pose fingerprints, two numbers a byte.
+        prints: uint8 of shape ``(n, VARIANTS, PRINT / 2)``: pose fingerprints, two numbers a byte.
         waves: uint8 of shape ``(n, WAVES / 2)``: the mixed low frequencies of the detail, two numbers a byte.
         circles: float16 of shape ``(n, VARIANTS, 3)``: the circles of the head, as in `PolarMaps`.
         shapes: uint8 of shape ``(n, 2)``: height and width of a small picture in its own aspect ratio.
@@ -40,33 +50,50 @@ class Descriptors(NamedTuple):
     shapes: np.ndarray
 
 
-def make_descriptors(measured: PolarMaps) -> Descriptors:
+def make_descriptors(measured: PolarMaps, pictures: np.ndarray, *, workers: int = 2) -> Descriptors:
     """Returns the descriptors of pictures.
 
     Args:
         measured: from `matching.polar_maps.measure`.
+        pictures: uint8 of shape ``(n, 96, 96)``, those that were measured.
+        workers: threads.
     """
-    prints = pose_fingerprints(measured.spectra).transpose(1, 0, 2) * np.sqrt(DIMENSIONS)
-    waves = _low_waves(measured.details)
+    prints = short_prints(measured).transpose(1, 0, 2) * np.sqrt(PRINT)
+    as_they_are = np.tile(np.eye(2, 3), (len(pictures), 1, 1))
+    rows = np.arange(len(pictures))
+    details, _ = details_in_frames(pictures, rows, as_they_are, measured.shapes, grid=FINE_GRID, share=FINE_SHARE, workers=workers)
+    waves = _low_waves(details)
     waves = (waves / np.maximum(waves.std(axis=1, keepdims=True), 1e-6)) @ _mixture()
     return Descriptors(
         _packed(prints), _packed(waves), measured.circles.astype(np.float16), measured.shapes.astype(np.uint8)
     )
 
 
-def fingerprints(stored: Descriptors) -> np.ndarray:
-    """Returns the stored pose fingerprints, float32 of shape ``(VARIANTS, n, DIMENSIONS)``, of length about 1."""
-    return np.ascontiguousarray(_unpacked(stored.prints).transpose(1, 0, 2)) / np.float32(np.sqrt(DIMENSIONS))
+def short_prints(measured: PolarMaps) -> np.ndarray:
+    """Returns the first numbers of pose fingerprints, float32 of shape ``(VARIANTS, n, PRINT)``, of length 1."""
+    prints = pose_fingerprints(measured.spectra)[:, :, :PRINT]
+    return prints / np.maximum(np.linalg.norm(prints, axis=2, keepdims=True), 1e-6)
 
 
-def restored_details(stored: Descriptors) -> np.ndarray:
-    """Returns the stored details, float32 of shape ``(n, GRID, GRID)``, in units of their standard deviation."""
-    return _from_waves(_unpacked(stored.waves) @ _mixture().T)
+def stored_prints(stored: Descriptors) -> np.ndarray:
+    """Returns the fingerprints of descriptors, float32 of shape ``(VARIANTS, n, PRINT)``, of length about 1."""
+    return np.ascontiguousarray(_unpacked(stored.prints).transpose(1, 0, 2)) / np.float32(np.sqrt(PRINT))
+
+
+def restored_details(stored: Descriptors, *, grid: int = FINE_GRID) -> np.ndarray:
+    """Returns the details of descriptors, float32 of shape ``(n, grid, grid)``, in units of their deviation.
+
+    Args:
+        stored: the descriptors.
+        grid: `FINE_GRID` or less; frequencies that a smaller grid does not hold are left out.
+    """
+    every = _placed(_unpacked(stored.waves) @ _mixture().T)[:, :grid, :grid]
+    return idctn(every, axes=(1, 2), norm="ortho") * np.float32(grid / FINE_GRID)
 
 
 def low_details(details: np.ndarray) -> np.ndarray:
-    """Returns details with no more than the frequencies that a descriptor keeps; float32 of the same shape."""
-    return _from_waves(_low_waves(details))
+    """Returns details of side `FINE_GRID` with no more than the frequencies that a descriptor keeps."""
+    return idctn(_placed(_low_waves(details)), axes=(1, 2), norm="ortho")
 
 
 def joined(parts: list[Descriptors]) -> Descriptors:
@@ -77,7 +104,7 @@ def joined(parts: list[Descriptors]) -> Descriptors:
 @cache
 def _kept() -> np.ndarray:
     """Places of the kept frequencies in a flat cosine transform, the lowest first."""
-    down, across = np.mgrid[:GRID, :GRID]
+    down, across = np.mgrid[:FINE_GRID, :FINE_GRID]
     return np.argsort((down**2 + across**2).ravel(), kind="stable")[:WAVES]
 
 
@@ -93,13 +120,14 @@ def _mixture() -> np.ndarray:
 
 def _low_waves(details: np.ndarray) -> np.ndarray:
     waves = dctn(details.astype(np.float32), axes=(1, 2), norm="ortho")
-    return waves.reshape(len(details), -1)[:, _kept()]
+    return waves.reshape(-1, FINE_GRID**2)[:, _kept()]
 
 
-def _from_waves(waves: np.ndarray) -> np.ndarray:
-    every = np.zeros((len(waves), GRID * GRID), np.float32)
+def _placed(waves: np.ndarray) -> np.ndarray:
+    """Kept frequencies at their places in whole cosine transforms of shape ``(n, FINE_GRID, FINE_GRID)``."""
+    every = np.zeros((len(waves), FINE_GRID**2), np.float32)
     every[:, _kept()] = waves
-    return idctn(every.reshape(-1, GRID, GRID), axes=(1, 2), norm="ortho")
+    return every.reshape(-1, FINE_GRID, FINE_GRID)
 
 
 def _packed(values: np.ndarray) -> np.ndarray:

@@ -12,9 +12,8 @@ import pandas as pd
 
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.files import atomic_path
-from braintumor_tf.identity.descriptors import WAVES, Descriptors
+from braintumor_tf.identity.descriptors import PRINT, WAVES, Descriptors
 from braintumor_tf.matching.polar_maps import VARIANTS
-from braintumor_tf.matching.poses import DIMENSIONS
 
 FORMAT = "braintumor_tf origin index"
 VERSION = 1
@@ -23,7 +22,7 @@ VERSION = 1
 FACTS = ("origin", "credit", "licence", "url")
 
 _SHAPES = {
-    "prints": ((VARIANTS, DIMENSIONS // 2), np.uint8),
+    "prints": ((VARIANTS, PRINT // 2), np.uint8),
     "waves": ((WAVES // 2,), np.uint8),
     "circles": ((VARIANTS, 3), np.float16),
     "shapes": ((2,), np.uint8),

@@ -120,7 +120,7 @@ def make_index(
     rows["lesion_box"] = [_checked_box(origin, *pair) for pair in zip(rows["origin_id"], rows["lesion_box"])]
     _, pictures = thumbnails_and_pictures(manifest, show_progress=show_progress)
     measured = measure(pictures, manifest[["height", "width"]].to_numpy())
-    return OriginIndex(origin, credit, licence, url, rows, make_descriptors(measured))
+    return OriginIndex(origin, credit, licence, url, rows, make_descriptors(measured, pictures))
 
 
 def write_index(path: str | Path, index: OriginIndex) -> Path:

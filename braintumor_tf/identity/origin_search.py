@@ -11,20 +11,35 @@ import pandas as pd
 
 from braintumor_tf.datasets.manifest import thumbnails_and_pictures
 from braintumor_tf.identity.decisions import Found, decide
-from braintumor_tf.identity.descriptors import fingerprints, joined, low_details, restored_details
+from braintumor_tf.identity.descriptors import (
+    FINE_GRID,
+    FINE_SHARE,
+    joined,
+    low_details,
+    restored_details,
+    short_prints,
+    stored_prints,
+)
 from braintumor_tf.identity.lesion_boxes import carried_box, format_box, parse_box
 from braintumor_tf.identity.origin_index import OriginIndex
 from braintumor_tf.matching.alignment import smaller_first
-from braintumor_tf.matching.frame_alignment import in_frames, in_pixels, overlap_correlation, rough_alignment
+from braintumor_tf.matching.frame_alignment import (
+    composed,
+    details_in_frames,
+    in_frames,
+    in_pixels,
+    masked_correlation,
+    rough_alignment,
+)
 from braintumor_tf.matching.inverted_file import nearest
 from braintumor_tf.matching.other_poses import pose_facts
-from braintumor_tf.matching.polar_maps import PolarMaps, detail_spectra, measure
-from braintumor_tf.matching.poses import VARIANT_PAIRS, Candidates, inverse, pose_fingerprints, turned_onto
+from braintumor_tf.matching.polar_maps import GRID, PolarMaps, detail_spectra, measure
+from braintumor_tf.matching.poses import VARIANT_PAIRS, Candidates, inverse, turned_onto
 
 COLUMNS = ("origin", "origin_id", "patient", "pose", "origin_label", "lesion_box", "correlation")
 """The columns that `find_origins` returns."""
 
-LEAST_SCORE = 0.5
+LEAST_SCORE = 0.35
 """Correlation of two polar maps, best turned, from which a candidate is aligned."""
 
 LEAST_OVERLAP = 0.3
@@ -36,8 +51,14 @@ STAGES = ((VARIANT_PAIRS[:1], 2), (VARIANT_PAIRS, 5))
 CERTAIN = 0.97
 """Correlation from which the second stage is left out."""
 
-STEPS = 4
-"""Steps of the alignment."""
+LEAST_ROUGH = 0.3
+"""Correlation of the details after the first alignment from which a candidate is aligned to the end."""
+
+FINE = 5
+"""Candidates of an image that are aligned to the end at most."""
+
+ROUNDS = 2
+"""Rounds of the last alignment."""
 
 
 class _Base(NamedTuple):
@@ -45,6 +66,7 @@ class _Base(NamedTuple):
 
     prints: np.ndarray
     details: np.ndarray
+    small: np.ndarray
     circles: np.ndarray
     shapes: np.ndarray
 
@@ -88,8 +110,8 @@ def find_origins(manifest: pd.DataFrame, indexes: Sequence[OriginIndex], *, show
     workers = os.cpu_count() or 1
     measured = measure(pictures, images[["height", "width"]].to_numpy(), workers=workers)
     rows = pd.concat([index.rows.assign(origin=index.origin) for index in indexes], ignore_index=True)
-    aligned, base = search(measured, indexes, workers=workers)
-    found = decide(aligned, rows, base.details)
+    aligned, base = search(measured, pictures, indexes, workers=workers)
+    found = decide(aligned, rows)
     table = _table(found, rows, measured.shapes, base.shapes)
     code = pd.Series(np.arange(len(place)), index=place)[manifest["pixel_hash"].to_numpy(str)].to_numpy()
     known = np.full(len(place), -1)
@@ -100,17 +122,26 @@ def find_origins(manifest: pd.DataFrame, indexes: Sequence[OriginIndex], *, show
     return result.astype({"correlation": float})
 
 
-def search(measured: PolarMaps, indexes: Sequence[OriginIndex], *, workers: int = 2) -> tuple[Found, _Base]:
+def search(
+    measured: PolarMaps, pictures: np.ndarray, indexes: Sequence[OriginIndex], *, workers: int = 2
+) -> tuple[Found, _Base]:
     """Aligns every image with the published pictures that it may be; no judgement yet."""
     stored = joined([index.descriptors for index in indexes])
-    base = _Base(fingerprints(stored), restored_details(stored), stored.circles.astype(np.float32), stored.shapes)
-    prints = pose_fingerprints(measured.spectra)
-    details = np.concatenate([low_details(measured.details), base.details])
-    shapes = np.concatenate([measured.shapes, base.shapes.astype(int)])
+    base = _Base(
+        stored_prints(stored),
+        restored_details(stored),
+        restored_details(stored, grid=GRID),
+        stored.circles.astype(np.float32),
+        stored.shapes.astype(int),
+    )
+    prints = short_prints(measured)
+    details = np.concatenate([_own_details(measured, pictures, workers), base.small])
+    shapes = np.concatenate([measured.shapes, base.shapes])
     parts, left = [], np.arange(len(measured.shapes))
     for pairs, neighbours in STAGES:
         found = _candidates(measured, base, prints, left, pairs, neighbours, workers)
-        part = _aligned(found, len(measured.shapes), details, shapes, workers)
+        part = _roughly(found, len(measured.shapes), details, shapes, workers)
+        part = _finely(part, pictures, base, workers)
         parts.append(part)
         left = np.setdiff1d(left, part.image[part.correlation >= CERTAIN])
     return Found(*(np.concatenate(column) for column in zip(*parts))), base
@@ -131,8 +162,7 @@ def _candidates(
         asked, second = nearest(prints[here][images], base.prints[there], neighbours, workers=workers)
         first = images[asked]
         rows, which = np.unique(second, return_inverse=True)
-        shapes = base.shapes[rows].astype(int)
-        spectra = detail_spectra(base.details[rows], base.circles[rows, there], shapes)
+        spectra = detail_spectra(base.small[rows], base.circles[rows, there], base.shapes[rows])
         score, maps = turned_onto(
             measured.spectra[first, here], measured.circles[first, here], spectra[which], base.circles[second, there]
         )
@@ -145,21 +175,49 @@ def _candidates(
     return Candidates(first[order], second[order] + len(measured.shapes), score[order], maps[order])
 
 
-def _aligned(found: Candidates, images: int, details: np.ndarray, shapes: np.ndarray, workers: int) -> Found:
-    """Alignment on details; the maps lead from the published picture to the image, in shares of the frames."""
+def _own_details(measured: PolarMaps, pictures: np.ndarray, workers: int) -> np.ndarray:
+    """The images' details in their own frames, made like those of descriptors."""
+    maps = np.tile(np.eye(2, 3), (len(pictures), 1, 1))
+    rows = np.arange(len(pictures))
+    return details_in_frames(pictures, rows, maps, measured.shapes, share=FINE_SHARE, workers=workers)[0]
+
+
+def _roughly(found: Candidates, images: int, details: np.ndarray, shapes: np.ndarray, workers: int) -> Found:
+    """The first alignment, on details as they are; the best few of each image are kept."""
     first, second, maps, swapped = smaller_first(found, shapes)
-    maps = in_frames(maps, shapes, first, second)
-    maps, _ = rough_alignment(details, first, second, maps, steps=STEPS, workers=workers)
-    correlation, share = overlap_correlation(details, first, second, maps)
-    correlation = np.where(share >= LEAST_OVERLAP, np.abs(correlation), 0)
+    maps, likeness = rough_alignment(details, first, second, in_frames(maps, shapes, first, second), workers=workers)
     maps[~swapped] = inverse(maps[~swapped])
-    return Found(found.first, found.second - images, maps, correlation)
+    order = np.lexsort((found.second, -likeness, found.first))
+    first = found.first[order]
+    rank = np.arange(len(first)) - np.searchsorted(first, first)
+    order = order[(rank < FINE) & (likeness[order] >= LEAST_ROUGH)]
+    return Found(found.first[order], found.second[order] - images, maps[order], likeness[order])
+
+
+def _finely(found: Found, pictures: np.ndarray, base: _Base, workers: int) -> Found:
+    """The last alignment: the image is laid into the published picture's frame before its detail is taken."""
+    template, shapes, maps = base.details[found.picture], base.shapes[found.picture], found.maps
+    count = len(maps)
+    here, there = np.arange(count), np.arange(count, 2 * count)
+    for step in range(ROUNDS + 1):
+        laid, inside = details_in_frames(pictures, found.image, maps, shapes, grid=FINE_GRID, share=FINE_SHARE, workers=workers)
+        laid = low_details(laid)
+        correlation = masked_correlation(template, laid, inside)
+        if step == ROUNDS:
+            break
+        scale = laid.std(axis=(1, 2), keepdims=True) * np.sign(correlation)[:, None, None]
+        laid = np.where(inside > 0, laid, template * scale)
+        start = np.tile(np.eye(2, 3), (count, 1, 1))
+        change, _ = rough_alignment(np.concatenate([template, laid]), here, there, start, workers=workers)
+        maps = composed(maps, change)
+    correlation = np.where(inside.mean(axis=(1, 2)) >= LEAST_OVERLAP, np.abs(correlation), 0)
+    return Found(found.image, found.picture, maps, correlation)
 
 
 def _table(found: Found, rows: pd.DataFrame, shapes: np.ndarray, base_shapes: np.ndarray) -> pd.DataFrame:
     """What is said of the images that were found, in the order of `found`."""
     known = rows.iloc[found.picture].reset_index(drop=True)
-    joint = np.concatenate([shapes, base_shapes.astype(int)])
+    joint = np.concatenate([shapes, base_shapes])
     maps = in_pixels(found.maps, joint, found.picture + len(shapes), found.image)
     boxes = []
     for text, matrix in zip(known["lesion_box"], found.maps):

@@ -23,6 +23,9 @@ VARIANTS = len(CROPS) + 1
 GRID = 32
 """Height and width of the small detail pictures that the first alignment looks at."""
 
+FRAME_SHARE = 0.7
+"""Size of a head that the detail of a whole frame is made for, as a share of the frame."""
+
 LARGEST_ASPECT = 2.0
 """Longer over shorter side that is restored at most; beyond it the small picture stays squashed."""
 
@@ -106,9 +109,14 @@ def detail(picture: np.ndarray, radius: float) -> np.ndarray:
     return fine / (cv2.sqrt(cv2.max(power, 0)) + 3)
 
 
-def frame_detail(picture: np.ndarray) -> np.ndarray:
-    """Returns the detail of a whole frame, whose blur does not depend on where the head is."""
-    return detail(picture, 0.7 * np.sqrt(picture.size / np.pi))
+def frame_detail(picture: np.ndarray, *, share: float = FRAME_SHARE) -> np.ndarray:
+    """Returns the detail of a whole frame, whose blur does not depend on where the head is.
+
+    Args:
+        picture: float32, 0..255.
+        share: radius that takes the place of the head's, as a share of the radius of a circle with the frame's area.
+    """
+    return detail(picture, share * np.sqrt(picture.size / np.pi))
 
 
 def head_circles(picture: np.ndarray) -> np.ndarray:
