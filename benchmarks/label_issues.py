@@ -1,9 +1,9 @@
 """Does the ranking of suspicious labels find the labels of Sartaj that are known to be wrong or in doubt?
 
 Two sets of labels are looked for. `doubted`: the test gliomas that are no figshare picture (the maker of masoud left
-Sartaj's gliomas out). `contradicted`: images whose label contradicts figshare's. A ranking is judged by the share of pairs
-of such an image and another one that it orders rightly (area under the ROC curve, 0.5 for a random order), and by how
-many are among the first k. Run: python benchmarks/label_issues.py FOLDER/sartaj [--compare]
+Sartaj's gliomas out). `contradicted`: images whose label contradicts figshare's. A ranking is judged by the share of
+pairs of such an image and another one that it orders rightly (area under the ROC curve, 0.5 for a random order), and by
+how many are among the first k. Run: python benchmarks/label_issues.py FOLDER/sartaj [--compare]
 """
 
 from __future__ import annotations

@@ -11,9 +11,15 @@ from PIL import Image
 
 from braintumor_tf.datasets import scan
 from braintumor_tf.errors import DatasetError, SplitError
+from braintumor_tf.leakage import label_issues
 from braintumor_tf.leakage.label_issues import find_label_issues
 
 OPTIONS = {"folds": 4, "show_progress": False}
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    monkeypatch.setattr(label_issues, "TREES", 60)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from braintumor_tf.leakage.provenance import CONFOUNDED, class_origins
+from braintumor_tf.leakage.provenance import class_origins
 
 
 def measured(labels, origins, groups=None) -> dict[str, float]:
@@ -41,7 +41,13 @@ def test_frequent_classes_weigh_no_more(copies):
     labels = ["a"] * 400 + ["b"] * 400 * copies
     origins = ["x"] * 300 + ["y"] * 100 + (["x"] * 100 + ["y"] * 300) * copies
     assert measured(labels, origins)["a"] == pytest.approx(0.75)
-    assert class_origins(pd.DataFrame({"label": labels}), pd.Series(origins))[0].confounded == (CONFOUNDED <= 0.75)
+
+
+@pytest.mark.parametrize(("from_x", "confounded"), [(300, True), (299, False)])
+def test_from_a_balanced_accuracy_of_three_in_four_on_they_are_confounded(from_x, confounded):
+    origins = ["x"] * from_x + ["y"] * (400 - from_x) + ["x"] * 100 + ["y"] * 300
+    [found, _] = class_origins(pd.DataFrame({"label": ["a"] * 400 + ["b"] * 400}), pd.Series(origins))
+    assert found.confounded is confounded
 
 
 def test_in_large_sets_it_is_half_of_one_plus_the_total_variation_distance():
