@@ -64,7 +64,8 @@ def align(found: Candidates, measured: PolarMaps, pictures: np.ndarray, *, worke
         workers: threads.
     """
     first, second, maps, swapped = smaller_first(found, measured.shapes)
-    maps, likeness = rough_alignment(measured.details, first, second, in_frames(maps, measured.shapes, first, second))
+    maps = in_frames(maps, measured.shapes, first, second)
+    maps, likeness = rough_alignment(measured.details, first, second, maps, workers=workers)
     kept = likeness >= LEAST_ROUGH
     first, second, maps, swapped = first[kept], second[kept], maps[kept], swapped[kept]
     prepared = _prepare(np.unique([first, second]), measured, pictures, workers)

@@ -10,7 +10,8 @@ import pandas as pd
 
 from braintumor_tf.matching.alignment import Aligned, align
 from braintumor_tf.matching.polar_maps import measure
-from braintumor_tf.matching.poses import candidates
+from braintumor_tf.matching.poses import candidates, inverse
+from braintumor_tf.matching.tones import darkened, equalised
 
 POSE_CORRELATION = 0.95
 """Correlation over the overlap, once aligned, from which two pictures are one picture in two poses."""
@@ -49,11 +50,29 @@ def pose_pairs(
     """
     if len(pictures) < 2:
         return _table(None, None)
-    workers = os.cpu_count() or 1
-    measured = measure(pictures, sizes, workers=workers)
-    aligned = align(candidates(measured, known, workers=workers), measured, pictures, workers=workers)
+    workers, count = os.cpu_count() or 1, len(pictures)
+    source = np.concatenate([np.arange(count), equalised(pictures)])
+    shown = np.concatenate([pictures, darkened(pictures[source[count:]])])
+    measured = measure(shown, np.asarray(sizes)[source], workers=workers)
+    twins = source[count:] * len(source) + np.arange(count, len(source))
+    skipped = np.concatenate([known // count * len(source) + known % count, twins])
+    aligned = align(candidates(measured, skipped, workers=workers), measured, shown, workers=workers)
     same = (aligned.correlation >= max(correlation, POSE_CORRELATION)) & (aligned.detail >= POSE_DETAIL)
-    return _table(Aligned(*(column[same] for column in aligned)), measured.shapes)
+    aligned = _of_sources(Aligned(*(column[same] for column in aligned)), source, known, count)
+    return _table(aligned, measured.shapes)
+
+
+def _of_sources(aligned: Aligned, source: np.ndarray, known: np.ndarray, count: int) -> Aligned:
+    """The pairs of the pictures that darkened ones were made of: each once, where its details agree best."""
+    first, second, maps = source[aligned.first], source[aligned.second], aligned.maps.copy()
+    swapped = first > second
+    maps[swapped] = inverse(maps[swapped])
+    first, second = np.minimum(first, second), np.maximum(first, second)
+    codes = first * count + second
+    order = np.lexsort((-aligned.detail, codes))
+    order = order[np.unique(codes[order], return_index=True)[1]]
+    order = order[(first != second)[order] & ~np.isin(codes[order], known)]
+    return Aligned(*(column[order] for column in aligned._replace(first=first, second=second, maps=maps)))
 
 
 def turned_back(second: np.ndarray, shape: tuple[int, int], row: pd.Series | dict) -> np.ndarray:

@@ -24,8 +24,8 @@ VARIANT_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 0), (2, 0), (3, 3))
 NEIGHBOURS = 5
 """Nearest pictures that are looked at for each pair of variants."""
 
-LEAST_SCORE = 0.66
-"""Correlation of two polar maps, best turned, from which a candidate is aligned."""
+LEAST_SCORE, LEAST_SCORE_NEAREST = 0.68, 0.54
+"""Correlation of two polar maps, best turned, from which a candidate is aligned; less for the nearest."""
 
 _PAIRS_AT_ONCE = 2048
 
@@ -127,16 +127,22 @@ def candidates(measured: PolarMaps, known: np.ndarray, *, neighbours: int = NEIG
         workers: threads.
 
     Returns:
-        The pairs whose score is at least `LEAST_SCORE`, sorted.
+        The pairs whose score is at least `LEAST_SCORE`, or `LEAST_SCORE_NEAREST` where one is the other's nearest
+        that is asked for; sorted.
     """
     count, prints, chunks = len(measured.spectra), pose_fingerprints(measured.spectra), []
     for here, there in VARIANT_PAIRS:
         first, second = nearest(prints[here], prints[there], neighbours, skip_self=True, workers=workers)
+        new = ~np.isin(np.minimum(first, second) * count + np.maximum(first, second), known)
+        first, second = first[new], second[new]
+        is_nearest = np.diff(first, prepend=-1) > 0
         if here == there:
             first, second = np.minimum(first, second), np.maximum(first, second)
-        new = ~np.isin(np.minimum(first, second) * count + np.maximum(first, second), known)
-        codes = np.unique(first[new] * count + second[new])
-        chunks += [(codes[at : at + _PAIRS_AT_ONCE], here, there) for at in range(0, len(codes), _PAIRS_AT_ONCE)]
+        order = np.argsort(~is_nearest, kind="stable")
+        codes, chosen = np.unique(first[order] * count + second[order], return_index=True)
+        least = np.where(is_nearest[order][chosen], LEAST_SCORE_NEAREST, LEAST_SCORE)
+        for at in range(0, len(codes), _PAIRS_AT_ONCE):
+            chunks.append((codes[at : at + _PAIRS_AT_ONCE], least[at : at + _PAIRS_AT_ONCE], here, there))
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(lambda chunk: _scored(measured, *chunk), chunks))
     if not found:
@@ -147,7 +153,9 @@ def candidates(measured: PolarMaps, known: np.ndarray, *, neighbours: int = NEIG
     return Candidates(code[order] // count, code[order] % count, score[order], maps[order])
 
 
-def _scored(measured: PolarMaps, codes: np.ndarray, here: int, there: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scored(
+    measured: PolarMaps, codes: np.ndarray, least: np.ndarray, here: int, there: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The ordered codes, scores and maps of those of some pairs whose score is enough."""
     count = len(measured.spectra)
     first, second = codes // count, codes % count
@@ -157,7 +165,7 @@ def _scored(measured: PolarMaps, codes: np.ndarray, here: int, there: int) -> tu
         measured.spectra[second, there],
         measured.circles[second, there],
     )
-    good = score >= LEAST_SCORE
+    good = score >= least
     first, second, maps = first[good], second[good], maps[good]
     swapped = first > second
     maps[swapped] = inverse(maps[swapped])
