@@ -15,6 +15,9 @@ BINARY = click.option("--binary", is_flag=True, help="Tumour or not, whatever th
 BASELINES = click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="Score the shortcut baselines too."
 )
+NO_LINK = click.option(
+    "--no-link", is_flag=True, help="Do not look for published pictures, and so leave their patients unknown."
+)
 VIEWS = click.option(
     "--views",
     type=click.IntRange(1),

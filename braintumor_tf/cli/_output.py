@@ -11,7 +11,9 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+    from braintumor_tf.datasets import Scan
     from braintumor_tf.errors import ImageReadError
+    from braintumor_tf.identity import LinkedScan
     from braintumor_tf.report.sections.verdict import Verdict
     from braintumor_tf.runs import Run
 
@@ -21,6 +23,30 @@ def print_json(value: Any) -> None:
     from braintumor_tf.files import to_json
 
     click.echo(to_json(value))
+
+
+def load_dataset(name: str, *, link: bool, data_dir: str) -> LinkedScan:
+    """Loads a data set for a command, and says in one line on standard error what was found of its origins.
+
+    Args:
+        name: what the user called it.
+        link: whether to look for published pictures.
+        data_dir: where data sets are kept.
+    """
+    from braintumor_tf.datasets import find_dataset
+
+    return link_and_say(find_dataset(name, data_dir=data_dir), name, link=link)
+
+
+def link_and_say(scan: Scan, name: str, *, link: bool, cache: bool = True) -> LinkedScan:
+    """Links a scan for a command; nothing is said where nothing was found."""
+    from braintumor_tf.identity import link_scan
+
+    found = link_scan(scan, link=link, cache=cache)
+    for line in (found.links.sentence, found.links.warning) if found.links else ():
+        if line:
+            click.echo(f"{name}: {line}", err=True)
+    return found
 
 
 def say_verdict(verdict: Verdict) -> None:

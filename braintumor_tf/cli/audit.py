@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from braintumor_tf.cli._options import json_option
-from braintumor_tf.cli._output import print_json
+from braintumor_tf.cli._options import NO_LINK, json_option
+from braintumor_tf.cli._output import link_and_say, print_json
 
 LEAK_EXIT_CODE = 3
 """How ``--fail-on leak`` ends where test images have near-duplicates or their patient in training."""
@@ -28,6 +28,7 @@ LEAK_EXIT_CODE = 3
 @click.option("--correlation", default=0.9, show_default=True, help="Least correlation of their thumbnails.")
 @click.option("--no-poses", is_flag=True, help="Do not look for mirrored, turned, cropped or shifted copies.")
 @click.option("--labels", is_flag=True, help="Rank suspicious labels too; needs the extra labels (cleanlab).")
+@NO_LINK
 @click.option("--strict", is_flag=True, help="Stop at unreadable files instead of listing them.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
 def audit(
@@ -40,6 +41,7 @@ def audit(
     correlation: float,
     no_poses: bool,
     labels: bool,
+    no_link: bool,
     strict: bool,
     no_cache: bool,
 ) -> None:
@@ -56,7 +58,10 @@ def audit(
     from braintumor_tf.leakage.audit_report import format_audit
     from braintumor_tf.leakage.folder_audit import audit as audit_folder
 
-    first, *others = [scan(each, strict=strict, cache=not no_cache) for each in (folder, *against)]
+    cache, scans = not no_cache, []
+    for name in (folder, *against):
+        scans.append(link_and_say(scan(name, strict=strict, cache=cache), name, link=not no_link, cache=cache))
+    first, *others = scans
     report = audit_folder(first, others, distance=distance, correlation=correlation, poses=not no_poses, labels=labels)
     if html:
         from braintumor_tf.report.pages.audit import write_audit_page

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
-from braintumor_tf.cli._options import BASELINES, DATA_DIR, VIEWS, json_option
-from braintumor_tf.cli._output import print_json, say_overlap, say_path, say_run, say_scores
+from braintumor_tf.cli._options import BASELINES, DATA_DIR, NO_LINK, VIEWS, json_option
+from braintumor_tf.cli._output import load_dataset, print_json, say_overlap, say_path, say_run, say_scores
 
 
 @click.command()
@@ -22,6 +22,7 @@ from braintumor_tf.cli._output import print_json, say_overlap, say_path, say_run
 @click.option("--severity", default="1-5", show_default=True, help="How strong the noise is; a number or a range.")
 @click.option("--out", metavar="DIR", help="Keep the ensemble, or the views of one run, as a run with a report.")
 @BASELINES
+@NO_LINK
 @json_option("Print the scores as one JSON object.")
 @DATA_DIR
 def evaluate(
@@ -32,6 +33,7 @@ def evaluate(
     severity: str,
     out: str | None,
     baselines: bool,
+    no_link: bool,
     as_json: bool,
     data_dir: str,
 ) -> None:
@@ -39,7 +41,8 @@ def evaluate(
 
     Several runs on the same split are scored as one ensemble, weighted by what they said of the validation images.
     Each image of a k-fold run is predicted by the fold that had not seen it, another data set by all folds.
-    Images of another data set that have a near-duplicate among the training or validation images are left out.
+    Images of another data set that have a near-duplicate or their patient among the training or validation images are
+    left out; a run that was trained with --no-link is scored without looking for patients too.
     With --noise the test images are scored clean and under noise; the same noise for every run.
 
     \b
@@ -59,7 +62,8 @@ def evaluate(
             )
         keep_ensemble(runs, out, views=views or 1, baselines=baselines, as_json=as_json)
     else:
-        evaluate_again(runs, dataset, views=views, baselines=baselines, data_dir=data_dir, as_json=as_json)
+        how = {"views": views, "baselines": baselines, "link": not no_link, "data_dir": data_dir}
+        evaluate_again(runs, dataset, as_json=as_json, **how)
 
 
 def evaluate_under_noise(path: str, noise: str, severity: str, *, as_json: bool) -> None:
@@ -122,7 +126,14 @@ def keep_ensemble(paths: Sequence[str], out: str, *, views: int, baselines: bool
 
 
 def evaluate_again(
-    paths: Sequence[str], dataset: str | None, *, views: int | None, baselines: bool, data_dir: str, as_json: bool
+    paths: Sequence[str],
+    dataset: str | None,
+    *,
+    views: int | None,
+    baselines: bool,
+    link: bool,
+    data_dir: str,
+    as_json: bool,
 ) -> None:
     """Scores a run, or several as one ensemble, and prints the scores; nothing is written.
 
@@ -131,6 +142,7 @@ def evaluate_again(
         dataset: another data set to score on, or None for the runs' own test images.
         views: how many views of each image the models are shown; None for as they were kept.
         baselines: whether to score the shortcut baselines too.
+        link: whether to look for the other data set's patients, where the runs were trained with theirs.
         data_dir: where data sets are kept.
         as_json: whether to print the scores as JSON rather than sentences.
     """
@@ -138,9 +150,9 @@ def evaluate_again(
 
     runs = [Run.of(path) for path in paths]  # refuses a wrong path before more is imported
     from braintumor_tf.experiments import evaluate_runs
-    from braintumor_tf.identity import load
 
-    external = None if dataset is None else load(dataset, data_dir=data_dir).manifest
+    link = link and all(run.config.get("links", {}) is not None for run in runs)
+    external = None if dataset is None else load_dataset(dataset, link=link, data_dir=data_dir).manifest
     found = evaluate_runs(runs, external, baselines=baselines, views=views)
     if as_json:
         which = {"run": paths[0]} if len(paths) == 1 else {"runs": paths, "weights": found.weights}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from braintumor_tf.cli._output import say_path
+from braintumor_tf.cli._options import NO_LINK
+from braintumor_tf.cli._output import load_dataset, say_path
 
 
 @click.command()
@@ -16,6 +17,7 @@ from braintumor_tf.cli._output import say_path
 )
 @click.option("--out", default="models", show_default=True, help="Folder for executed notebooks, pages and runs.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A notebook's parameter.")
+@NO_LINK
 @click.option("--resume", is_flag=True, help="Skip notebooks that are finished in OUT.")
 @click.option("--timeout", type=float, help="Seconds that one cell may take.")
 @click.option("--kernel", help="An installed Jupyter kernel; by default this very Python.")
@@ -24,6 +26,7 @@ def run(
     dataset: str,
     out: str,
     parameters: tuple[tuple[str, str], ...],
+    no_link: bool,
     resume: bool,
     timeout: float | None,
     kernel: str | None,
@@ -35,12 +38,16 @@ def run(
     \b
     Example: braintumor-tf run 11 --dataset data/sartaj -p PROTOCOL grouped
     """
+    from braintumor_tf.datasets.resolve import SYNTHETIC
     from braintumor_tf.notebooks.runner import run_notebooks, select_notebooks
 
+    chosen = select_notebooks(notebooks or ["0x"])
+    if dataset != SYNTHETIC:
+        load_dataset(dataset, link=not no_link, data_dir="data")  # refuses a wrong one; what it finds is kept
     results = run_notebooks(
-        select_notebooks(notebooks or ["0x"]),
+        chosen,
         out=out,
-        parameters=dict(parameters),
+        parameters={**dict(parameters), **({"LINK": False} if no_link else {})},
         dataset=dataset,
         resume=resume,
         timeout=timeout,

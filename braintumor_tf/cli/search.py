@@ -13,12 +13,13 @@ from braintumor_tf.cli._options import (
     BINARY,
     DATA_DIR,
     MODEL_SETTINGS,
+    NO_LINK,
     add_options,
     default_folder,
     json_option,
     protocol_option,
 )
-from braintumor_tf.cli._output import print_json, say_path
+from braintumor_tf.cli._output import load_dataset, print_json, say_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", required=True, help="synthetic, the name of a source, a folder or a CSV.")
 @protocol_option("grouped", "random", "official")
 @BINARY
+@NO_LINK
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Of all processes together.")
 @click.option("--only", multiple=True, metavar="NAME", help="Search this parameter alone; may be repeated.")
 @click.option("--space", metavar="FILE", help="Ranges of your own, as JSON: {NAME: {low, high, log} or [VALUES]}.")
@@ -54,6 +56,7 @@ def search(
     dataset: str,
     protocol: str,
     binary: bool,
+    no_link: bool,
     only: tuple[str, ...],
     space: str | None,
     preset: str | None,
@@ -76,11 +79,10 @@ def search(
     ranges = _ranges(only, space)
     _check(model, preset, ranges, options)
     from braintumor_tf.datasets import to_binary
-    from braintumor_tf.identity import load
     from braintumor_tf.leakage import group, split
     from braintumor_tf.training import run_search
 
-    scan = load(dataset, data_dir=data_dir)
+    scan = load_dataset(dataset, link=not no_link, data_dir=data_dir)
     manifest = group(to_binary(scan.manifest) if binary else scan.manifest)
     manifest = split(manifest, protocol, seed=seed)
     folder = Path(out or default_folder("search", model, Path(dataset).stem, protocol, str(seed)))
@@ -89,6 +91,7 @@ def search(
     if train_best:
         unreadable = scan.unreadable.to_dict("records")
         config = {"dataset": dataset, "protocol": protocol, "unreadable": unreadable, "search": str(folder)}
+        config |= scan.to_config()
         report = _train_best(found, manifest, folder / "best", config)
     if as_json:
         print_json({**found.to_dict(), "preset": found.preset.to_dict(), "out": folder, "report": report})

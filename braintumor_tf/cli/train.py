@@ -14,12 +14,13 @@ from braintumor_tf.cli._options import (
     DATA_DIR,
     DROPOUT,
     MODEL_SETTINGS,
+    NO_LINK,
     TRAINING_SETTINGS,
     add_options,
     default_folder,
     protocol_option,
 )
-from braintumor_tf.cli._output import say_ladder, say_run
+from braintumor_tf.cli._output import load_dataset, say_ladder, say_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +87,7 @@ DEVICES = (
 )
 @click.option("--seeds", type=click.IntRange(2), help="With --ladder: the mean of so many, each with its own splits.")
 @BINARY
+@NO_LINK
 @click.option("--preset", help="Training preset, by name or as a .json file; by default the model's own.")
 @add_options(*TRAINING_SETTINGS, DROPOUT, *MODEL_SETTINGS, *NOISE)
 @click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
@@ -241,6 +243,7 @@ def _prepare(
     devices: str | list[str] | None,
     out: str | None,
     data_dir: str,
+    no_link: bool,
     **settings: Any,
 ) -> tuple[list[pd.DataFrame], dict[str, Any]]:
     """Refuses unknown words before images are read; then loads the data sets, and says how to train.
@@ -251,17 +254,21 @@ def _prepare(
     """
     from braintumor_tf.datasets import CLASSES, to_binary
     from braintumor_tf.experiments.settings import ExperimentSettings
-    from braintumor_tf.identity import load
     from braintumor_tf.training.settings import parse_trains
 
     settings["trains"] = parse_trains(settings["trains"])
     ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
     training_noise = _noise(noise, severity, noise_probability, noise_size)
-    scans = [load(name, data_dir=data_dir) for name in (dataset, external) if name is not None]
+    scans = [load_dataset(name, link=not no_link, data_dir=data_dir) for name in (dataset, external) if name]
     manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
-    unreadable = [row for scan in scans for row in scan.unreadable.to_dict("records")]
+    config = {
+        "dataset": dataset,
+        **scans[0].to_config(),
+        **({"external_links": scans[1].to_config()["links"]} if external else {}),
+        "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
+    }
     how = {"model": model, "preset": preset, "noise": training_noise, "baselines": baselines, "seed": seed}
-    how |= {"config": {"dataset": dataset, "unreadable": unreadable}, "devices": devices, "out": out, **settings}
+    how |= {"config": config, "devices": devices, "out": out, **settings}
     return manifests, how
 
 

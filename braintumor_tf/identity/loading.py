@@ -26,6 +26,17 @@ class LinkedScan(Scan):
 
     links: linking.Links | None = None
 
+    @property
+    def sentence(self) -> str:
+        """What was found, as a sentence for a reader: also that nothing was, or that nothing was looked for."""
+        if self.links is None:
+            return "Not linked: nobody looked for published pictures among the images."
+        return f"{self.links.sentence or 'No image is a published picture that this package knows'}."
+
+    def to_config(self) -> dict[str, Any]:
+        """Returns ``links`` as ``config.json`` of a run holds it: what was found, None where nothing was linked."""
+        return {"links": self.links.to_dict() if self.links else None}
+
 
 def load(
     dataset: str | Path,
