@@ -9,7 +9,7 @@ import click
 from braintumor_tf._version import __version__
 from braintumor_tf.cli.audit import audit
 from braintumor_tf.cli.compare import compare
-from braintumor_tf.cli.datasets import datasets
+from braintumor_tf.cli.datasets.group import datasets
 from braintumor_tf.cli.evaluate import evaluate
 from braintumor_tf.cli.explain import explain
 from braintumor_tf.cli.predict import predict

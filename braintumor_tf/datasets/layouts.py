@@ -26,7 +26,7 @@ Unusable = list[tuple[str, str]]
 
 
 def folder_rows(
-    root: Path, ignore: Collection[str], labels: Mapping[str, str], patients: bool
+    root: Path, ignore: Collection[str], labels: Mapping[str, str], patients: bool, unlabelled: bool = False
 ) -> tuple[Rows, Unusable]:
     """Returns a row for each labelled file of a folder, and the image files that have no label; `scan` says the rest.
 
@@ -50,6 +50,8 @@ def folder_rows(
             label = labels.get(names[place]) or plain_label(names[place])
             patient = names[place - 1] if patients and place else ""
             rows.append({"path": str(path), "label": label, "split": splits[0] if splits else "", "patient": patient})
+        elif path.suffix.lower() in IMAGE_SUFFIXES and unlabelled:
+            rows.append({"path": str(path), "label": "", "split": splits[0] if splits else ""})
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             bad.append((str(path), "not in a class folder, so it has no label"))
     return rows, bad
@@ -84,14 +86,15 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "_")) or name.lower() in ("thumbs.db", "desktop.ini")
 
 
-def csv_rows(path: Path) -> tuple[Rows, Unusable]:
+def csv_rows(path: Path, unlabelled: bool = False) -> tuple[Rows, Unusable]:
     """Returns what `folder_rows` does for a CSV of ``path`` and ``label``; `scan` says which columns it may have.
 
     Raises:
         DatasetError: the file is missing, is no CSV, lacks a column, or gives a box that is none.
     """
     table = read_table(path)
-    missing = [column for column in ("path", "label") if column not in table]
+    needed = ("path",) if unlabelled else ("path", "label")
+    missing = [column for column in needed if column not in table]
     if missing:
         raise DatasetError(f"{path}: lacks the column {' and '.join(missing)}; a data set's CSV has path and label")
     rows = []
@@ -99,7 +102,7 @@ def csv_rows(path: Path) -> tuple[Rows, Unusable]:
         split, group = record.get("split", ""), record.get("group", "")
         row = {
             "path": os.path.abspath(path.parent / record["path"]),
-            "label": plain_label(record["label"]),
+            "label": plain_label(record.get("label", "")),
             "split": canonical_split(split) or split,
             "source": record.get("source", ""),
             "group": group,

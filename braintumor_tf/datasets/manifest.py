@@ -63,6 +63,7 @@ def scan(
     ignore: Collection[str] = (),
     labels: Mapping[str, str] | None = None,
     patients: bool = False,
+    unlabelled: bool = False,
 ) -> Scan:
     """Describes every image of a labelled folder or CSV.
 
@@ -83,6 +84,7 @@ def scan(
         ignore: names of folders to pass over.
         labels: the label of a class folder whose name alone does not tell it, such as ``{"0": "no_idc"}``.
         patients: True where the folder above the class folder is a patient.
+        unlabelled: also take images that no class folder or column gives a label; it is "" then.
 
     Returns:
         The manifest sorted by path, and the files that could not be read.
@@ -102,7 +104,10 @@ def scan(
         [['glioma', 'train', 64, 48]]
     """
     root = Path(os.path.abspath(Path(root).expanduser()))
-    rows, bad = csv_rows(root) if root.is_file() else folder_rows(root, ignore, labels or {}, patients)
+    if root.is_file():
+        rows, bad = csv_rows(root, unlabelled)
+    else:
+        rows, bad = folder_rows(root, ignore, labels or {}, patients, unlabelled)
     folder = root.parent if root.is_file() else root
     descriptions = dict(_describe_all([row["path"] for row in rows], folder, cache, workers, show_progress))
     good = []

@@ -10,16 +10,7 @@ from braintumor_tf.cli._options import DATA_DIR, json_option
 from braintumor_tf.cli._output import print_json
 
 
-@click.group()
-def datasets() -> None:
-    """Lists, fetches and verifies the declared data sets.
-
-    \b
-    Example: braintumor-tf datasets list
-    """
-
-
-@datasets.command("list")
+@click.command("list")
 @json_option("Print a JSON list.")
 def list_datasets(as_json: bool) -> None:
     """Shows the declared data sets: classes, counts, licence, known faults.
@@ -35,7 +26,7 @@ def list_datasets(as_json: bool) -> None:
         click.echo(format_sources())
 
 
-@datasets.command("fetch")
+@click.command("fetch")
 @click.argument("name")
 @DATA_DIR
 def fetch_dataset(name: str, data_dir: str) -> None:
@@ -49,7 +40,7 @@ def fetch_dataset(name: str, data_dir: str) -> None:
     click.echo(fetch(name, data_dir=data_dir))
 
 
-@datasets.command("verify")
+@click.command("verify")
 @click.argument("name_or_dir")
 @DATA_DIR
 @json_option("Print one JSON object.")

@@ -1,0 +1,1 @@
+"""The commands ``datasets …``: one file a task."""

@@ -1,0 +1,179 @@
+"""The commands datasets link and datasets index, and what other commands say of links."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image, ImageOps
+
+from braintumor_tf.datasets import render_slice
+from braintumor_tf.identity import loading, read_index
+from braintumor_tf.identity.link_tables import format_links, label_table
+from braintumor_tf.identity.links import Links
+from braintumor_tf.runs import Run
+from tests.calling import call
+
+FIELDS = ["path", "label", "origin", "origin_id", "patient", "pose", "origin_label", "origin_patient", "lesion_box"]
+
+
+def slice_of(number: int) -> Image.Image:
+    return Image.fromarray(render_slice("glioma", "axial", seed=40 + number, image_size=128)[0])
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory) -> Path:
+    """Four pictures of two patients, and the CSV that names them."""
+    folder = tmp_path_factory.mktemp("clinic")
+    for number in range(4):
+        slice_of(number).save(folder / f"{number}.png")
+    table = pd.DataFrame({"path": [f"{number}.png" for number in range(4)], "label": "glioma"})
+    table.assign(patient=["Ann", "Ann", "Bob", "Bob"]).to_csv(folder / "list.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index(clinic) -> Path:
+    path = clinic / "clinic.npz"
+    result = call("datasets", "index", clinic / "list.csv", "--out", path, "--origin", "clinic", "--credit", "us")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{path.resolve()}: 4 pictures of 2 patients\n"
+    return path
+
+
+@pytest.fixture
+def copies(tmp_path) -> Path:
+    """A folder without classes: two renamed copies, one of them mirrored, one other picture, one broken file."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    ImageOps.mirror(slice_of(2)).save(folder / "a.jpg", quality=95)
+    slice_of(0).save(folder / "b.png")
+    slice_of(9).save(folder / "c.png")
+    (folder / "d.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_an_index_holds_what_the_csv_says(index):
+    found = read_index(index)
+    assert (found.origin, found.credit) == ("clinic", "us")
+    assert found.rows["patient"].tolist() == ["Ann", "Ann", "Bob", "Bob"]
+
+
+def test_copies_in_a_folder_without_classes_get_their_patients_back(copies, index):
+    result = call("datasets", "link", copies, "--index", index, "--json")
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)
+    assert [list(row) for row in rows] == [FIELDS] * 3
+    assert [Path(row["path"]).name for row in rows] == ["a.jpg", "b.png", "c.png"]
+    assert [row["patient"] for row in rows] == ["Bob", "Ann", None]
+    assert [(row["origin"], row["origin_id"], row["pose"]) for row in rows] == [
+        ("clinic", "2", "mirrored"), ("clinic", "0", "as it is"), (None, None, None),
+    ]  # fmt: skip
+    assert "d.png" in result.stderr and "d.png" not in result.stdout
+
+
+def test_the_csv_says_the_same_and_is_a_data_set_again(copies, index, tmp_path):
+    path = tmp_path / "found.csv"
+    result = call("datasets", "link", copies, "--index", index, "--csv", path)
+    assert result.exit_code == 0 and str(path) in result.stderr
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert list(table) == FIELDS and table["patient"].tolist() == ["Bob", "Ann", ""]
+    again = loading.load(path, link=False, unlabelled=True, show_progress=False).manifest
+    assert again["patient"].tolist() == ["Bob", "Ann", ""]
+
+
+def test_the_summary_counts_classes_poses_and_patients(copies, index):
+    result = call("datasets", "link", copies, "--index", index)
+    assert result.stdout.startswith("2 of 3 images are clinic pictures of 2 patients.\n")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["(no", "label)", "2", "1"] in lines and ["mirrored", "1"] in lines and ["as", "it", "is", "1"] in lines
+
+
+def test_nothing_found_is_said_plainly(tmp_path, index):
+    slice_of(9).save(tmp_path / "c.png")
+    result = call("datasets", "link", tmp_path / ".", "--index", index)
+    assert result.exit_code == 0 and result.stdout.startswith("None of ")
+
+
+def test_labels_that_differ_are_listed_and_coarse_ones_do_not():
+    labels = [("pituitary", "meningioma"), ("tumor", "glioma"), ("no_tumor", "tumor"), ("glioma", "glioma"), ("", "x")]
+    manifest = pd.DataFrame(labels * 2, columns=["label", "origin_label"]).assign(origin="figshare", pose="as it is")
+    assert label_table(manifest).values.tolist() == [
+        ["no_tumor", "figshare", "tumor", 2], ["pituitary", "figshare", "meningioma", 2],
+    ]  # fmt: skip
+    assert "pituitary figshare" in format_links(manifest, Links(10, {}, {"figshare": 10}, {"figshare": 3}))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["index", "{clinic}", "--out", "x.npz"], 1, "a folder names no patients"),
+        (["index", "{clinic}/nobody.csv", "--out", "x.npz"], 1, "names no patient"),
+        (["index", "{clinic}/list.csv", "--out", "x.csv"], 2, "ends in .npz"),
+        (["index", "{clinic}/list.csv", "--out", "x.npz", "--origin", "a b"], 2, "letters, digits"),
+        (["index", "{clinic}/list.csv"], 2, "--out"),
+        (["link", "/no/such/set"], 1, "neither a folder, a CSV nor a known data set"),
+        (["link", "{clinic}", "--index", "{clinic}/list.csv"], 1, "no index of pictures"),
+    ],
+)
+def test_mistakes_are_answered_at_once(words, code, message, clinic, monkeypatch):
+    (clinic / "nobody.csv").write_text("path,label\n0.png,glioma\n")
+    monkeypatch.setattr("braintumor_tf.datasets.manifest.describe", lambda *_: pytest.fail("an image was read"))
+    start = time.monotonic()
+    result = call("datasets", *[word.format(clinic=clinic) for word in words])
+    assert result.exit_code == code and message in result.stderr
+    assert time.monotonic() - start < 2 or code == 2
+
+
+@pytest.fixture
+def linked(index, monkeypatch):
+    """The tables that come along are replaced by the clinic's."""
+    monkeypatch.setattr("braintumor_tf.identity.links.shipped_indexes", lambda: (read_index(index),))
+
+
+def test_audit_says_what_was_found_on_standard_error_alone(clinic, linked, tmp_path):
+    slice_of(1).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "1.png")
+    folder = tmp_path / "set" / "glioma"
+    folder.mkdir(parents=True)
+    (tmp_path / "1.png").rename(folder / "1.png")
+    slice_of(8).save(folder / "8.png")
+    result = call("audit", tmp_path / "set", "--json")
+    assert result.stderr.splitlines()[-1] == f"{tmp_path / 'set'}: 1 of 2 images is a clinic picture of 1 patient"
+    json.loads(result.stdout)
+    assert "clinic" not in call("audit", tmp_path / "set", "--no-link").stderr
+
+
+def test_train_keeps_in_the_run_what_was_linked(linked, index, tmp_path):
+    folder = tmp_path / "set"
+    for number in range(12):
+        (folder / ("glioma", "no_tumor")[number % 2]).mkdir(parents=True, exist_ok=True)
+        slice_of(number if number < 2 else number + 20).save(
+            folder / ("glioma", "no_tumor")[number % 2] / f"{number}.png"
+        )
+    words = ("train", "--model", "PCA", "--dataset", folder, "--image-size", 16, "--no-baselines")
+    result = call(*words, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.stderr
+    assert f"{folder}: 2 of 12 images are clinic pictures of 1 patient" in result.stderr.splitlines()
+    run = Run(tmp_path / "run")
+    assert run.config["links"]["tables"] == {"clinic": read_index(index).hash}
+    known = run.manifest[run.manifest["patient"] != ""]
+    assert set(known["group"]) == {"patient:clinic:Ann"} and known["split"].nunique() == 1
+    result = call(*words, "--no-link", "--out", tmp_path / "other")
+    other = Run(tmp_path / "other")
+    assert other.config["links"] is None and set(other.manifest["origin"]) == {""} and "clinic" not in result.stderr
+
+
+def test_evaluate_looks_for_patients_where_the_run_did(trained, clinic, linked, monkeypatch):
+    _, run = trained
+    asked = []
+    monkeypatch.setattr(
+        "braintumor_tf.cli.evaluate.load_dataset", lambda *_, link, data_dir: asked.append(link) or 1 / 0
+    )
+    config = run.config
+    for value, words, expected in (({}, (), True), (None, (), False), ({}, ("--no-link",), False)):
+        monkeypatch.setattr(Run, "config", {**config, "links": value})
+        call("evaluate", run.path, "--dataset", clinic, *words)
+        assert asked[-1] is expected
