@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -122,10 +121,9 @@ def test_labels_that_differ_are_listed_and_coarse_ones_do_not():
 def test_mistakes_are_answered_at_once(words, code, message, clinic, monkeypatch):
     (clinic / "nobody.csv").write_text("path,label\n0.png,glioma\n")
     monkeypatch.setattr("braintumor_tf.datasets.manifest.describe", lambda *_: pytest.fail("an image was read"))
-    start = time.monotonic()
+
     result = call("datasets", *[word.format(clinic=clinic) for word in words])
     assert result.exit_code == code and message in result.stderr
-    assert time.monotonic() - start < 2 or code == 2
 
 
 @pytest.fixture
@@ -149,10 +147,9 @@ def test_audit_says_what_was_found_on_standard_error_alone(clinic, linked, tmp_p
 def test_train_keeps_in_the_run_what_was_linked(linked, index, tmp_path):
     folder = tmp_path / "set"
     for number in range(12):
-        (folder / ("glioma", "no_tumor")[number % 2]).mkdir(parents=True, exist_ok=True)
-        slice_of(number if number < 2 else number + 20).save(
-            folder / ("glioma", "no_tumor")[number % 2] / f"{number}.png"
-        )
+        place = folder / ("glioma", "no_tumor")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        slice_of(number if number < 2 else number + 20).save(place / f"{number}.png")
     words = ("train", "--model", "PCA", "--dataset", folder, "--image-size", 16, "--no-baselines")
     result = call(*words, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.stderr
