@@ -37,9 +37,9 @@ FIRST = (14, 50, 100, 200, 400)
 
 
 def targets(manifest: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The sets that are looked for, and for comparison the images of unknown origin of each class."""
-    unknown = (manifest["origin"] == "").to_numpy()
-    doubted = unknown & (manifest["label"] == "glioma").to_numpy() & (manifest["split"] == "test").to_numpy()
+    """The sets that are looked for, and both together."""
+    elsewhere = (manifest["origin"] != "figshare").to_numpy()
+    doubted = elsewhere & (manifest["label"] == "glioma").to_numpy() & (manifest["split"] == "test").to_numpy()
     contradicted = manifest["path"].isin([row["path"] for row in contradicted_labels(manifest)]).to_numpy()
     return {"doubted": doubted, "contradicted": contradicted, "either": doubted | contradicted}
 
@@ -63,15 +63,15 @@ def judged(scores: np.ndarray, wanted: np.ndarray, among: np.ndarray | None = No
 
 
 def table(manifest: pd.DataFrame, scores: np.ndarray) -> dict[str, Any]:
-    """All judgements of one ranking; inside each class, whether an unknown origin alone is suspicious."""
+    """All judgements of one ranking; inside each class, whether not to be of figshare is suspicious in itself."""
     found = {name: judged(scores, wanted) for name, wanted in targets(manifest).items()}
-    unknown = (manifest["origin"] == "").to_numpy()
+    elsewhere = (manifest["origin"] != "figshare").to_numpy()
     inside = {}
     for label in sorted(set(manifest["label"])):
         members = (manifest["label"] == label).to_numpy()
-        if 0 < unknown[members].sum() < members.sum():
-            inside[label] = judged(scores, unknown, members).get("auc")
-    return {**found, "auc_of_unknown_origin_in_class": inside}
+        if 0 < elsewhere[members].sum() < members.sum():
+            inside[label] = judged(scores, elsewhere, members).get("auc")
+    return {**found, "auc_of_elsewhere_in_class": inside}
 
 
 def network_features(manifest: pd.DataFrame) -> np.ndarray:
@@ -111,8 +111,8 @@ def scores_of(features: np.ndarray, model: Any, manifest: pd.DataFrame) -> tuple
 
 
 def show(name: str, accuracy: float, found: dict[str, Any], seconds: float) -> None:
-    click.echo(f"{name}: accuracy {accuracy:.3f}, {seconds:.0f} s; unknown origin in class: " + ", ".join(
-        f"{label} {auc:.2f}" for label, auc in found["auc_of_unknown_origin_in_class"].items()
+    click.echo(f"{name}: accuracy {accuracy:.3f}, {seconds:.0f} s; AUC of not being of figshare, in class: " + ", ".join(
+        f"{label} {auc:.2f}" for label, auc in found["auc_of_elsewhere_in_class"].items()
     ))  # fmt: skip
     for target in ("doubted", "contradicted", "either"):
         row = found[target]

@@ -61,7 +61,9 @@ def make_descriptors(measured: PolarMaps, pictures: np.ndarray, *, workers: int 
     prints = short_prints(measured).transpose(1, 0, 2) * np.sqrt(PRINT)
     as_they_are = np.tile(np.eye(2, 3), (len(pictures), 1, 1))
     rows = np.arange(len(pictures))
-    details, _ = details_in_frames(pictures, rows, as_they_are, measured.shapes, grid=FINE_GRID, share=FINE_SHARE, workers=workers)
+    details, _ = details_in_frames(
+        pictures, rows, as_they_are, measured.shapes, grid=FINE_GRID, share=FINE_SHARE, workers=workers
+    )
     waves = _low_waves(details)
     waves = (waves / np.maximum(waves.std(axis=1, keepdims=True), 1e-6)) @ _mixture()
     return Descriptors(

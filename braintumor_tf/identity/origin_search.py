@@ -200,7 +200,9 @@ def _finely(found: Found, pictures: np.ndarray, base: _Base, workers: int) -> Fo
     count = len(maps)
     here, there = np.arange(count), np.arange(count, 2 * count)
     for step in range(ROUNDS + 1):
-        laid, inside = details_in_frames(pictures, found.image, maps, shapes, grid=FINE_GRID, share=FINE_SHARE, workers=workers)
+        laid, inside = details_in_frames(
+            pictures, found.image, maps, shapes, grid=FINE_GRID, share=FINE_SHARE, workers=workers
+        )
         laid = low_details(laid)
         correlation = masked_correlation(template, laid, inside)
         if step == ROUNDS:

@@ -134,7 +134,7 @@ def _contradiction_sentences(found: Provenance) -> list[str]:
     if pairs.empty:
         return ["No label contradicts that of its origin."]
     counts = ", ".join(f"{count} {words}" for words, count in pairs.value_counts(sort=True).items())
-    return [f"{len(pairs)} labels contradict their origin's: {counts}."]
+    return [f"Labels that contradict their origin's: {len(pairs)} ({counts})."]
 
 
 def _people(found: Provenance) -> list[str]:
