@@ -111,9 +111,8 @@ def scores_of(features: np.ndarray, model: Any, manifest: pd.DataFrame) -> tuple
 
 
 def show(name: str, accuracy: float, found: dict[str, Any], seconds: float) -> None:
-    click.echo(f"{name}: accuracy {accuracy:.3f}, {seconds:.0f} s; AUC of not being of figshare, in class: " + ", ".join(
-        f"{label} {auc:.2f}" for label, auc in found["auc_of_elsewhere_in_class"].items()
-    ))  # fmt: skip
+    inside = ", ".join(f"{label} {auc:.2f}" for label, auc in found["auc_of_elsewhere_in_class"].items())
+    click.echo(f"{name}: accuracy {accuracy:.3f}, {seconds:.0f} s; AUC of not being of figshare, by class: {inside}")
     for target in ("doubted", "contradicted", "either"):
         row = found[target]
         first = ", ".join(

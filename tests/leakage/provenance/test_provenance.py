@@ -72,7 +72,8 @@ def test_contradictions_are_counted_by_kind(places):
     places.loc[0:1, "label"] = "no_tumor"
     places.loc[2, "label"] = "meningioma"
     assert find_provenance(places).sentences[-1] == (
-        "Labels that contradict their origin's: 3 (2 no_tumor is glioma in figshare, 1 meningioma is glioma in figshare)."
+        "Labels that contradict their origin's: 3 "
+        "(2 no_tumor is glioma in figshare, 1 meningioma is glioma in figshare)."
     )
 
 
