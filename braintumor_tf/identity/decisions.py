@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
+
+from braintumor_tf.identity.placement import Found
 
 LEAST_CORRELATION = 0.92
 """Correlation of the details, once aligned, from which an image is a published picture."""
 
 LEAD = 0.02
 """How far a picture may stay behind the best and still be taken for as good."""
-
-
-class Found(NamedTuple):
-    """Pairs of an image and a published picture.
-
-    Attributes:
-        image: positions among the images, int64 of shape ``(pairs,)``.
-        picture: positions among the published pictures.
-        maps: shape ``(pairs, 2, 3)``: where a point of the published picture lies in the image, in shares of the
-            frames from their middles.
-        correlation: of the details over the overlap, 0 to 1.
-    """
-
-    image: np.ndarray
-    picture: np.ndarray
-    maps: np.ndarray
-    correlation: np.ndarray
 
 
 def decide(found: Found, rows: pd.DataFrame) -> Found:
@@ -51,20 +34,20 @@ def decide(found: Found, rows: pd.DataFrame) -> Found:
         ...     count = len(correlations)
         ...     images, pictures = np.zeros(count, int), np.arange(count)
         ...     return Found(images, pictures, np.zeros((count, 2, 3)), np.array(correlations))
-        >>> [decide(pairs(*row), rows).picture.tolist() for row in [(0.98, 0.97, 0.9), (0.98, 0.9, 0.97), (0.9, 0.8, 0)]]
-        [[0], [], []]
+        >>> decide(pairs(0.98, 0.97, 0.9), rows).picture.tolist()
+        [0]
+        >>> decide(pairs(0.98, 0.9, 0.97), rows).picture.tolist()
+        []
     """
-    order = np.lexsort((found.picture, -found.correlation, found.image))
-    found = Found(*(column[order] for column in found))
-    starts = np.unique(found.image, return_index=True)[1]
-    chosen = []
-    for start, end in zip(starts, [*starts[1:], len(found.image)]):
-        if found.correlation[start] < LEAST_CORRELATION:
-            continue
-        good = np.arange(start, end)
-        good = good[found.correlation[start:end] >= max(found.correlation[start] - LEAD, LEAST_CORRELATION)]
-        known = rows.iloc[found.picture[good]]
-        has_patient = (known["patient"] != "").to_numpy()
-        if len(set(zip(known["origin"][has_patient], known["patient"][has_patient]))) <= 1:
-            chosen.append(good[has_patient][0] if has_patient.any() else good[0])
-    return Found(*(column[np.array(chosen, int)] for column in found))
+    found = found.at(np.lexsort((found.picture, -found.correlation, found.image)))
+    best = found.correlation[np.searchsorted(found.image, found.image)]
+    found = found.at(found.correlation >= np.maximum(best - LEAD, LEAST_CORRELATION))
+    if not len(found.image):
+        return found
+    names = pd.factorize(rows["origin"].str.cat(rows["patient"], sep="\n"))[0]
+    patient = np.where(rows["patient"] != "", names, -1)[found.picture]
+    start = np.unique(found.image, return_index=True)[1]
+    highest = np.maximum.reduceat(patient, start)
+    lowest = np.minimum.reduceat(np.where(patient < 0, len(rows), patient), start)
+    order = np.lexsort((np.arange(len(patient)), patient < 0, found.image))
+    return found.at(order[start][(highest < 0) | (highest == lowest)])

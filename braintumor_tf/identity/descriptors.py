@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -82,23 +83,27 @@ def stored_prints(stored: Descriptors) -> np.ndarray:
     return np.ascontiguousarray(_unpacked(stored.prints).transpose(1, 0, 2)) / np.float32(np.sqrt(PRINT))
 
 
-def restored_details(stored: Descriptors, *, grid: int = FINE_GRID) -> np.ndarray:
-    """Returns the details of descriptors, float32 of shape ``(n, grid, grid)``, in units of their deviation.
+def restored_waves(stored: Descriptors) -> np.ndarray:
+    """Returns the low frequencies of descriptors, float32 of shape ``(n, WAVES)``, no longer mixed."""
+    return _unpacked(stored.waves) @ _mixture().T
+
+
+def restored_details(waves: np.ndarray, *, grid: int = FINE_GRID) -> np.ndarray:
+    """Returns the details that low frequencies make, float32 of shape ``(n, grid, grid)``.
 
     Args:
-        stored: the descriptors.
+        waves: shape ``(n, WAVES)``.
         grid: `FINE_GRID` or less; frequencies that a smaller grid does not hold are left out.
     """
-    every = _placed(_unpacked(stored.waves) @ _mixture().T)[:, :grid, :grid]
-    return idctn(every, axes=(1, 2), norm="ortho") * np.float32(grid / FINE_GRID)
+    return idctn(_placed(waves)[:, :grid, :grid], axes=(1, 2), norm="ortho") * np.float32(grid / FINE_GRID)
 
 
 def low_details(details: np.ndarray) -> np.ndarray:
     """Returns details of side `FINE_GRID` with no more than the frequencies that a descriptor keeps."""
-    return idctn(_placed(_low_waves(details)), axes=(1, 2), norm="ortho")
+    return restored_details(_low_waves(details))
 
 
-def joined(parts: list[Descriptors]) -> Descriptors:
+def joined(parts: Sequence[Descriptors]) -> Descriptors:
     """Returns the descriptors of several sets as those of one."""
     return Descriptors(*(np.concatenate(column) for column in zip(*parts)))
 
