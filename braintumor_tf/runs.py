@@ -27,8 +27,8 @@ PACKAGES = ("braintumor_tf", "tensorflow", "jax", "keras", "numpy", "pandas", "s
 
 ROBUSTNESS_PREDICTIONS = "robustness_predictions.csv.gz"
 
-LADDER = "ladder.json"
-"""The leak ladder that a run is the rung ``patient`` of."""
+LADDER, LADDER_SETTINGS = "ladder.json", "ladder_settings.json"
+"""What a leak ladder found, also in the run of its rung ``patient``; and what it was started with."""
 
 
 class Run:

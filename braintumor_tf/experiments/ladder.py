@@ -21,12 +21,12 @@ from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage import group
 from braintumor_tf.leakage.rungs import LOOK_ALIKE, PATIENT_RUNG, RANDOM, RUNGS, rung_splits
 from braintumor_tf.matching.fingerprints import near_pairs
-from braintumor_tf.runs import LADDER, Run
+from braintumor_tf.runs import LADDER, LADDER_SETTINGS, Run
 from braintumor_tf.training import Preset
 from braintumor_tf.types import ModelConfig, Score
 
-SETTINGS, IMAGES, TABLE = "settings.json", "manifest.csv", "ladder.csv"
-"""Files of a ladder's directory, beside the directories of its runs and ``ladder.json``."""
+IMAGES, TABLE = "manifest.csv", "ladder.csv"
+"""Files of a ladder's directory, beside the directories of its runs, its settings and ``ladder.json``."""
 
 
 def run_ladder(
@@ -96,7 +96,7 @@ def run_ladder(
     )
     pairs = near_pairs(manifest, show_progress=show_progress)
     manifest = group(manifest, pairs=pairs)
-    write_json(out / SETTINGS, made.to_dict())
+    write_json(out / LADDER_SETTINGS, made.to_dict())
     write_manifest(out / IMAGES, manifest)
     how = {"pairs": pairs, "show_progress": show_progress, "devices": devices}
     names = {seed + number: out / f"seed_{seed + number}" if seeds > 1 else out for number in range(seeds)}
@@ -108,7 +108,7 @@ def run_ladder(
 
 
 def resume_ladder(out: str | Path, *, show_progress: bool = True, devices: str | Sequence[str] | None = None) -> Ladder:
-    """Goes on with a ladder that was interrupted, from what its own ``settings.json`` and ``manifest.csv`` say.
+    """Goes on with a ladder that was interrupted, from what its own ``ladder_settings.json`` and ``manifest.csv`` say.
 
     Args:
         out: the ladder's directory.
@@ -126,9 +126,11 @@ def resume_ladder(out: str | Path, *, show_progress: bool = True, devices: str |
         'patient'
     """
     out = Path(out)
-    if not ((out / SETTINGS).is_file() and (out / IMAGES).is_file()):
-        raise RunError(f"{out}: holds no ladder (no {SETTINGS} and {IMAGES}); give the directory that --ladder made")
-    config = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+    if not ((out / LADDER_SETTINGS).is_file() and (out / IMAGES).is_file()):
+        raise RunError(
+            f"{out}: holds no ladder (no {LADDER_SETTINGS} and {IMAGES}); give the directory that --ladder made"
+        )
+    config = json.loads((out / LADDER_SETTINGS).read_text(encoding="utf-8"))
     if holds_functions(config):
         raise RunError(
             f"{out}: was started with a function, which no file keeps; call run_ladder again with the same arguments"

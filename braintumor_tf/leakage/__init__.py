@@ -7,7 +7,7 @@ from braintumor_tf.leakage.folder_audit import audit
 from braintumor_tf.leakage.groups import group, join_patients, near_duplicate_in_training
 from braintumor_tf.leakage.leak_curves import leak_curve
 from braintumor_tf.leakage.manifest_counts import class_table, label_conflicts, size_table
-from braintumor_tf.leakage.origins import origin_names, origin_table, single_origin_classes
+from braintumor_tf.leakage.origins import origin_names
 from braintumor_tf.leakage.rungs import RUNGS, SplitLeaks, count_leaks, rung_splits
 from braintumor_tf.leakage.split_check import check_split
 from braintumor_tf.leakage.splits import OVERLAP, PROTOCOLS, SPLITS, leave_each_origin_out, split
@@ -34,10 +34,8 @@ __all__ = [
     "leave_each_origin_out",
     "near_duplicate_in_training",
     "origin_names",
-    "origin_table",
     "predict_baselines",
     "rung_splits",
-    "single_origin_classes",
     "size_table",
     "split",
 ]

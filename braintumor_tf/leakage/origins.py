@@ -29,33 +29,3 @@ def origin_names(manifest: pd.DataFrame) -> pd.Series:
         return unknown
     origin = as_text(manifest["origin"])
     return origin.where(origin != "", unknown)
-
-
-def origin_table(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Counts the images of each origin and class.
-
-    A class that only one origin has cannot be told from that origin, whatever a model scores.
-
-    Returns:
-        One row an origin, one column a class, integers.
-
-    Example:
-        >>> manifest = pd.DataFrame({"origin": ["figshare", ""], "source": "sartaj", "label": ["glioma", "no_tumor"]})
-        >>> origin_table(manifest).loc["figshare"].to_dict()
-        {'glioma': 1, 'no_tumor': 0}
-    """
-    return pd.crosstab(origin_names(manifest).rename("origin"), manifest["label"])
-
-
-def single_origin_classes(manifest: pd.DataFrame) -> dict[str, str]:
-    """Returns the classes that only one origin has, each with that origin; empty where there is a single origin.
-
-    Example:
-        >>> manifest = pd.DataFrame({"origin": ["figshare", "", ""], "source": "sartaj"})
-        >>> single_origin_classes(manifest.assign(label=["glioma", "glioma", "no_tumor"]))
-        {'no_tumor': 'unknown:sartaj'}
-    """
-    there = origin_table(manifest) > 0
-    if len(there) < 2:
-        return {}
-    return {str(label): str(there.index[there[label]][0]) for label in there if there[label].sum() == 1}

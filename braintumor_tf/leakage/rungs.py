@@ -60,7 +60,8 @@ def rung_splits(
     Returns:
         For each rung of `RUNGS` the split manifest, and what its test images share with training. The column `group`
         holds near-duplicates and patients together on every rung, because that is what an interval must resample; what
-        differs is which of it the split keeps whole.
+        differs is which of it the split keeps whole. Where patients join no groups of near-duplicates, the last two
+        splits are the same.
 
     Raises:
         SplitError: too few groups of a class.
@@ -77,12 +78,20 @@ def rung_splits(
     pairs = near_pairs(manifest, show_progress=show_progress) if pairs is None else pairs
     alike, whole = (group(manifest, pairs=pairs, patients=patients) for patients in (False, True))
     how = {"seed": seed, "fractions": fractions}
+    by_patient = split(whole, "grouped", **how)
+    by_looks = by_patient if _same_parts(alike, whole) else split(alike, "grouped", patients=False, **how)
     splits = {
         RANDOM: split(whole, "random", **how),
-        LOOK_ALIKE: whole.assign(split=split(alike, "grouped", patients=False, **how)["split"]),
-        PATIENT_RUNG: split(whole, "grouped", **how),
+        LOOK_ALIKE: whole.assign(split=by_looks["split"]),
+        PATIENT_RUNG: by_patient,
     }
     return splits, {rung: count_leaks(each, look_alikes=alike["group"]) for rung, each in splits.items()}
+
+
+def _same_parts(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether two groupings of the same images put together the same ones, whatever the groups are called."""
+    both = pd.DataFrame({"one": one["group"], "other": other["group"]}).drop_duplicates()
+    return bool(both["one"].is_unique and both["other"].is_unique)
 
 
 def count_leaks(manifest: pd.DataFrame, *, look_alikes: pd.Series | None = None) -> SplitLeaks:

@@ -13,6 +13,7 @@ from typing import Any
 
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.files import write_json
+from braintumor_tf.runs import LADDER_SETTINGS
 
 
 def record_results(out: str | Path, notebook: str, results: Mapping[str, Any]) -> Path:
@@ -59,7 +60,7 @@ def run_folder(out: str | Path, name: str) -> Path:
     """Returns the folder of a notebook's run, without what an earlier execution of the notebook left there.
 
     A finished run is never written over (`Run.create`), but a notebook is meant to be executed again. Only a folder
-    that is a run is removed.
+    that is a run or a leak ladder is removed.
 
     Args:
         out: the notebook's ``OUT``.
@@ -72,7 +73,7 @@ def run_folder(out: str | Path, name: str) -> Path:
         '00_quickstart'
     """
     folder = Path(out) / name
-    if (folder / "config.json").is_file():
+    if any((folder / name).is_file() for name in ("config.json", LADDER_SETTINGS)):
         shutil.rmtree(folder)
     return folder
 

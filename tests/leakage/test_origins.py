@@ -7,14 +7,7 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage import (
-    OVERLAP,
-    leave_each_origin_out,
-    origin_names,
-    origin_table,
-    single_origin_classes,
-    split,
-)
+from braintumor_tf.leakage import OVERLAP, leave_each_origin_out, origin_names, split
 
 PROTOCOL = "leave_one_origin_out"
 
@@ -35,23 +28,6 @@ def test_unknown_origins_are_named_by_their_source():
     manifest = pd.DataFrame({"origin": ["figshare", "", None], "source": ["a", "a", "b"]})
     assert origin_names(manifest).tolist() == ["figshare", "unknown:a", "unknown:b"]
     assert origin_names(manifest.drop(columns="origin")).tolist() == ["unknown:a", "unknown:a", "unknown:b"]
-
-
-def test_images_are_counted_by_origin_and_class():
-    manifest = mixed_manifest()
-    table = origin_table(manifest)
-    for origin, label in ((o, c) for o in table.index for c in table):
-        named = manifest["origin"].replace("", "unknown:set")
-        assert table.loc[origin, label] == ((named == origin) & (manifest["label"] == label)).sum()
-    assert table.to_numpy().sum() == len(manifest) and table.loc["figshare", "no_tumor"] == 0
-
-
-def test_a_class_that_one_origin_alone_has_is_named():
-    manifest = mixed_manifest()
-    assert single_origin_classes(manifest) == {}
-    alone = manifest[(manifest["label"] != "no_tumor") | (manifest["origin"] == "")]
-    assert single_origin_classes(alone) == {"no_tumor": "unknown:set"}
-    assert single_origin_classes(manifest[manifest["origin"] == "br35h"]) == {}  # nothing to be confused with
 
 
 def test_the_test_set_is_one_origin_without_what_training_has_too():

@@ -70,6 +70,17 @@ def test_without_patients_the_last_two_rungs_are_one(manifest, pairs):
     assert leaks["patient"].known_patients == leaks["random"].same_patient == 0
 
 
+def test_patients_that_join_nothing_change_no_split(manifest):
+    """Each patient's slices are look-alikes of one another: the groups are the same under other names."""
+    chain = pd.DataFrame({"first": np.arange(299), "second": np.arange(1, 300)})
+    within = chain[chain["first"] // 5 == chain["second"] // 5].reset_index(drop=True)
+    splits, _ = rung_splits(manifest, pairs=within)
+    assert splits["look-alike"]["split"].equals(splits["patient"]["split"])
+    missing = within[within["first"] != 7].reset_index(drop=True)  # one patient in two groups
+    splits, _ = rung_splits(manifest, pairs=missing)
+    assert not splits["look-alike"]["split"].equals(splits["patient"]["split"])
+
+
 def test_a_split_takes_no_notice_of_patients_where_asked(manifest):
     rows = manifest.assign(group=manifest["path"])
     assert sides(split(rows, "grouped", patients=False), rows["patient"]) > 20

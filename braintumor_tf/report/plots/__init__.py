@@ -16,6 +16,7 @@ from braintumor_tf.report.plots.explanation.heat_maps import explained_images, e
 from braintumor_tf.report.plots.explanation.layers import activation_maps, attention_heads, layer_filters
 from braintumor_tf.report.plots.explanation.lesions import maps_and_lesions
 from braintumor_tf.report.plots.images import near_duplicate_pairs, predicted_grid, sample_grid, worst_errors
+from braintumor_tf.report.plots.ladder import leak_ladder
 from braintumor_tf.report.plots.robustness import robustness_curves, robustness_table
 from braintumor_tf.report.plots.scores import confusion_matrix, precision_recall_curves, roc_curves
 from braintumor_tf.report.plots.search import search_trials
@@ -36,6 +37,7 @@ __all__ = [
     "layer_filters",
     "leaderboard",
     "leak_curve",
+    "leak_ladder",
     "localisation_scores",
     "maps_and_lesions",
     "masking_drops",

@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.leakage.origins import UNKNOWN, single_origin_classes
+from braintumor_tf.leakage.origins import UNKNOWN
+from braintumor_tf.leakage.provenance.confounding import class_origins
+from braintumor_tf.leakage.provenance.provenance_result import UNKNOWN as UNKNOWN_ORIGIN
 from braintumor_tf.leakage.rungs import SplitLeaks
 from braintumor_tf.report.wording.numbers import as_score, counted, number, percent, score_text
 
@@ -95,18 +97,23 @@ def _across_classes(probe: Mapping[str, Any], names: str) -> str:
 
 
 def confounding_warning(manifest: pd.DataFrame) -> str:
-    """Returns the reason to doubt a run some of whose classes come from one origin alone; empty without one.
+    """Returns the reason to doubt a run whose classes can be told by their origin, as the audit says it; else empty.
 
     Args:
         manifest: the table of images with the splits that were used.
     """
-    alone = single_origin_classes(manifest)
-    if not alone:
+    if "origin" not in manifest or (manifest["origin"] == "").all():
         return ""
-    names = "; ".join(f"{label} from {origin_title(origin)}" for label, origin in alone.items())
+    found = class_origins(manifest, manifest["origin"].replace("", UNKNOWN_ORIGIN), manifest["group"])
+    rows = sorted((row for row in found if row.confounded), key=lambda row: -row.balanced_accuracy)
+    if not rows:
+        return ""
+    worst = rows[0]
+    pictures = "of unknown origin" if worst.origin == UNKNOWN_ORIGIN else f"{worst.origin} pictures"
     return (
-        f"Some classes come from one origin alone ({names}), while the data set has several. Such a class cannot be "
-        "told from its origin: the score may be that of the place."
+        f"Class and origin go together: the origin alone tells {worst.label} with balanced accuracy "
+        f"{number(worst.balanced_accuracy, 2)} (chance 0.50), as {percent(worst.share, 1)} of its images are "
+        f"{pictures} and {percent(worst.share_of_others, 1)} of the others. The score may be about the place."
     )
 
 
