@@ -15,6 +15,7 @@ import pandas as pd
 
 import braintumor_tf.identity
 from braintumor_tf.datasets import scan
+from braintumor_tf.datasets.sources.figshare import patient_and_visit
 from braintumor_tf.datasets.sources.table import get_source
 from braintumor_tf.identity import OriginIndex, make_index, write_index
 from braintumor_tf.identity.descriptors import Descriptors
@@ -39,9 +40,10 @@ def facts(folder: Path) -> pd.DataFrame:
     if "lesion_box" not in table:
         boxes = table[BOX].to_numpy()
         table["lesion_box"] = [format_box(np.array(row, float)) if row[0] else "" for row in boxes]
-    # letters at the end of figshare's ids, such as MR040240B, are one patient's visits
-    parts = table.get("patient", pd.Series("", index=table.index)).str.extract("^(.*?)([A-Z]*)$")
-    return table.assign(patient=parts[0], visit=parts[1])[["path", "patient", "visit", "lesion_box"]]
+    if "visit" not in table:
+        ids = table.get("patient", pd.Series("", index=table.index))
+        table["patient"], table["visit"] = zip(*map(patient_and_visit, ids))
+    return table[["path", "patient", "visit", "lesion_box"]]
 
 
 def published(folder: Path) -> pd.DataFrame:

@@ -133,7 +133,10 @@ def _mat(label: int, patient: str, pixels: np.ndarray) -> bytes:
         data["image"] = pixels.T.astype(np.int16)
         data["label"] = np.array([[float(label)]])
         data["PID"] = np.array([[ord(letter)] for letter in patient], np.uint16)
-        data["tumorMask"] = np.zeros(pixels.T.shape, np.uint8)
+        mask = np.zeros(pixels.shape, np.uint8)
+        if label == 2:  # the others have none, as a damaged file may
+            mask[3:6, 2:6] = 1
+        data["tumorMask"] = mask.T
     return buffer.getvalue()
 
 
@@ -156,17 +159,19 @@ def archive():
         file["cvind"] = np.zeros(3)
     slices = {
         f"{n}.mat": _mat(label, patient, PIXELS)
-        for n, label, patient in ((1, 1, "100360"), (2, 2, "MR04"), (10, 3, "MR04"))
+        for n, label, patient in ((1, 1, "100360"), (2, 2, "MR04"), (10, 3, "MR04B"))
     }
     return _zip({**slices, "cvind.mat": folds.getvalue()})
 
 
 def _check(folder):
-    manifest = pd.read_csv(folder / "manifest.csv", dtype=str)
+    manifest = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
     assert manifest.to_dict("list") == {
         "path": ["glioma/2.png", "meningioma/1.png", "pituitary/10.png"],
         "label": ["glioma", "meningioma", "pituitary"],
         "patient": ["MR04", "100360", "MR04"],
+        "visit": ["", "", "B"],
+        "lesion_box": ["0.4000 0.3750 0.4000 0.2500", "", ""],
     }
     expected = np.rint((PIXELS - 3) * 255 / np.ptp(PIXELS))
     assert all(np.array_equal(read_image(folder / path), expected) for path in manifest["path"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
+import string
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ from braintumor_tf.progress import progress_bar
 API = "https://api.figshare.com/v2/articles"
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 """The meaning of ``cjdata.label``."""
+
+COLUMNS = ("path", "label", "patient", "visit", "lesion_box")
+"""The columns of the converted set's ``manifest.csv``."""
 
 _BLOCK = 1 << 20
 
@@ -59,10 +63,12 @@ def fetch_figshare(source: Source, target: Path) -> Path:
 def convert_figshare(
     folder: str | Path, target: str | Path, *, images: int | None = None, show_progress: bool = True
 ) -> Path:
-    """Converts the downloaded figshare set to ``class/<number>.png`` and a ``manifest.csv`` of path, label and patient.
+    """Converts the downloaded figshare set to ``class/<number>.png`` and a ``manifest.csv``.
 
     The 16-bit pixels are scaled linearly to 8 bits, each image's lowest value to 0 and its highest to 255, as
-    `read_image` does with deep pixels; the tumour outlines are left out.
+    `read_image` does with deep pixels. The CSV has `COLUMNS`: of the tumour's mask its box is kept, "x y width height",
+    middle and size in shares of the picture; letters at the end of an id are one patient's visits and have their own
+    column.
 
     Args:
         folder: it holds the ``.mat`` files, or the zip files with them, at any depth.
@@ -96,7 +102,7 @@ def convert_figshare(
             raise DatasetError(
                 f"{folder}: {len(rows):,} images of {images:,}; fetch or add the zip files that are missing"
             )
-        manifest = pd.DataFrame(rows, columns=["path", "label", "patient"]).sort_values("path", ignore_index=True)
+        manifest = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
         write_csv(temporary / "manifest.csv", manifest)
         if target.is_symlink():
             target.unlink()
@@ -108,7 +114,7 @@ def convert_figshare(
     return target
 
 
-def _convert(name: str, file: BinaryIO, folder: Path) -> tuple[str, str, str] | None:
+def _convert(name: str, file: BinaryIO, folder: Path) -> tuple[str, ...] | None:
     import h5py
 
     with h5py.File(file, "r") as content:
@@ -118,12 +124,36 @@ def _convert(name: str, file: BinaryIO, folder: Path) -> tuple[str, str, str] | 
         pixels = np.asarray(data["image"], dtype=np.float64).T  # MATLAB stores columns first
         label = LABELS[int(np.asarray(data["label"]).item())]
         patient = "".join(chr(code) for code in np.asarray(data["PID"]).ravel()).strip()
+        box = _mask_box(np.asarray(data["tumorMask"]).T) if "tumorMask" in data else ""
     low, high = pixels.min(), pixels.max()
     scaled = np.rint((pixels - low) * (255.0 / max(high - low, 1e-9))).astype(np.uint8)
     path = Path(label, f"{Path(name).stem}.png")
     (folder / label).mkdir(parents=True, exist_ok=True)
     Image.fromarray(scaled).save(folder / path)
-    return path.as_posix(), label, patient
+    return path.as_posix(), label, *patient_and_visit(patient), box
+
+
+def patient_and_visit(patient: str) -> tuple[str, str]:
+    """Takes an id of figshare's set apart: letters at its end tell the visits of one patient.
+
+    Example:
+        >>> patient_and_visit("MR040240B"), patient_and_visit("100360")
+        (('MR040240', 'B'), ('100360', ''))
+    """
+    bare = patient.rstrip(string.ascii_letters) or patient
+    return bare, patient[len(bare) :]
+
+
+def _mask_box(mask: np.ndarray) -> str:
+    """The box of a tumour's mask: middle, width and height in shares of the picture; "" of an empty one."""
+    ends = []
+    for axis in (0, 1):
+        filled = np.flatnonzero(mask.any(axis=axis))
+        if not len(filled):
+            return ""
+        ends.append((filled[0] / mask.shape[1 - axis], (filled[-1] + 1) / mask.shape[1 - axis]))
+    (left, right), (top, bottom) = ends
+    return " ".join(f"{value:.4f}" for value in ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top))
 
 
 def _mat_files(folder: Path) -> Iterator[tuple[str, BinaryIO]]:
