@@ -83,7 +83,7 @@ def audit(
         label_conflicts=label_conflicts(manifest),
         against=_overlaps(_grouped(everything, pairs), own, against),
         pairs=_pairs_to_show(everything, pairs, own),
-        provenance=find_provenance(manifest, joined["group"]),
+        provenance=find_provenance(manifest, joined["group"], linked=getattr(scan, "links", None) is not None),
         leaking=_leaking(manifest),
         label_issues=find_label_issues(joined, show_progress=show_progress) if labels else None,
     )

@@ -71,6 +71,13 @@ def test_without_cleanlab_labels_are_refused_before_the_folder_is_looked_at(monk
     assert 'pip install "braintumor_tf[labels]"' in result.stderr
 
 
+def test_without_linking_it_is_said_that_nobody_looked(leaky):
+    assert "The origin of no image is known." in CliRunner().invoke(main, ["audit", str(leaky)]).stdout
+    assert (
+        "Published pictures were not looked for." in CliRunner().invoke(main, ["audit", str(leaky), "--no-link"]).stdout
+    )
+
+
 def test_audit_writes_a_page(leaky, tmp_path):
     page = tmp_path / "out" / "audit.html"
     result = CliRunner().invoke(main, ["audit", str(leaky), "--html", str(page)])

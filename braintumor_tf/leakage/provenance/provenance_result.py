@@ -23,6 +23,7 @@ class Provenance:
     """Where the images of a data set come from.
 
     Attributes:
+        linked: whether published pictures were looked for.
         images: how many there are.
         known: how many are a known published picture.
         origins: rows of an ``origin`` (``unknown`` last) and its images of each class.
@@ -33,6 +34,7 @@ class Provenance:
             other (`braintumor_tf.identity.patient_contradictions`).
     """
 
+    linked: bool
     images: int
     known: int
     origins: Rows
@@ -54,6 +56,7 @@ class Provenance:
     def to_dict(self) -> dict[str, Any]:
         """Returns the object that the audit's JSON has under ``provenance``."""
         return {
+            "linked": self.linked,
             "images": self.images,
             "known": self.known,
             "origins": self.origins,
@@ -66,12 +69,13 @@ class Provenance:
         }
 
 
-def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None) -> Provenance:
+def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None, *, linked: bool = True) -> Provenance:
     """Counts a manifest's origins and patients, and says what follows from them.
 
     Args:
         manifest: linked to published pictures (`braintumor_tf.identity.link`), with its own splits.
         groups: images that belong together, near-duplicates and patients; each image is on its own by default.
+        linked: False says that published pictures were not looked for, so that nothing can be known of origins.
 
     Example:
         >>> manifest = pd.DataFrame({"path": ["a", "b"], "label": ["glioma", "no_tumor"], "split": ""})
@@ -84,6 +88,7 @@ def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None) -> 
     table = pd.crosstab(origins.rename("origin"), manifest["label"])
     table = table.loc[sorted(table.index, key=lambda name: (name == UNKNOWN, -table.loc[name].sum(), name))]
     return Provenance(
+        linked=linked or bool(known.any()),
         images=len(manifest),
         known=int(known.sum()),
         origins=table.rename_axis(columns=None).reset_index().to_dict("records"),
@@ -96,7 +101,7 @@ def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None) -> 
 
 def _origin_sentence(found: Provenance) -> str:
     if not found.known:
-        text = "The origin of no image is known"
+        text = "The origin of no image is known" if found.linked else "Published pictures were not looked for"
     else:
         parts = [(row["origin"], sum(n for key, n in row.items() if key != "origin")) for row in found.origins]
         text = f"Origin known for {found.known:,} of {found.images:,} images: " + ", ".join(

@@ -22,6 +22,7 @@ def origins_context(audit: Mapping[str, Any], root: str) -> dict[str, Any] | Non
     classes = [name for name in found["origins"][0] if name != "origin"] if found["origins"] else []
     patients, shared = found["patients"], shared_patients(found)
     return {
+        "linked": found["linked"],
         "known": found["known"],
         "columns": [*classes, "images"],
         "rows": [_origin_row(row, classes) for row in found["origins"]],

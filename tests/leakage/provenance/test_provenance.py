@@ -62,6 +62,17 @@ def test_where_no_origin_is_known_nothing_is_said_of_confounding(places):
     assert found.sentences == ["The origin of no image is known. Patients known: of no image."]
 
 
+def test_that_nobody_looked_is_not_that_nothing_was_found(places):
+    nothing = places.assign(origin="", origin_id="", origin_label="", origin_patient="", patient="")
+    found = find_provenance(nothing, linked=False)
+    assert found.sentences == ["Published pictures were not looked for. Patients known: of no image."]
+    assert (found.linked, find_provenance(nothing).linked, find_provenance(places, linked=False).linked) == (
+        False,
+        True,
+        True,
+    )
+
+
 def test_one_origin_for_both_classes_is_not_confounded(places):
     found = find_provenance(places.assign(origin="figshare"))
     assert found.confounded is False

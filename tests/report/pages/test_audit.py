@@ -88,6 +88,7 @@ def provenance(audit):
     patients = {"patients": 2, "images": 30, "test_images": 8, "test_in_training": 3, "test_share": 0.375}
     crossing = [{"patient": "figshare:1", "train": 4, "validation": 0, "test": 3, "test_paths": [path] * 3}]
     audit["provenance"] = {
+        "linked": True,
         "images": 72,
         "known": 30,
         "origins": [
