@@ -18,6 +18,16 @@ OVERLAP = "overlap"
 """The split of an image from elsewhere with a near-duplicate or its patient in training: kept, never scored."""
 
 
+ORDERS = 30
+"""Random orders of the groups that are tried at most, where the first leaves the classes unbalanced."""
+
+BALANCED = 0.015
+"""By how much, besides one image, a class's share of a split may miss the wanted one before another order is tried."""
+
+MANY_GROUPS = 100
+"""Groups from which other orders are tried; with fewer, shares are coarse in any order."""
+
+
 def split(
     manifest: pd.DataFrame,
     protocol: str = "grouped",
@@ -143,27 +153,42 @@ def _allocate(
 
     Groups come in random order, and each goes to the part that lacks most of the group's classes relative to
     what it should get. (Largest first, as scikit-learn's StratifiedGroupKFold does it, would fill the small parts
-    with images that have no look-alike at all.)
+    with images that have no look-alike at all.) Groups of patients can be large: where the first order misses a share
+    by more than `BALANCED`, the best of `ORDERS` orders is taken.
     """
     table = pd.crosstab(keys, manifest["label"]).sort_index()
     members, total = table.to_numpy(float), table.sum().to_numpy(float)
     wanted = np.outer(fractions, total)
     open_parts = np.flatnonzero(np.asarray(fractions) > 0)
     _check_enough(table, len(open_parts))
-    filled = np.zeros_like(wanted)
-    chosen = np.empty(len(table), dtype=int)
-    for row in np.random.default_rng(seed).permutation(len(table)):
+    rng, least, best = np.random.default_rng(seed), np.inf, None
+    for _ in range(ORDERS if len(table) >= MANY_GROUPS else 1):
+        chosen, filled = _fill(members, wanted, open_parts, rng.permutation(len(table)))
+        missed = ((np.abs(filled - wanted) - 1).clip(0) / total).max()
+        if missed < least:
+            least, best = missed, chosen
+        if least <= BALANCED:
+            break
+    return keys.map({key: parts[part] for key, part in zip(table.index, best)})
+
+
+def _fill(
+    members: np.ndarray, wanted: np.ndarray, open_parts: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gives groups to parts in one order; returns the part of each group, and the images of each class in each part."""
+    filled, chosen = np.zeros_like(wanted), np.empty(len(members), dtype=int)
+    for row in order:
         lack = (wanted[open_parts] - filled[open_parts]) / wanted[open_parts]
         chosen[row] = open_parts[np.argmax(lack @ (members[row] / members[row].sum()))]
         filled[chosen[row]] += members[row]
-    return keys.map({key: parts[part] for key, part in zip(table.index, chosen)})
+    return chosen, filled
 
 
 def _check_enough(table: pd.DataFrame, parts: int) -> None:
     counts = (table > 0).sum()
     if counts.min() < parts:
         raise SplitError(
-            f"class {counts.idxmin()} has {counts.min()} groups of look-alikes; {parts} parts need at least one each: "
+            f"class {counts.idxmin()} has {counts.min()} groups; {parts} parts need at least one each: "
             "add images, leave the class out, or use fewer folds"
         )
 

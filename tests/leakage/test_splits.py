@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from braintumor_tf.datasets.manifest import COLUMNS
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage import OVERLAP, near_duplicate_in_training, split
+from braintumor_tf.leakage import OVERLAP, near_duplicate_in_training, split, splits
 
 CLASSES = ("glioma", "meningioma", "no_tumor")
 
@@ -134,3 +134,39 @@ def test_external_images_seen_in_training_are_set_apart(near_duplicates):
     assert set(result.loc[result["split"] == "test", "path"]) == set(outside["path"]) - overlapping
     with pytest.raises(SplitError, match="has the class tumor"):
         split(manifest, "external", external=outside.assign(label="tumor"))
+
+
+def many_patients(seed: int, groups: int, largest: int) -> pd.DataFrame:
+    """Mostly single images and a few patients with very many, of one or two classes."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(groups):
+        images = int(rng.integers(largest // 2, largest)) if number % 12 == 0 else 1
+        labels = rng.choice(CLASSES, size=2, replace=False)
+        for member in range(images):
+            name = f"{number:03}_{member}"
+            label = labels[member % 2] if number % 24 == 0 else labels[0]
+            rows.append((f"/x/{name}.jpg", label, "", "made", 64, 64, name, name, "0" * 16, f"g{number:03}"))
+    return pd.DataFrame(rows, columns=COLUMNS[:10])
+
+
+def worst_share(parts: pd.DataFrame, wanted: dict[str, float]) -> float:
+    shares = pd.crosstab(parts["label"], parts["split"], normalize="index").reindex(columns=list(wanted), fill_value=0)
+    return float((shares - pd.Series(wanted)).abs().to_numpy().max())
+
+
+def test_classes_stay_balanced_although_some_groups_are_large(monkeypatch):
+    manifest, wanted = many_patients(5, 160, 24), {"train": 0.7, "validation": 0.15, "test": 0.15}
+    worst = [worst_share(split(manifest, "grouped", seed=seed), wanted) for seed in range(8)]
+    monkeypatch.setattr(splits, "ORDERS", 1)
+    first = [worst_share(split(manifest, "grouped", seed=seed), wanted) for seed in range(8)]
+    assert max(first) > 0.05 and max(worst) <= 0.035
+    assert all(now <= before for now, before in zip(worst, first))
+
+
+@pytest.mark.parametrize(("groups", "largest"), [(splits.MANY_GROUPS - 1, 24), (600, 3)])
+def test_small_and_balanced_sets_keep_their_first_order(groups, largest, monkeypatch):
+    manifest = many_patients(3, groups, largest)
+    found = [split(manifest, "grouped", seed=seed)["split"].tolist() for seed in range(3)]
+    monkeypatch.setattr(splits, "ORDERS", 1)
+    assert found == [split(manifest, "grouped", seed=seed)["split"].tolist() for seed in range(3)]
