@@ -210,8 +210,8 @@ SOURCES: tuple[Source, ...] = (
         patients=True,
         faults=(
             "It has no image without a tumour.",
-            "Its 3064 slices come from 233 ids, many neighbouring slices each: split by patient. Letters at the end of an "
-            "id tell visits, so these are 209 patients.",
+            "Its 3064 slices have 233 ids, many neighbouring slices each: split by patient.",
+            "Letters at the end of an id tell visits, so these are 209 patients.",
         ),
     ),
 )
