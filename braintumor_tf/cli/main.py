@@ -12,6 +12,7 @@ from braintumor_tf.cli.compare import compare
 from braintumor_tf.cli.datasets.group import datasets
 from braintumor_tf.cli.evaluate import evaluate
 from braintumor_tf.cli.explain import explain
+from braintumor_tf.cli.models import models
 from braintumor_tf.cli.predict import predict
 from braintumor_tf.cli.run import run
 from braintumor_tf.cli.search import search
@@ -48,5 +49,5 @@ def main() -> None:
     """
 
 
-for command in (audit, compare, datasets, evaluate, explain, predict, run, search, train):
+for command in (audit, compare, datasets, evaluate, explain, models, predict, run, search, train):
     main.add_command(command)

