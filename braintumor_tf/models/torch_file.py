@@ -1,4 +1,4 @@
-"""PyTorch's old file of named tensors (before version 1.6), read without PyTorch and without running code of the file."""
+"""PyTorch's old file of named tensors (before version 1.6), read without PyTorch and without running its code."""
 
 from __future__ import annotations
 

