@@ -58,12 +58,17 @@ def say_verdict(verdict: Verdict) -> None:
 
 
 def say_scores(
-    metrics: Mapping[str, Any], predictions: pd.DataFrame, manifest: pd.DataFrame, config: Mapping[str, Any]
+    metrics: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    manifest: pd.DataFrame,
+    config: Mapping[str, Any],
+    *,
+    calibration: Mapping[str, Any] | None = None,
 ) -> None:
     """Prints what scores come to."""
     from braintumor_tf.report.sections.verdict import run_verdict
 
-    say_verdict(run_verdict(metrics, predictions, manifest, config))
+    say_verdict(run_verdict(metrics, predictions, manifest, config, calibration=calibration))
 
 
 def say_overlap(manifest: pd.DataFrame, external: str | None) -> None:
@@ -93,7 +98,7 @@ def say_run(run: Run, report: Path) -> None:
     """Prints what the scores of a finished run come to, and where its report is."""
     say_overlap(run.manifest, run.config.get("external"))
     say_origins(run)
-    say_scores(run.metrics, run.predictions, run.manifest, run.config)
+    say_scores(run.metrics, run.predictions, run.manifest, run.config, calibration=run.calibration)
     say_path("report", report)
 
 

@@ -27,7 +27,7 @@ SHOWN = ("macro_f1", "accuracy", "tumour_sensitivity", "tumour_specificity", "cl
 def compare(
     runs: tuple[str, ...], common: bool, measure_time: bool, resamples: int, seed: int, out: str, as_json: bool
 ) -> None:
-    """Ranks two or more finished runs by macro-F1 on the same test images, and says which differences may be luck.
+    """Ranks two or more finished runs by macro-F1 on the same test images, and says which are not told apart.
 
     OUT receives summary.csv (the leaderboard), pairs.csv (paired tests of every two runs), leaderboard.png and
     comparison.html. Runs with other test images, labels or classes are refused; images are matched by their content.
@@ -57,13 +57,15 @@ def compare(
 
 def _lines(table: pd.DataFrame) -> list[str]:
     """The leaderboard in columns: scores with their intervals, then costs."""
+    from braintumor_tf.evaluation.comparison.leaderboard import JUDGEMENT
     from braintumor_tf.report.wording.leaderboard import TITLES, cost_texts, row_score_text, row_title, score_columns
 
     columns = [name for name in score_columns(table) if name in SHOWN]
-    cells = [["", *(TITLES[name] for name in columns), *cost_texts(table.iloc[0])]]
+    cells = [["", *(TITLES[name] for name in columns), "Highest run is", *cost_texts(table.iloc[0])]]
     for _, row in table.iterrows():
         rank = "   " if row["rank"] != row["rank"] else f"{row['rank']:.0f}. "
         texts = [row_score_text(row, name, 2) for name in columns]
-        cells.append([f"{rank}{row_title(row)}", *texts, *cost_texts(row).values()])
+        judgement = "" if row[JUDGEMENT] != row[JUDGEMENT] else row[JUDGEMENT]
+        cells.append([f"{rank}{row_title(row)}", *texts, judgement, *cost_texts(row).values()])
     widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in cells]

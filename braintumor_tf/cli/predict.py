@@ -29,8 +29,11 @@ def predict(
 
     A k-fold run answers with the mean of its folds, an ensemble with that of its members.
 
+    The probabilities are the model's own, without a temperature, as they were scored. The last line says so.
+
     With --abstain or --coverage the answer is a class only where the set of plausible classes, made from the run's
-    validation images, holds exactly one; the set and the calibrated probabilities are shown.
+    validation images, holds exactly one; the set is shown, and the probabilities with the run's temperature. The last
+    line says its value, and whether it made calibration worse on the run's test images. --json has both kinds.
 
     Research use only, never diagnosis.
 
@@ -47,6 +50,8 @@ def predict(
     else:
         for one in found:
             click.echo(_line(one))
+        if found:
+            click.echo(_which(found[0]))
     exit_with(errors)
 
 
@@ -56,7 +61,26 @@ def _prediction(row: Mapping[str, Any]) -> dict[str, Any]:
     if "answer" in row:
         found |= {"answer": row["answer"], "set": list(row["set"])}
         found["calibrated_probabilities"] = _columns(row, "calibrated_")
+        found |= {name: row[name] for name in ("temperature", "temperature_on_test", "larger_errors")}
     return found
+
+
+def _which(found: Mapping[str, Any]) -> str:
+    """Says which probabilities the lines above have, and what their temperature did on test images."""
+    if "temperature" not in found:
+        return "Probabilities: the model's own, without a temperature, as they were scored."
+    from braintumor_tf.report.sections.calibration import error_names
+
+    outcome, larger = found["temperature_on_test"], found["larger_errors"]
+    text = f"Probabilities: with the temperature {found['temperature']:.2f}"
+    if outcome is None:
+        return f"{text}, which was not measured on test images; --json has the model's own, too."
+    names = error_names(larger) if larger else ""
+    what = {
+        "worse": f"it made calibration worse ({names})",
+        "better": f"calibration is better with it{f', but {names} larger' if larger else ''}",
+    }.get(outcome, f"calibration is {outcome} from that without it{f', {names} larger' if larger else ''}")
+    return f"{text}. On the run's test images {what}; --json has the model's own, which were scored."
 
 
 def _columns(row: Mapping[str, Any], prefix: str) -> dict[str, float]:

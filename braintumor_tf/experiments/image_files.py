@@ -33,6 +33,10 @@ def predict_files(
 ) -> tuple[pd.DataFrame, list[ImageReadError]]:
     """Predicts single image files.
 
+    ``p_<class>`` are always the model's own probabilities, without a temperature: those that the run's scores were
+    computed from. Only `abstain` adds calibrated ones, in columns of their own, beside the temperature and what it did
+    on the run's test images; they are never exchanged for the others, whatever it did.
+
     Args:
         run: the run whose model is asked, or its directory; a k-fold run or an ensemble answers with all its members.
         paths: image files.
@@ -40,7 +44,8 @@ def predict_files(
         show_progress: whether to show a bar.
         views: how many views of each image are predicted, as for `predict_manifest`.
         abstain: whether "I don't know" is an answer: adds the columns of `abstention.Answering.add_to`, ``answer``
-            (a class, or ``"unknown"``), ``set`` and ``calibrated_<class>``.
+            (a class, or ``"unknown"``), ``set``, ``calibrated_<class>``, ``temperature``, ``temperature_on_test`` and
+            ``larger_errors``.
         coverage: how often the set must hold the true class, for each class, between 0 and 1; None for what the run was
             calibrated for. Giving one asks for `abstain`.
 

@@ -31,9 +31,13 @@ def test_it_prints_a_table_and_what_it_comes_to_and_writes_files(runs, tmp_path)
     result = call("compare", *runs, *DRAWS, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0].split()[:2] == ["Macro-F1", "Accuracy"] and re.match(r"1\. good +0\.9", lines[1])
+    assert (
+        lines[0].split()[:2] == ["Macro-F1", "Accuracy"]
+        and "Highest run is" in lines[0]
+        and re.match(r"1\. good +0\.9", lines[1])
+    )
     assert any(line.strip().startswith("border strip alone") for line in lines)
-    assert "good has the highest macro-F1" in result.stdout and "cannot be told from near" in result.stdout
+    assert "good has the highest macro-F1" in result.stdout and "is not told apart from near" in result.stdout
     assert lines[-1] == f"comparison: {(tmp_path / 'out' / 'comparison.html').resolve()}"
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES, "and no temporary file is left"
     summary = pd.read_csv(tmp_path / "out" / "summary.csv")

@@ -12,6 +12,7 @@ from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.calibration.conformal import SHARE, Threshold, answers, conformal_sets, fit_thresholds
 from braintumor_tf.evaluation.calibration.run_calibration import validation_predictions
 from braintumor_tf.evaluation.calibration.temperature import fit_temperature, scale
+from braintumor_tf.evaluation.calibration.temperature_effect import TemperatureEffect, temperature_effect
 from braintumor_tf.predictions_table import probabilities_of
 from braintumor_tf.runs import Run
 
@@ -27,11 +28,13 @@ class Answering:
         thresholds: of every class, in order.
         temperature: of the calibrated probabilities.
         coverage: that is stated for each class.
+        effect: what the temperature did on the run's test images; None where that was not measured.
     """
 
     thresholds: dict[str, Threshold]
     temperature: float
     coverage: float
+    effect: TemperatureEffect | None = None
 
     def add_to(self, table: pd.DataFrame) -> pd.DataFrame:
         """Returns a table of predictions with the columns of an answer added; all others stay as they are.
@@ -41,9 +44,12 @@ class Answering:
 
         Returns:
             Further columns: ``answer``, the class of a set that holds exactly one, else ``"unknown"``; ``set``, a
-            tuple of its classes, empty for an image that is not typical of any class; and ``calibrated_<class>``,
-            the probabilities after the temperature. Sets are made of the model's own probabilities. An answer can be
-            another class than `predicted`, where only that one reaches its own threshold.
+            tuple of its classes, empty for an image that is not typical of any class; ``calibrated_<class>``, the
+            probabilities after the temperature; and, the same in each row, ``temperature``, its value;
+            ``temperature_on_test``, the outcome of `effect` (better, worse, not told apart); and ``larger_errors``, a
+            tuple of the scores of calibration that are larger with it there. The last two are None where that was not
+            measured. Sets are made of the model's own probabilities. An answer can be another class than `predicted`,
+            where only that one reaches its own threshold.
 
         Example:
             >>> ways = Answering({"no_tumor": Threshold(0.6, 9, 9), "tumor": Threshold(0.3, 9, 9)}, 1.0, 0.9)
@@ -59,6 +65,9 @@ class Answering:
             answer=answers(sets, classes),
             set=[tuple(names[inside]) for inside in sets],
             **{f"calibrated_{name}": scaled[:, place] for place, name in enumerate(classes)},
+            temperature=self.temperature,
+            temperature_on_test=self.effect and self.effect.outcome,
+            larger_errors=[self.effect and self.effect.larger] * len(table),
         )
 
 
@@ -89,13 +98,14 @@ def answering(run: Run | str | Path, *, coverage: float | None = None) -> Answer
         temperature = fit_temperature(table, classes).value
         return Answering(fit_thresholds(table, classes, alpha=1 - stated), temperature, stated)
     kept, temperature = found["conformal"], found["temperature"]["value"]
+    effect = temperature_effect(found)
     if coverage is None or abs(coverage - kept["coverage_stated"]) < 1e-9:
         thresholds = {
             name: Threshold(each["least_probability"], each["groups"], each["images"])
             for name, each in kept["classes"].items()
         }
-        return Answering(thresholds, temperature, kept["coverage_stated"])
+        return Answering(thresholds, temperature, kept["coverage_stated"], effect)
     thresholds = fit_thresholds(
         validation_predictions(run), found["classes"], alpha=1 - coverage, count=kept.get("count", SHARE)
     )
-    return Answering(thresholds, temperature, coverage)
+    return Answering(thresholds, temperature, coverage, effect)

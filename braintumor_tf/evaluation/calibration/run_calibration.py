@@ -16,8 +16,10 @@ from braintumor_tf.evaluation.calibration.conformal_coverage import ConformalCov
 from braintumor_tf.evaluation.calibration.reliability import CalibrationScores, calibration_scores, reliability_table
 from braintumor_tf.evaluation.calibration.selective import SelectiveScores, measure_selective
 from braintumor_tf.evaluation.calibration.temperature import Temperature, fit_temperature, scale_predictions
+from braintumor_tf.evaluation.calibration.temperature_effect import measure_changes
 from braintumor_tf.evaluation.scores.group_bootstrap import Resampling, group_numbers
 from braintumor_tf.runs import Run
+from braintumor_tf.types import Score
 
 BEFORE, AFTER = "before", "after"
 """The test images as the model says, and with the temperature."""
@@ -34,6 +36,7 @@ class Calibration:
         sizes: images and groups of ``validation`` and of ``test``.
         temperature: fitted on validation images.
         scores: of the test images `BEFORE` and `AFTER` the temperature.
+        changes: of these scores, `AFTER` less `BEFORE`, with paired intervals; more is worse.
         reliability: the rows of `reliability_table` for both.
         selective: what thresholds on the confidence are worth, after the temperature.
         conformal: what conformal sets are worth, made of the model's own probabilities.
@@ -45,6 +48,7 @@ class Calibration:
     sizes: Mapping[str, Mapping[str, int]]
     temperature: Temperature
     scores: Mapping[str, CalibrationScores]
+    changes: Mapping[str, Score]
     reliability: Mapping[str, pd.DataFrame]
     selective: SelectiveScores
     conformal: ConformalCoverage
@@ -58,6 +62,7 @@ class Calibration:
             **{name: dict(size) for name, size in self.sizes.items()},
             "temperature": self.temperature.to_dict(),
             "scores": {name: each.to_dict() for name, each in self.scores.items()},
+            "changes": {name: each.to_dict() for name, each in self.changes.items()},
             "reliability": {name: table.to_dict("records") for name, table in self.reliability.items()},
             "selective": self.selective.to_dict(),
             "conformal": self.conformal.to_dict(),
@@ -191,6 +196,7 @@ def measure_calibration(
         },
         temperature=fitted,
         scores={name: calibration_scores(table, classes, bins=bins, **drawn) for name, table in versions.items()},
+        changes=measure_changes(test, scaled["test"], classes, bins=bins, **drawn),
         reliability={name: reliability_table(table, classes, bins=bins, **drawn) for name, table in versions.items()},
         selective=measure_selective(scaled["validation"], scaled["test"], classes, **drawn),
         conformal=measure_coverage(test, classes, thresholds, coverage_stated=1 - alpha, count=count, **drawn),

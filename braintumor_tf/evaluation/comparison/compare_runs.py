@@ -76,7 +76,7 @@ def compare(
     seed: int = 0,
     show_progress: bool = True,
 ) -> Comparison:
-    """Ranks finished runs by macro-F1 on the test images that they share, and says which differences are luck.
+    """Ranks finished runs by macro-F1 on the test images that they share, and says which are not told apart.
 
     Runs may be of any kind: networks, pipelines, k-fold runs, ensembles, several seeds of one configuration. Images are
     matched by the MD5 of their bytes, so copies of the data may lie elsewhere. Scores and baselines are those of each

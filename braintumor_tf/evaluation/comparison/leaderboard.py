@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.evaluation.comparison.cost import COSTS, Cost
+from braintumor_tf.evaluation.scores.judgement import judge_row, unpaired_difference
 from braintumor_tf.files import comparable_json
 from braintumor_tf.runs import Run
 from braintumor_tf.types import Score
@@ -33,14 +34,19 @@ SCORES = {
 training, `clean_accuracy` on the rest."""
 
 LEAD = ("lead", "lead_low", "lead_high", "lead_p", "lead_p_holm")
-"""What the best run has more of `RANKED_BY` than the run or baseline of a row: the difference, its paired interval, and
-for a run the p-values of the paired bootstrap. A baseline has an interval where it is that of the best run itself."""
+"""What the best run has more of `RANKED_BY` than the run or baseline of a row: the difference, its interval, and for a
+run the p-values of the paired bootstrap. The interval is paired, but for a baseline that is not the best run's own: of
+this no predictions were kept, and `unpaired_difference` gives a wider one."""
+
+JUDGEMENT = "lead_judgement"
+"""The best run beside the run or baseline of a row, as `judge` names it: better, worse, or not told apart."""
 
 COLUMNS = (
     *("rank", "name", "kind", "model", "protocol", "seed", "runs"),
     *(f"{name}{end}" for name in SCORES for end in ("", "_low", "_high")),
     *("twins_images", "clean_images", "interval"),
     *LEAD,
+    JUDGEMENT,
     *COSTS,
     "path",
 )
@@ -84,9 +90,8 @@ def make_leaderboard(entrants: Sequence[Entrant], pairs: pd.DataFrame) -> pd.Dat
     """
     rows = [*(_run_row(one) for one in entrants), *_seed_rows(entrants), *_baseline_rows(entrants)]
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
-    numbers = [
-        name for name in COLUMNS if name not in ("name", "kind", "model", "protocol", "seed", "interval", "path")
-    ]
+    texts = ("name", "kind", "model", "protocol", "seed", "interval", JUDGEMENT, "path")
+    numbers = [name for name in COLUMNS if name not in texts]
     table[numbers] = table[numbers].astype(float)
     table = table.sort_values(RANKED_BY, ascending=False, kind="stable", na_position="last", ignore_index=True)
     runs = table["kind"] == RUN
@@ -180,7 +185,7 @@ def _baseline_rows(entrants: Sequence[Entrant]) -> list[dict[str, Any]]:
 
 
 def _with_lead(table: pd.DataFrame, pairs: pd.DataFrame, leader: Entrant) -> pd.DataFrame:
-    """Puts beside each run and baseline what the best run has more, as the paired test of the two found it."""
+    """Puts beside each run and baseline what the best run has more, and what that comes to."""
     for pair in pairs.itertuples():
         if leader.name not in (pair.first, pair.second):
             continue
@@ -193,8 +198,13 @@ def _with_lead(table: pd.DataFrame, pairs: pd.DataFrame, leader: Entrant) -> pd.
         scores = own.get(row["name"]) or {}
         above = (scores.get("model_above") or {}).get(RANKED_BY)
         if above is None or scores[RANKED_BY]["value"] != row[RANKED_BY]:  # the row is that of another run
-            above = Score(leader.metrics[RANKED_BY]["value"] - row[RANKED_BY]).to_dict()
+            theirs = Score(*(None if np.isnan(row[name]) else row[name] for name in Score(None).columns(RANKED_BY)))
+            above = unpaired_difference(Score.from_dict(leader.metrics[RANKED_BY]), theirs).to_dict()
         table.loc[place, list(LEAD[:3])] = [np.nan if above[end] is None else above[end] for end in above]
+    judged = table.index[(table["kind"] != SEEDS) & ~((table["kind"] == RUN) & (table["name"] == leader.name))]
+    table[JUDGEMENT] = pd.Series(
+        {place: judge_row(table.loc[place], LEAD[0]).outcome for place in judged}, dtype=object
+    )
     return table
 
 

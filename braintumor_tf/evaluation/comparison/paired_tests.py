@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, with_interval
+from braintumor_tf.evaluation.scores.judgement import judge_row
 from braintumor_tf.evaluation.scores.multiple_testing import holm
 from braintumor_tf.evaluation.scores.weighted_metrics import LABEL_SCORES, weighted_confusion
 from braintumor_tf.predictions_table import class_numbers
@@ -139,8 +140,9 @@ def compare_pairs(
 
     Returns:
         One row a pair: `first`, `second`; for `macro_f1` and `accuracy` the columns ``<score>_difference`` (first less
-        second), ``_low`` and ``_high`` (95 % over groups), ``_p`` (two-sided) and ``_p_holm`` (corrected over the
-        pairs); `only_first`, `only_second`, `mcnemar_p`, `mcnemar_p_holm`. NaN where there is nothing to draw from.
+        second), ``_low`` and ``_high`` (95 % over groups), ``_p`` (two-sided), ``_p_holm`` (corrected over the pairs)
+        and ``_judgement`` (what `judge` makes of the interval and the corrected p); `only_first`, `only_second`,
+        `mcnemar_p`, `mcnemar_p_holm`. NaN where there is nothing to draw from.
 
     Example:
         >>> labels, groups = ["tumor", "no_tumor"] * 10, np.arange(20)
@@ -163,9 +165,13 @@ def compare_pairs(
         counted = mcnemar(answers[first] == true, answers[second] == true)
         row |= {"only_first": counted.only_first, "only_second": counted.only_second, "mcnemar_p": counted.p_value}
         rows.append(row)
-    ends = ("difference", "low", "high", "p", "p_holm")
+    ends = ("difference", "low", "high", "p", "p_holm", "judgement")
     columns = [f"{name}_{end}" for name in DIFFERENCES for end in ends]
     table = pd.DataFrame(rows)
     for test in (*DIFFERENCES, "mcnemar"):
         table[f"{test}_p_holm"] = holm(table[f"{test}_p"])
+    for name in DIFFERENCES:
+        table[f"{name}_judgement"] = [
+            judge_row(row, name, value=f"{name}_difference").outcome for _, row in table.iterrows()
+        ]
     return table[["first", "second", *columns, "only_first", "only_second", "mcnemar_p", "mcnemar_p_holm"]]

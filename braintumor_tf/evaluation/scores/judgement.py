@@ -1,9 +1,11 @@
-"""One judgement for all readers: whether a difference is better, worse, or cannot be told from nothing."""
+"""One judgement for all readers: whether a difference is better, worse, or not told apart from none."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from braintumor_tf.types import Score
 
@@ -59,6 +61,36 @@ def judge(difference: Score, *, against: float = 0.0, p_adjusted: float | None =
         return Judgement(NOT_TOLD_APART, NO_INTERVAL)
     if difference.low <= against <= difference.high:
         return Judgement(NOT_TOLD_APART, INTERVAL)
-    if p_adjusted is not None and p_adjusted >= ADJUSTED_LEVEL:
+    if p_adjusted is not None and p_adjusted >= ADJUSTED_LEVEL:  # NaN is not
         return Judgement(NOT_TOLD_APART, ADJUSTED_TEST)
     return Judgement(BETTER if difference.low > against else WORSE, INTERVAL)
+
+
+def judge_row(row: Mapping[str, Any], name: str, *, value: str | None = None) -> Judgement:
+    """Judges a difference that stands in a row of a table.
+
+    Args:
+        row: with ``<name>_low``, ``<name>_high`` and ``<name>_p_holm``, NaN where there is none.
+        name: of the difference.
+        value: the column of its value; None for `name` itself.
+    """
+    difference = Score(row[value or name], row[f"{name}_low"], row[f"{name}_high"])
+    return judge(difference, p_adjusted=row[f"{name}_p_holm"])
+
+
+def unpaired_difference(first: Score, second: Score) -> Score:
+    """Returns the difference of two scores whose paired interval is not known, with an interval that is wide enough.
+
+    It goes from the first one's lower end less the second one's upper end to the opposite. That is wide enough however
+    the two depend on each other, since the spread of a difference is at most the sum of the two spreads.
+
+    Example:
+        >>> print(unpaired_difference(Score(0.75, 0.5, 1.0), Score(0.5, 0.25, 0.75)))
+        0.25 (-0.25-0.75)
+    """
+    if first.value is None or second.value is None:
+        return Score(None)
+    value = first.value - second.value
+    if None in (first.low, first.high, second.low, second.high):
+        return Score(value)
+    return Score(value, first.low - second.high, first.high - second.low)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.evaluation.comparison.compare_runs import Comparison
-from braintumor_tf.evaluation.comparison.leaderboard import BASELINE, RUN
+from braintumor_tf.evaluation.comparison.leaderboard import BASELINE, JUDGEMENT, RUN
 from braintumor_tf.files import write_csv, write_text
 from braintumor_tf.report.plots.comparison import leaderboard
 from braintumor_tf.report.rendering import render
@@ -44,7 +44,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
         leaderboard(comparison.leaderboard),
         folder / "leaderboard.png",
         alt="Macro-F1 of each run and baseline with its interval",
-        caption="Filled: the highest, and all that cannot be told from it. The band is its interval.",
+        caption="Filled: the highest, and all that are not told apart from it. The band is its interval.",
     )
     return write_text(folder / "comparison.html", render("comparison.html", figure=figure, **_context(comparison)))
 
@@ -78,7 +78,9 @@ def _row(row: pd.Series, columns: list[str], close: bool) -> dict[str, Any]:
     scores = [cell(row_score(row, name)) for name in columns]
     rank = "" if pd.isna(row["rank"]) else f"{row['rank']:.0f}"
     lead = difference_cell(row_score(row, "lead"))
-    return {"title": row_title(row), "note": note, "rank": rank, "scores": scores, "lead": lead, "close": close}
+    judgement = "" if pd.isna(row[JUDGEMENT]) else row[JUDGEMENT]
+    found = {"title": row_title(row), "note": note, "rank": rank, "scores": scores}
+    return {**found, "lead": lead, "judgement": judgement, "close": close}
 
 
 def _pair(row: pd.Series) -> dict[str, str]:
@@ -88,4 +90,5 @@ def _pair(row: pd.Series) -> dict[str, str]:
         found[name] = difference_cell(Score(*(None if pd.isna(end) else end for end in ends)))
     for name in ("macro_f1_p", "macro_f1_p_holm", "mcnemar_p", "mcnemar_p_holm"):
         found[name] = number(row[name])
+    found["judgement"] = row["macro_f1_judgement"]
     return found | {"only": f"{row['only_first']} : {row['only_second']}"}

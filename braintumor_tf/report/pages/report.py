@@ -118,7 +118,9 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "title": run_title(config, name),
         "subtitle": f"Run “{name}”, {len(manifest):,} images, protocol “{protocol or 'not recorded'}”",
         "made": datetime.date.today().isoformat(),
-        "verdict": run_verdict(metrics, predictions, manifest, config, explanations=explanations),
+        "verdict": run_verdict(
+            metrics, predictions, manifest, config, explanations=explanations, calibration=run.calibration
+        ),
         "contents": [(link, names.get(link, name)) for link, name in CONTENTS if link not in absent],
         "tiles": score_tiles(metrics, len(tested)),
         "scores": score_rows(metrics, without=HEADLINES),

@@ -37,9 +37,9 @@ _WIDEST = 34
 def leaderboard(table: pd.DataFrame, *, score: str = "macro_f1", title: str = "") -> Figure:
     """Draws one row for each run, configuration with several seeds, and shortcut baseline, in the table's order.
 
-    Filled dots are runs that cannot be told from the best one by the paired test on macro-F1, hollow ones are behind
-    it; the shaded band is the interval of the best. The bar of a configuration with several seeds goes from the least
-    to the largest of them, other bars are 95 % intervals over groups.
+    Filled dots are the best run and those that are not told apart from it by macro-F1, hollow ones are behind it; the
+    shaded band is the interval of the best. The bar of a configuration with several seeds goes from the least to the
+    largest of them, other bars are 95 % intervals over groups.
 
     Args:
         table: the leaderboard of a `Comparison`.
@@ -112,7 +112,7 @@ def _limits(rows: pd.DataFrame, score: str) -> tuple[float, float]:
 
 def _draw_legend(chart: Axes, rows: pd.DataFrame, close: pd.Series) -> None:
     kinds = [
-        (bool(close.any()), "o", ACCENT, ACCENT, "highest, or cannot be told from it"),
+        (bool(close.any()), "o", ACCENT, ACCENT, "highest, or not told apart from it"),
         (bool((~close.astype(bool)).any()), "o", ACCENT, "white", "behind the highest"),
         (bool((rows["kind"] == SEEDS).any()), "D", INK, "white", "mean, least and largest over seeds"),
         (bool((rows["kind"] == BASELINE).any()), "s", MUTED, MUTED, "shortcut baseline"),
@@ -141,7 +141,8 @@ def score_intervals(
 ) -> Figure:
     """Dots with 95 % bars on one scale: the model, with and without near-duplicates in training, and every baseline.
 
-    The shaded band is the model's interval of the last score. A baseline whose bar reaches into it may be as good.
+    The shaded band is the model's interval of the last score. Whether a baseline is told apart from the model is judged
+    by the paired difference, not by whether its bar reaches into the band.
 
     Args:
         scores: the table of `wording.metrics.score_table`, or a metrics dictionary to make it from.

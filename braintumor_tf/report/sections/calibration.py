@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from braintumor_tf.evaluation.calibration.temperature_effect import JUDGED, temperature_effect
+from braintumor_tf.evaluation.scores.judgement import NOT_TOLD_APART, WORSE, judge
 from braintumor_tf.report.plots.calibration import reliability_diagram, risk_coverage, set_sizes
 from braintumor_tf.report.sections.embedding import keep_figure
-from braintumor_tf.report.wording.numbers import as_score, cell, number, score_text
+from braintumor_tf.report.wording.numbers import as_score, cell, difference_cell, number, score_text, signed
 
 _SCORES = {
     "expected_calibration_error": (
@@ -62,12 +64,21 @@ def calibration_content(calibration: Mapping[str, Any] | None) -> dict[str, Any]
     """
     if not calibration:
         return None
-    conformal, scores = calibration["conformal"], calibration["scores"]
+    conformal, scores, changes = (
+        calibration["conformal"],
+        calibration["scores"],
+        temperature_effect(calibration).changes,
+    )
     return {
         "stated": f"{100 * conformal['coverage_stated']:g} %",
         "sentences": calibration_sentences(calibration),
         "scores": [
-            {"title": title, "note": note, **{key: cell(scores[key][name]) for key in ("before", "after")}}
+            {
+                "title": title,
+                "note": note,
+                **{key: cell(scores[key][name]) for key in ("before", "after")},
+                "change": difference_cell(changes[name]),
+            }
             for name, (title, note) in _SCORES.items()
         ],
         "classes": [
@@ -96,7 +107,58 @@ def calibration_sentences(calibration: Mapping[str, Any]) -> list[str]:
     Args:
         calibration: as `evaluation.calibrate_run` returns it.
     """
-    return [*_temperature_sentences(calibration), *_conformal_sentences(calibration)]
+    return [*_temperature_sentences(calibration), effect_sentence(calibration), *_conformal_sentences(calibration)]
+
+
+def effect_sentence(calibration: Mapping[str, Any]) -> str:
+    """Says whether the temperature made calibration worse on the test images, and by how much.
+
+    Args:
+        calibration: as in ``calibration.json``.
+    """
+    effect = temperature_effect(calibration)
+    if not effect.larger:
+        return f"On the test images the temperature makes none of {error_names(JUDGED)} larger."
+    if effect.worse:
+        return f"The temperature made calibration worse on the test images: {_changes(calibration, effect.worse)}."
+    names, verb = error_names(effect.larger), "is" if len(effect.larger) == 1 else "are"
+    return (
+        f"On the test images {names} {verb} larger with the temperature, but {NOT_TOLD_APART} from without: "
+        f"{_changes(calibration, effect.larger)}."
+    )
+
+
+def temperature_warning(calibration: Mapping[str, Any] | None) -> str:
+    """Returns the reason not to use the temperature of a run; empty without one."""
+    worse = temperature_effect(calibration).worse if calibration else ()
+    if not worse:
+        return ""
+    return (
+        f"The temperature made calibration worse on the test images ({_changes(calibration, worse)}): do not use the "
+        "calibrated probabilities. The scores are those of the model's own."
+    )
+
+
+def _changes(calibration: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Writes scores of calibration without and with the temperature, and their paired difference."""
+    scores, changes = calibration["scores"], temperature_effect(calibration).changes
+    return "; ".join(
+        f"{error_names([name])} {number(scores['before'][name]['value'])} without and "
+        f"{number(scores['after'][name]['value'])} with it ({signed(changes[name])})"
+        for name in names
+    )
+
+
+def error_names(names: Sequence[str]) -> str:
+    """Writes the names of scores of calibration inside a sentence.
+
+    Example:
+        >>> error_names(["expected_calibration_error", "brier_score", "negative_log_likelihood"])
+        'expected calibration error, Brier score and log loss'
+    """
+    titles = [_SCORES[name][0] for name in names]
+    titles = [title if title.startswith("Brier") else f"{title[0].lower()}{title[1:]}" for title in titles]
+    return " and ".join(filter(None, [", ".join(titles[:-1]), titles[-1]]))
 
 
 def _temperature_sentences(calibration: Mapping[str, Any]) -> list[str]:
@@ -136,7 +198,7 @@ def _conformal_sentences(calibration: Mapping[str, Any]) -> list[str]:
         )
     for name, each in parts.items():
         coverage = as_score(each["coverage"])
-        if coverage.high is not None and coverage.high < stated:
+        if judge(coverage, against=stated).outcome == WORSE:
             found.append(
                 f"The sets of {name} hold it in {score_text(coverage, 2)} of the test images, fewer than stated: they "
                 "are unlike the validation images."

@@ -1,24 +1,34 @@
-"""What a comparison of runs comes to, in plain sentences: who leads, and whether that may be luck."""
+"""What a comparison of runs comes to, in plain sentences: who leads, and which runs are not told apart from it."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from braintumor_tf.evaluation.comparison.compare_runs import Comparison
-from braintumor_tf.evaluation.comparison.leaderboard import BASELINE, RUN
+from braintumor_tf.evaluation.comparison.leaderboard import BASELINE, JUDGEMENT, RUN
+from braintumor_tf.evaluation.scores.judgement import ADJUSTED_LEVEL, ADJUSTED_TEST, BETTER, NOT_TOLD_APART
+from braintumor_tf.report.sections.shortcuts import ONE_BASELINE
 from braintumor_tf.report.sections.verdict import FEW_GROUPS, Verdict
-from braintumor_tf.report.wording.leaderboard import difference, not_told_apart, row_score_text, row_title
+from braintumor_tf.report.wording.judgements import judged, reason
+from braintumor_tf.report.wording.leaderboard import (
+    difference,
+    lead_judgement,
+    not_told_apart,
+    row_score_text,
+    row_title,
+)
 from braintumor_tf.report.wording.numbers import counted, number
-
-LUCK = 0.05
-"""Below this a p-value that was corrected for the number of pairs counts as told apart."""
 
 
 def comparison_verdict(comparison: Comparison) -> Verdict:
-    """Says who leads, whether the lead may be luck, and every reason found to doubt the ranking."""
+    """Says who leads, which runs are not told apart from it, and every reason found to doubt the ranking."""
     table = comparison.leaderboard
     runs, baselines = (table[table["kind"] == kind] for kind in (RUN, BASELINE))
-    sentences = [_images_sentence(comparison, runs), _leader_sentence(comparison, runs), _baseline_sentence(baselines)]
+    sentences = [
+        _images_sentence(comparison, runs),
+        _leader_sentence(comparison, runs),
+        _baseline_sentence(runs, baselines),
+    ]
     warnings = [
         _baseline_warning(runs, baselines),
         _near_duplicate_warning(comparison, runs),
@@ -44,17 +54,27 @@ def _leader_sentence(comparison: Comparison, runs: pd.DataFrame) -> str:
     others = runs[not_told_apart(runs)].iloc[1:]
     text = f"{leader['name']} has the highest macro-F1, {row_score_text(leader, 'macro_f1')}"
     if following[["lead_low", "lead_high"]].isna().any():
-        return f"{text}; with fewer than two groups, its lead over {following['name']} may be luck."
+        return f"{text}; with fewer than two groups, it is {NOT_TOLD_APART} from {following['name']}."
     if len(others):
-        names = _listed(others["name"].tolist())
-        what = "paired difference" if len(others) == 1 else f"paired difference to {others['name'].iloc[0]}"
-        return f"{text}, but cannot be told from {names}: {what} {difference(others.iloc[0])}."
-    text = f"{text}, more than the next, {following['name']}, by {difference(following)}"
-    p_value, pairs = number(following["lead_p_holm"]), len(comparison.pairs)
-    corrected = f"corrected for {pairs} pairs" if pairs > 1 else "of one pair"
-    if following["lead_p_holm"] >= LUCK:
-        return f"{text}; p {p_value} {corrected}, so even this may be luck."
-    return f"{text}; p {p_value} {corrected}."
+        names, first = _listed(others["name"].tolist()), others.iloc[0]
+        what = "paired difference" if len(others) == 1 else f"paired difference to {first['name']}"
+        why = f"{_adjusted(comparison, first)}{_deciding(first)}"
+        return f"{text}, but is {NOT_TOLD_APART} from {names}: {what} {difference(first)}; {why}."
+    text = f"{text}: it is better than the next, {following['name']}, by {difference(following)}"
+    return f"{text}; {_adjusted(comparison, following)}."
+
+
+def _deciding(row: pd.Series) -> str:
+    """Says which of interval and adjusted p-value decides where only one of them leaves 0 out; else nothing."""
+    if lead_judgement(row).rests_on == ADJUSTED_TEST:
+        return ", which decides"
+    return ", but the interval holds 0, which decides" if row["lead_p_holm"] < ADJUSTED_LEVEL else ""
+
+
+def _adjusted(comparison: Comparison, row: pd.Series) -> str:
+    """Writes the p-value that is adjusted for the number of pairs."""
+    pairs = len(comparison.pairs)
+    return f"p {number(row['lead_p_holm'])} {f'adjusted for {pairs} pairs' if pairs > 1 else 'of one pair'}"
 
 
 def _listed(names: list[str]) -> str:
@@ -63,23 +83,24 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _baseline_sentence(baselines: pd.DataFrame) -> str:
+def _baseline_sentence(runs: pd.DataFrame, baselines: pd.DataFrame) -> str:
     if baselines.empty:
         return "No shortcut baseline stands beside them."
     best = baselines.iloc[0]
-    return f"The best shortcut baseline ({row_title(best)}) reaches macro-F1 {number(best['macro_f1'])}."
+    found = judged(lead_judgement(best), one=runs.iloc[0]["name"])
+    return f"The best shortcut baseline ({row_title(best)}) reaches macro-F1 {number(best['macro_f1'])}: {found}."
 
 
 def _baseline_warning(runs: pd.DataFrame, baselines: pd.DataFrame) -> str:
-    leader = runs.iloc[0]
-    close = baselines[(baselines["lead_low"] <= 0) | (baselines["macro_f1"] >= leader["macro_f1"])]
+    close = baselines[baselines["lead"].notna() & (baselines[JUDGEMENT] != BETTER)]
     if close.empty:
         return ""
-    best = close.iloc[0]
-    more = "" if pd.isna(best["lead"]) else f": {leader['name']} has {difference(best)} more"
+    best, found = close.iloc[0], lead_judgement(close.iloc[0])
+    how = f"worse than {ONE_BASELINE}" if found.told_apart else f"{NOT_TOLD_APART} from {ONE_BASELINE}"
     return (
-        f"A shortcut baseline does as well as the highest run ({row_title(best)}, macro-F1 "
-        f"{number(best['macro_f1'])}{more}). Nothing shows that these models have learned anything about tumours."
+        f"The highest run is {how}: {row_title(best)} reaches macro-F1 {number(best['macro_f1'])}, and "
+        f"{runs.iloc[0]['name']} has {difference(best)} more{reason(found)}. Nothing shows that these models have "
+        "learned anything about tumours."
     )
 
 

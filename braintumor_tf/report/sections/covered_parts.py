@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WORSE, judge
 from braintumor_tf.explanation.checks.outside_head import BACKGROUND, OUTLINE, WHOLE, WITHOUT_BACKGROUND, WITHOUT_BORDER
+from braintumor_tf.report.wording.judgements import reason
 from braintumor_tf.report.wording.numbers import as_score, cell, difference_cell, number, score_text, signed
 
 NOTICEABLE = 0.1
@@ -49,7 +51,7 @@ def outside_warning(explanations: Mapping[str, Any] | None) -> str:
     """Returns the reason to doubt a run whose score comes noticeably from outside the head; empty without one."""
     for name, row in _rows(explanations).items():
         share = as_score(row.get("share"))
-        if name in _LEFT and (share.low or 0) > 0 and (share.value or 0) >= NOTICEABLE:
+        if name in _LEFT and judge(share).outcome == BETTER and share.value >= NOTICEABLE:
             return (
                 f"With {_LEFT[name]} the model still has a balanced accuracy of "
                 f"{score_text(row['balanced_accuracy'])}; a constant answer has {number(row['constant'], 2)}. "
@@ -68,24 +70,22 @@ def _change(row: Mapping[str, Any], name: str) -> str:
         return ""
     if change.value == change.low == change.high == 0:
         return f"With {name} blackened every answer is as right or wrong as before."
-    meaning = "" if change.low is None else ", no clear change"
-    if change.low is not None and change.high < 0:
-        meaning = ": the model uses it"
-    elif change.low is not None and change.low > 0:
-        meaning = ": the model does better without"
-    return f"With {name} blackened accuracy changes by {signed(change, 2)}{meaning}."
+    found = judge(change)
+    meaning = {BETTER: "the model does better without", WORSE: "the model uses it"}.get(
+        found.outcome, f"{NOT_TOLD_APART} from no change{reason(found)}"
+    )
+    return f"With {name} blackened accuracy changes by {signed(change, 2)}: {meaning}."
 
 
 def _left(row: Mapping[str, Any], name: str) -> str:
     kept, share = as_score(row["balanced_accuracy"]), as_score(row.get("share"))
     if kept.value is None:
         return ""
-    meaning = ""
-    if share.low is not None:
-        meaning = ": no more than that"
-        if share.low > 0:
-            meaning = f": {100 * share.value:.0f} % of what the model is better by needs nothing inside the head"
+    found = judge(share)
+    meaning = {WORSE: "less than that"}.get(found.outcome, f"{NOT_TOLD_APART} from it{reason(found)}")
+    if found.outcome == BETTER:
+        meaning = f"{100 * share.value:.0f} % of what the model is better by needs nothing inside the head"
     return (
         f"With {name} balanced accuracy is {score_text(kept, 2)}, that of a constant answer "
-        f"{number(row['constant'], 2)}{meaning}."
+        f"{number(row['constant'], 2)}: {meaning}."
     )

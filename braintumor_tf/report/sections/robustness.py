@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.augment.noise import NOISE_PRESETS, Noise, NoiseAtSize, from_description
+from braintumor_tf.evaluation.scores.judgement import NOT_TOLD_APART, judge
 from braintumor_tf.report.plots.robustness import noise_name, robustness_curves, robustness_table
 from braintumor_tf.report.sections.embedding import keep_figure
+from braintumor_tf.report.wording.judgements import reason
 from braintumor_tf.report.wording.numbers import as_score, cell, score_text
 
 _FIGURES = (
@@ -92,8 +94,9 @@ def robustness_sentences(robustness: Mapping[str, Any], config: Mapping[str, Any
     over = f"{names} noises" if names > 1 else f"{noise_name(next(iter(each)))} noise"
     over += f" and severities {severities[0]} to {severities[-1]}" if len(severities) > 1 else ""
     said = [f"Macro-F1 is {score_text(clean)} on clean images and loses {score_text(lost)} on average over {over}."]
-    if lost.low is not None and lost.low <= 0:
-        said.append("That interval holds zero: on these images the loss may be luck.")
+    found = judge(lost)
+    if not found.told_apart:
+        said.append(f"On these images the loss is {NOT_TOLD_APART} from 0{reason(found)}.")
     least, most = (pick(each, key=lambda name: each[name]["value"]) for pick in (min, max))
     if each[least]["value"] < each[most]["value"]:
         title = noise_name(least)

@@ -9,13 +9,16 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.datasets.labels import MODALITIES
+from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WORSE, judge
 from braintumor_tf.explanation.checks.results import as_table
 from braintumor_tf.report.plots.explanation.checks import outside_scores
 from braintumor_tf.report.sections.covered_parts import covered_rows, covered_sentences
 from braintumor_tf.report.sections.embedding import keep_figure
+from braintumor_tf.report.wording.judgements import judged, reason
 from braintumor_tf.report.wording.metrics import (
     BASELINE_NOTES,
     NEAR_DUPLICATES,
+    baseline_judgement,
     baseline_score,
     baseline_title,
     headline,
@@ -28,6 +31,7 @@ from braintumor_tf.report.wording.numbers import cell, counted, difference_cell,
 from braintumor_tf.report.wording.origins import probe_sentences
 from braintumor_tf.types import Score
 
+ONE_BASELINE = "a shortcut baseline"
 _NOTHING_OF_TUMOURS = "The model has not been shown to have learned anything about tumours."
 _NOTHING_OF_PICTURES = (
     "To tell these two kinds of picture apart takes no knowledge of what they show. The score says that the task is "
@@ -75,6 +79,7 @@ def baseline_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         "accuracy": cell(score(metrics, "accuracy")),
         "macro_f1": cell(score(metrics, "macro_f1")),
         "above": {"value": "", "interval": ""},
+        "judgement": "",
     }
     baselines = [
         {
@@ -84,6 +89,7 @@ def baseline_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
             "accuracy": cell(baseline_score(metrics, key, "accuracy")),
             "macro_f1": cell(baseline_score(metrics, key, "macro_f1")),
             "above": difference_cell(model_above(metrics, key, "macro_f1")),
+            "judgement": baseline_judgement(metrics, key, "macro_f1").outcome,
         }
         for key in ranked_baselines(metrics)
     ]
@@ -123,9 +129,12 @@ def shortcut_sentences(
         origin, and those of `covered_sentences`.
 
     Example:
-        >>> metrics = {"accuracy": {"value": 0.9}, "baselines": {"border": {"value": 0.4}}}
-        >>> shortcut_sentences(metrics, pd.Series([False, False]))[0]
-        'Border strip alone reaches accuracy 0.40; the model’s 0.90 is 0.50 above it, and the interval was not kept.'
+        >>> above = {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
+        >>> metrics = {"accuracy": {"value": 0.9}, "baselines": {"border": {"value": 0.4, "model_above": above}}}
+        >>> shortcut_sentences(metrics, pd.Series([False, False]))[0][:54]
+        'Border strip alone reaches accuracy 0.40; the model’s'
+        >>> shortcut_sentences(metrics, pd.Series([False, False]))[0][54:]
+        ' 0.90 is 0.50 (0.40 to 0.60) above it: the model is better.'
     """
     found = [baseline_sentence(metrics, key) for key in ranked_baselines(metrics)]
     leaked = near_duplicate_sentence(metrics, int(near_duplicates.sum()), len(near_duplicates))
@@ -142,7 +151,7 @@ def baseline_sentence(metrics: Mapping[str, Any], key: str) -> str:
     title, lead = baseline_title(key), model_above(metrics, key, name)
     return (
         f"{title[0].upper()}{title[1:]} reaches {score_title(name)} {number(reached, 2)}; the model’s "
-        f"{number(own, 2)} is {distance(lead)} it{_meaning_of_lead(lead)}."
+        f"{number(own, 2)} is {distance(lead)} it: {judged(judge(lead))}."
     )
 
 
@@ -167,45 +176,46 @@ def near_duplicate_sentence(metrics: Mapping[str, Any], near_duplicates: int, im
         )
     lead = score(metrics, "twins.above_clean")
     lead = lead if lead.value is not None else Score(with_one - rest)
-    meaning = ", which may be luck"
-    if lead.low is None:
-        meaning = ""
-    elif lead.low > 0:
-        meaning = ": memory carries a part of the score"
-    elif lead.high < 0:
-        meaning = ": they are no easier"
+    found = judge(lead)
+    meaning = {BETTER: "memory carries a part of the score", WORSE: "the model does worse on them"}.get(
+        found.outcome, judged(found)
+    )
     return (
         f"On the {near_duplicates:,} test images with a near-duplicate in training accuracy is {number(with_one, 2)}, "
-        f"{distance(lead)} the {number(rest, 2)} on the {images - near_duplicates:,} without{meaning}."
+        f"{distance(lead)} the {number(rest, 2)} on the {images - near_duplicates:,} without: {meaning}."
     )
 
 
 def best_baseline_sentence(metrics: Mapping[str, Any]) -> str:
-    """Says what the best shortcut baseline reaches."""
+    """Says what the best shortcut baseline reaches, and how the model stands to it."""
     ranked = ranked_baselines(metrics)
     if not ranked:
         return "No shortcut baseline was scored beside it."
     name = headline(metrics, ranked[0])
     title = "" if name == "macro_f1" else " accuracy"
     value = number(baseline_score(metrics, ranked[0], name).value, 2)
-    return f"The best shortcut baseline ({baseline_title(ranked[0])}) reaches{title} {value}."
+    found = judged(baseline_judgement(metrics, ranked[0], name))
+    return f"The best shortcut baseline ({baseline_title(ranked[0])}) reaches{title} {value}: {found}."
 
 
 # === Warnings ===
 
 
 def baseline_warning(metrics: Mapping[str, Any]) -> str:
-    """Returns the reason to doubt a run that a shortcut baseline comes up to; empty without one."""
+    """Returns the reason to doubt a run that is not better than a shortcut baseline; empty without one."""
     for name in ("macro_f1", "accuracy"):
         for key in ranked_baselines(metrics, name):
-            value = baseline_score(metrics, key, name).value
-            how = "" if value is None else _reach(metrics, key, name)
-            if how:
-                modality = set(metrics.get("classes_order") or ()) == set(MODALITIES)
-                return (
-                    f"A shortcut baseline does as well: {baseline_title(key)} reaches {score_title(name)} "
-                    f"{number(value, 2)}, {how}. {_NOTHING_OF_PICTURES if modality else _NOTHING_OF_TUMOURS}"
-                )
+            lead, found = model_above(metrics, key, name), baseline_judgement(metrics, key, name)
+            if lead.value is None or found.outcome == BETTER:
+                continue
+            how = f"worse than {ONE_BASELINE}" if found.told_apart else f"{NOT_TOLD_APART} from {ONE_BASELINE}"
+            modality = set(metrics.get("classes_order") or ()) == set(MODALITIES)
+            return (
+                f"The model is {how}: {baseline_title(key)} reaches {score_title(name)} "
+                f"{number(baseline_score(metrics, key, name).value, 2)}, and the model's "
+                f"{number(score(metrics, name).value, 2)} is {distance(lead)} it{reason(found)}. "
+                f"{_NOTHING_OF_PICTURES if modality else _NOTHING_OF_TUMOURS}"
+            )
     return ""
 
 
@@ -227,22 +237,3 @@ def near_duplicate_warning(metrics: Mapping[str, Any], near_duplicates: int, ima
         f"{text}: accuracy is {number(with_one, 2)} on these and {number(clean, 2)} on the rest. Only the rest "
         "tells what the model does with a new picture."
     )
-
-
-def _meaning_of_lead(lead: Score) -> str:
-    if lead.low is None:
-        return ", and the interval was not kept"
-    if lead.low > 0:
-        return ": it knows more than that"
-    return ": the shortcut does better" if lead.high < 0 else ", which may be luck"
-
-
-def _reach(metrics: Mapping[str, Any], key: str, name: str) -> str:
-    """Says how a baseline stands to the model where the model is not clearly above it; empty where it is."""
-    lead, own = model_above(metrics, key, name), score(metrics, name)
-    if lead.low is not None:
-        return "" if lead.low > 0 else f"and the model's {number(own.value, 2)} is {distance(lead)} it"
-    value = baseline_score(metrics, key, name).value
-    if own.low is None or value < own.low:
-        return ""
-    return f"{'above' if own.high is not None and value > own.high else 'inside'} the model's interval"

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from braintumor_tf.evaluation.scores.judgement import BETTER, NO_INTERVAL, WORSE, judge
+from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, Judgement, judge
 from braintumor_tf.explanation.checks.localised_images import CENTRE, HEAD, RANDOM
 from braintumor_tf.explanation.checks.results import as_table
 from braintumor_tf.report.plots.explanation.checks import localisation_scores, masking_drops, randomisation_curve
 from braintumor_tf.report.sections.covered_parts import outside_sentence
 from braintumor_tf.report.sections.embedding import keep_figure
+from braintumor_tf.report.wording.judgements import reason
 from braintumor_tf.report.wording.numbers import as_score, counted, number, plain_text, score_text, signed
 
 UNCHANGED = 0.9
@@ -59,11 +60,13 @@ def masking_warning(explanations: Mapping[str, Any] | None) -> str:
     """Returns the reason to doubt a run whose answers do not depend on the lesion; empty without one."""
     rows = {row["masked"]: row for row in (explanations or {}).get("masking", [])}
     beyond = as_score(rows.get("lesion", {}).get("beyond_elsewhere"))
-    if beyond.value is None or (beyond.value if beyond.low is None else beyond.low) > 0:
+    found = judge(beyond)
+    if beyond.value is None or found.outcome == BETTER:
         return ""
+    how = "is less than" if found.told_apart else f"is {NOT_TOLD_APART} from"
     return (
-        "Covering the lesion costs the true class no more probability than covering as much of the head elsewhere "
-        f"({signed(beyond)}): the answers may not rest on the lesion."
+        f"The probability that covering the lesion costs the true class {how} what covering as much of the head "
+        f"elsewhere costs ({signed(beyond)}{reason(found)}): the answers may not rest on the lesion."
     )
 
 
@@ -137,15 +140,10 @@ def _references(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _localisation(row: Mapping[str, Any], place: str) -> str:
-    gain, energy = as_score(row["energy_gain"]), as_score(row["energy"])
-    outcome, verdict = judge(gain).outcome, "not told apart from a random map"
-    if outcome == BETTER and energy.low > row["area_share"]:
-        verdict = f"more than a random map{_beside_the_head(row)}"
-    elif outcome == WORSE:
-        verdict = "less than a random map"
     return (
-        f"{row['method']}: {score_text(row['energy'])} of the map lies {place}: {verdict}. Its peak lies there in "
-        f"{score_text(row['pointing'])} of the images; by guessing {number(row['pointing_by_chance'], 3)}.{_right(row)}"
+        f"{row['method']}: {score_text(row['energy'])} of the map lies {place}: {_beside_chance(row)}. Its peak lies "
+        f"there in {score_text(row['pointing'])} of the images; by guessing {number(row['pointing_by_chance'], 3)}."
+        f"{_right(row)}"
     )
 
 
@@ -167,16 +165,25 @@ def _right(row: Mapping[str, Any]) -> str:
     )
 
 
-def _beside_the_head(row: Mapping[str, Any]) -> str:
-    """Says whether a map that beats a random one does more than find the head; lesions lie nowhere else."""
-    found = judge(as_score(row.get("energy_beyond_head")))
-    if found.rests_on == NO_INTERVAL:
-        return ""
-    if found.outcome == BETTER:
-        return ", and more than a map of the head alone"
-    if found.outcome == WORSE:
-        return ", but less than a map of the head alone"
-    return ", but not told apart from a map of the head alone: it may find no more than the head"
+def _beside_chance(row: Mapping[str, Any]) -> str:
+    """Says how much of a map lies on the lesion: beside a random map, the lesion's share of the picture, the head."""
+    gain, energy = judge(as_score(row["energy_gain"])), judge(as_score(row["energy"]), against=row["area_share"])
+    if gain.outcome != BETTER:
+        return _beside(gain, "a random map")
+    if energy.outcome != BETTER:
+        return f"more than a random map, but {_beside(energy, 'the share of the lesion in the picture')}"
+    beyond = as_score(row.get("energy_beyond_head"))  # lesions lie nowhere but in the head
+    if beyond.value is None:
+        return "more than a random map"
+    head = judge(beyond)
+    if head.outcome == BETTER:
+        return "more than a random map, and more than a map of the head alone"
+    return f"more than a random map, but {_beside(head, 'a map of the head alone')}: it may find no more than the head"
+
+
+def _beside(found: Judgement, other: str) -> str:
+    """Says that a map is less than another, or not told apart from it."""
+    return f"less than {other}" if found.told_apart else f"{NOT_TOLD_APART} from {other}{reason(found)}"
 
 
 def _masking_sentences(explanations: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from braintumor_tf.evaluation.scores.errors_by_folder import folder_errors
 from braintumor_tf.leakage.groups import near_duplicate_in_training
 from braintumor_tf.leakage.rungs import LOOK_ALIKE, count_leaks
 from braintumor_tf.report.plots.selection import scored_images
+from braintumor_tf.report.sections.calibration import temperature_warning
 from braintumor_tf.report.sections.covered_parts import outside_warning
 from braintumor_tf.report.sections.shortcuts import baseline_warning, best_baseline_sentence, near_duplicate_warning
 from braintumor_tf.report.sections.trust import masking_warning
@@ -51,6 +52,7 @@ def run_verdict(
     config: Mapping[str, Any],
     *,
     explanations: Mapping[str, Any] | None = None,
+    calibration: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Says what a run's scores are, what they stand against, and every reason found to doubt them.
 
@@ -60,6 +62,7 @@ def run_verdict(
         manifest: the table of images with the splits that were used.
         config: the run's settings.
         explanations: as in ``explanations.json``, for a run that was checked.
+        calibration: as in ``calibration.json``, for a run that was calibrated.
     """
     tested = scored_images(predictions, metrics)
     leaked, images = int(near_duplicate_in_training(tested, manifest).sum()), len(tested)
@@ -78,6 +81,7 @@ def run_verdict(
         _folder_warning(metrics, predictions),
         outside_warning(explanations),
         masking_warning(explanations),
+        temperature_warning(calibration),
         _missing_class_warning(metrics, tested, manifest),
         confounding_warning(manifest),
         _protocol_warning(config),

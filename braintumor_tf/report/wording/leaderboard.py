@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from braintumor_tf.evaluation.comparison.leaderboard import BASELINE, SCORES
+from braintumor_tf.evaluation.comparison.leaderboard import BASELINE, JUDGEMENT, SCORES
+from braintumor_tf.evaluation.scores.judgement import NOT_TOLD_APART, Judgement, judge_row
 from braintumor_tf.report.wording.metrics import baseline_title
 from braintumor_tf.report.wording.numbers import plain_text, score_text
 from braintumor_tf.types import Score
@@ -59,12 +60,14 @@ def difference(row: pd.Series) -> str:
 
 
 def not_told_apart(runs: pd.DataFrame) -> pd.Series:
-    """Returns for each run of a leaderboard whether it leads or its difference to the leader may be luck.
-
-    It may be luck where the paired interval reaches 0, or where there is no interval.
-    """
+    """Returns for each run of a leaderboard whether it is the leader or not told apart from it."""
     leads = pd.Series(range(len(runs)), index=runs.index) == 0
-    return leads | ~(runs["lead_low"] > 0)
+    return leads | (runs[JUDGEMENT] == NOT_TOLD_APART)
+
+
+def lead_judgement(row: pd.Series) -> Judgement:
+    """Returns what the leader's lead over the run or baseline of a row comes to, and what that rests on."""
+    return judge_row(row, "lead")
 
 
 def cost_texts(row: pd.Series) -> dict[str, str]:

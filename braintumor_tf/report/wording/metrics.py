@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.evaluation.scores.judgement import Judgement, judge, unpaired_difference
 from braintumor_tf.report.wording.numbers import as_score
 from braintumor_tf.types import Score
 
@@ -89,14 +90,18 @@ def baseline_score(metrics: Mapping[str, Any], key: str, name: str) -> Score:
 def model_above(metrics: Mapping[str, Any], key: str, name: str) -> Score:
     """Returns what the model has more of a score than a baseline; the interval is paired.
 
-    Runs of version 0.1 may have the difference without an interval.
+    Runs of version 0.1 may have no paired interval; theirs is that of `unpaired_difference`.
     """
     found = (metrics.get("baselines") or {}).get(key)
     kept = found.get("model_above") if isinstance(found, Mapping) else None
     if kept:
         return as_score(kept.get(name))
-    own, theirs = score(metrics, name).value, baseline_score(metrics, key, name).value
-    return Score(None if own is None or theirs is None else own - theirs)
+    return unpaired_difference(score(metrics, name), baseline_score(metrics, key, name))
+
+
+def baseline_judgement(metrics: Mapping[str, Any], key: str, name: str) -> Judgement:
+    """Judges a score of the model against that of a baseline."""
+    return judge(model_above(metrics, key, name))
 
 
 def ranked_baselines(metrics: Mapping[str, Any], name: str = "macro_f1") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_an_old_run_answers_as_a_calibrated_one(run):
     before = answering(run)
     found = calibrate_run(run).to_dict()
     after = answering(run.path)
-    assert before == after and after.coverage == 0.9
+    assert before == replace(after, effect=None) and after.coverage == 0.9
     assert after.temperature == pytest.approx(found["temperature"]["value"])
     assert answering(run, coverage=0.9) == after
     calibrate_run(run, alpha=0.2, count="worst")

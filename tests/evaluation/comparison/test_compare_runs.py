@@ -81,14 +81,15 @@ def test_the_lead_is_the_paired_difference_to_the_best(found):
     assert pd.isna(rows.loc["good", "lead"]) and len(pairs) == 3
 
 
-def test_a_leader_that_may_be_luck_is_not_crowned(found, three):
+def test_a_leader_that_is_not_told_apart_is_not_crowned(found, three):
     rows = runs_of(found)
     assert rows.loc["near", "lead_low"] <= 0 < rows.loc["weak", "lead_low"]
     said = comparison_verdict(found).sentences
     assert "3 runs on the same 120 test images from 60 groups" in said[0]
-    assert "good has the highest macro-F1" in said[1] and "cannot be told from near" in said[1]
+    assert "good has the highest macro-F1" in said[1] and "is not told apart from near: paired" in said[1]
     clear = comparison_verdict(compare([three[2], three[0]], resamples=DRAWS)).sentences[1]
-    assert "cannot be told" not in clear and "more than the next, weak, by +0." in clear
+    assert "told apart" not in clear and "it is better than the next, weak, by +0." in clear
+    assert rows["lead_judgement"].fillna("").tolist() == ["", "not told apart", "better"]
 
 
 def test_baselines_are_rows_of_their_own_in_the_order_of_the_scores(found, three):
@@ -112,12 +113,15 @@ def test_of_different_baselines_the_best_is_shown_and_one_as_good_as_the_runs_is
     row = found.leaderboard.query("kind == 'baseline'").iloc[0]
     assert row["macro_f1"] == runs[1].metrics["baselines"]["border"]["macro_f1"]["value"]
     assert any(
-        "does as well" in warning and "border strip" in warning for warning in comparison_verdict(found).warnings
+        "not told apart from a shortcut baseline: border strip" in warning
+        for warning in comparison_verdict(found).warnings
     )
     best = made_run(tmp_path / "c", manifest, 4.0, 3, baselines={"border": 0.3})
     row = compare([*runs, best], resamples=DRAWS).leaderboard.query("kind == 'baseline'").iloc[0]
     assert row["lead"] == pytest.approx(best.metrics["macro_f1"]["value"] - row["macro_f1"])
-    assert pd.isna(row["lead_low"]), "the interval that the best run keeps is that of another baseline"
+    border, kept = runs[1].metrics["baselines"]["border"]["macro_f1"], best.metrics["macro_f1"]
+    assert row["lead_low"] == kept["low"] - border["high"], "the paired interval is that of another baseline"
+    assert row["lead_high"] == kept["high"] - border["low"] and row["lead_judgement"] == "better"
 
 
 def test_copies_of_the_data_elsewhere_in_another_order_are_the_same_images(manifest, three, tmp_path):

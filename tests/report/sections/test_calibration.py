@@ -10,7 +10,13 @@ from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation import measure_calibration
 from braintumor_tf.files import write_csv
 from braintumor_tf.report import plots, write_report
-from braintumor_tf.report.sections.calibration import calibration_section, calibration_sentences
+from braintumor_tf.report.sections.calibration import (
+    calibration_section,
+    calibration_sentences,
+    effect_sentence,
+    temperature_warning,
+)
+from braintumor_tf.report.wording.numbers import signed
 from braintumor_tf.runs import Run
 from tests.evaluation.made_predictions import drawn
 from tests.report.conftest import make_run
@@ -47,6 +53,41 @@ def test_the_sentences_say_what_was_measured():
     elsewhere = test.assign(**dict(zip(columns, np.roll(test[columns].to_numpy(), 1, axis=1).T)))
     shifted = measure_calibration(validation, elsewhere, CLASSES, resamples=30).to_dict()
     assert "fewer than stated" in " ".join(calibration_sentences(shifted))
+
+
+def _applied_to(stated, images=600, resamples=60):
+    """Calibration of a model whose validation images are overconfident and whose test images are stated otherwise."""
+    validation, test = drawn(600, 1, 0.4, "validation"), drawn(images, 2, stated)
+    return measure_calibration(validation, test, CLASSES, resamples=resamples).to_dict()
+
+
+def test_a_temperature_that_made_calibration_worse_on_test_is_said_and_warned_of(manifest, tmp_path):
+    worse = _applied_to(2.0)
+    said = " ".join(calibration_sentences(worse))
+    before, after = (worse["scores"][when]["negative_log_likelihood"]["value"] for when in ("before", "after"))
+    change = worse["changes"]["negative_log_likelihood"]
+    assert "The temperature made calibration worse on the test images: expected calibration error 0." in said
+    assert f"log loss {before:.3f} without and {after:.3f} with it ({signed(change)})." in said
+    assert change["low"] > 0 and "do not use the calibrated probabilities" in temperature_warning(worse)
+    run = Run(make_run(tmp_path / "run", manifest))
+    run.write_calibration(worse)
+    page = write_report(run).read_text(encoding="utf-8")
+    card = (run.path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for text in (page, card):
+        assert text.count("The temperature made calibration worse on the test images") == 2, "verdict and section"
+    better = _applied_to(0.4)
+    assert "makes none of expected calibration error, Brier score and log loss larger" in effect_sentence(better)
+    assert temperature_warning(better) == "" == temperature_warning(None)
+
+
+def test_a_score_that_is_larger_but_not_told_apart_is_said_and_not_warned_of():
+    found = _applied_to(0.4)
+    change = {"value": 0.01, "low": -0.02, "high": 0.04}
+    found["changes"]["brier_score"] = change
+    assert effect_sentence(found).startswith(
+        "On the test images Brier score is larger with the temperature, but not told apart from without: Brier score 0."
+    )
+    assert "(+0.010 (−0.020 to +0.040))" in effect_sentence(found) and temperature_warning(found) == ""
 
 
 def test_the_section_holds_the_numbers_as_text(tmp_path):

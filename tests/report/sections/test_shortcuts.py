@@ -30,11 +30,11 @@ def metrics_with(low, value, high, reached=0.7):
 @pytest.mark.parametrize(
     ("low", "value", "high", "words"),
     [
-        (0.09, 0.13, 0.17, "the model’s 0.83 is 0.13 (0.09 to 0.17) above it: it knows more than that."),
-        (-0.02, 0.03, 0.08, "the model’s 0.73 is 0.03 (−0.02 to 0.08) above it, which may be luck."),
-        (-0.12, -0.04, 0.05, "the model’s 0.66 is 0.04 (−0.05 to 0.12) below it, which may be luck."),
-        (-0.3, -0.2, -0.1, "the model’s 0.50 is 0.20 (0.10 to 0.30) below it: the shortcut does better."),
-        (None, 0.13, None, "the model’s 0.83 is 0.13 above it, and the interval was not kept."),
+        (0.09, 0.13, 0.17, "the model’s 0.83 is 0.13 (0.09 to 0.17) above it: the model is better."),
+        (-0.02, 0.03, 0.08, "the model’s 0.73 is 0.03 (−0.02 to 0.08) above it: the two are not told apart."),
+        (-0.12, -0.04, 0.05, "the model’s 0.66 is 0.04 (−0.05 to 0.12) below it: the two are not told apart."),
+        (-0.3, -0.2, -0.1, "the model’s 0.50 is 0.20 (0.10 to 0.30) below it: the model is worse."),
+        (None, 0.13, None, "the model’s 0.83 is 0.13 above it: the two are not told apart, for there is no interval."),
     ],
 )
 def test_a_baseline_gets_the_verdict_of_the_paired_interval(low, value, high, words):
@@ -66,9 +66,10 @@ def test_near_duplicates_are_set_against_the_rest():
 def test_covered_parts_say_what_they_cost():
     assert covered_sentences(EXPLANATIONS) == [
         "With the border strip blackened accuracy changes by −0.10 (−0.15 to −0.05): the model uses it.",
-        "With everything but the head blackened accuracy changes by +0.00 (−0.01 to +0.01), no clear change.",
-        "With the head blackened balanced accuracy is 0.25 (0.25–0.25), that of a constant answer 0.25: no more "
-        "than that.",
+        "With everything but the head blackened accuracy changes by +0.00 (−0.01 to +0.01): not told apart from "
+        "no change.",
+        "With the head blackened balanced accuracy is 0.25 (0.25–0.25), that of a constant answer 0.25: not told "
+        "apart from it.",
         "With the head filled with one grey balanced accuracy is 0.51 (0.45–0.57), that of a constant answer 0.25: "
         "40 % of what the model is better by needs nothing inside the head.",
     ]
