@@ -10,12 +10,20 @@ from braintumor_tf.cli._options import json_option
 from braintumor_tf.cli._output import error_rows, exit_with, print_json, say_path
 
 
+class _MethodOption(click.Option):
+    """Names the methods of the table in its help, which is read only when help is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from braintumor_tf.explanation.methods import METHODS
+
+        self.help = f"{', '.join(METHODS)}; by default the model's own."
+        return super().get_help_record(ctx)
+
+
 @click.command()
 @click.argument("run")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
-@click.option(
-    "--method", help="grad_cam, grad_cam_plus_plus, attention_rollout, occlusion; by default the model's own."
-)
+@click.option("--method", cls=_MethodOption)
 @click.option("--layer", help="For Grad-CAM, the layer whose feature map is weighed; by default the last.")
 @click.option("--target", metavar="CLASS", help="The class asked about; by default the predicted one of each image.")
 @click.option("--out", default="plots", show_default=True, metavar="DIR", help="Folder that receives the files.")

@@ -18,8 +18,8 @@ from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.experiments.ensemble import VALIDATION, common_manifest, member_predictions, open_members, weigh
 from braintumor_tf.experiments.folds import baselines_of_folds
-from braintumor_tf.leakage import OVERLAP, group
 from braintumor_tf.leakage.baseline_models import predict_baselines
+from braintumor_tf.leakage.splits import join_external
 from braintumor_tf.runs import Run
 
 
@@ -163,10 +163,7 @@ def _join(manifest: pd.DataFrame, external: pd.DataFrame, classes: Sequence[str]
             "leave it out, or train a run on the same classes"
         )
     seen = manifest[manifest["split"].isin(["train", "validation"])]
-    joint = pd.concat([seen, external.assign(split="test")], ignore_index=True)
-    joint = group(joint, show_progress=show_progress)
-    outside = joint["split"] == "test"
-    overlap = outside & joint["group"].isin(joint.loc[~outside, "group"])
-    if (overlap == outside).all():
+    joint = join_external(seen, external, show_progress=show_progress)
+    if not (joint["split"] == "test").any():
         raise EvaluationError("every image of the data set has a near-duplicate in training; nothing is left to score")
-    return joint.assign(split=joint["split"].mask(overlap, OVERLAP))
+    return joint

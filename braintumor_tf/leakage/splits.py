@@ -89,9 +89,9 @@ def split(
     if origin is not None and protocol != LEAVE_ORIGIN_OUT:
         raise SplitError(f"an origin goes with the protocol {LEAVE_ORIGIN_OUT}, and only with it")
     if protocol == "external":
-        manifest = _join(manifest, external)
-    missing = (manifest["group"] == "").any() or protocol == "external"
-    if missing:
+        _check_labels(manifest, external)
+        manifest = join_external(manifest.assign(split=""), external, patients=patients)
+    elif (manifest["group"] == "").any():
         manifest = group(manifest, patients=patients)
     elif patients:
         manifest = join_patients(manifest)
@@ -214,10 +214,35 @@ def _official(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.S
     return _test_and_rest(manifest, manifest["split"] == "test", inner, seed)
 
 
+def join_external(
+    manifest: pd.DataFrame, external: pd.DataFrame, *, patients: bool = True, show_progress: bool = True
+) -> pd.DataFrame:
+    """Puts another data set as test images beside the images that a model learns from, those in both set apart.
+
+    Args:
+        manifest: the images that a model learns from or is chosen by; their splits stay as they are.
+        external: the other data set's manifest.
+        patients: whether images of one known patient are one group.
+        show_progress: whether to show a bar.
+
+    Returns:
+        The rows of both, grouped together. An image of the other data set whose group has an image of `manifest`, a
+        near-duplicate or one of the same known patient, has the split ``overlap``, every other one ``test``.
+    """
+    joint = pd.concat([manifest, external.assign(split="test")], ignore_index=True)
+    joint = group(joint, patients=patients, show_progress=show_progress)
+    outside = pd.Series(joint.index >= len(manifest), joint.index)
+    return joint.assign(split=joint["split"].mask(_overlap(joint, outside), OVERLAP))
+
+
+def _overlap(manifest: pd.DataFrame, outside: pd.Series) -> pd.Series:
+    """Whether each image is outside and has an image of its group inside: this is what an overlap is, everywhere."""
+    return outside & manifest["group"].isin(manifest.loc[~outside, "group"])
+
+
 def _external(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.Series:
-    outside = manifest["split"] == "test"
-    seen = outside & manifest["group"].isin(manifest.loc[~outside, "group"])
-    return _test_and_rest(manifest, outside, inner, seed).mask(seen, OVERLAP)
+    outside = manifest["split"].isin(["test", OVERLAP])
+    return _test_and_rest(manifest, outside, inner, seed).mask(manifest["split"] == OVERLAP, OVERLAP)
 
 
 def _leave_origin_out(manifest: pd.DataFrame, inner: Sequence[float], origin: str | None, seed: int) -> pd.Series:
@@ -237,7 +262,7 @@ def _leave_origin_out(manifest: pd.DataFrame, inner: Sequence[float], origin: st
             f"{origin} cannot be left out: it alone has images of {', '.join(only)}, and a class that only one origin "
             "has cannot be told from that origin; leave out another origin, or the class"
         )
-    seen = outside & manifest["group"].isin(manifest.loc[~outside, "group"])
+    seen = _overlap(manifest, outside)
     if (seen == outside).all():
         raise SplitError(
             f"{origin} cannot be left out: every image of it has a near-duplicate or its patient in another origin"
@@ -251,11 +276,10 @@ def _test_and_rest(manifest: pd.DataFrame, test: pd.Series, inner: Sequence[floa
     return chosen.reindex(manifest.index).fillna("test")
 
 
-def _join(manifest: pd.DataFrame, external: pd.DataFrame) -> pd.DataFrame:
+def _check_labels(manifest: pd.DataFrame, external: pd.DataFrame) -> None:
     strange = sorted(set(external["label"]) - set(manifest["label"]))
     if strange:
         raise SplitError(
             f"the external set has the class {strange[0]}, which training lacks; "
             "bring both to the same classes, for example with to_binary"
         )
-    return pd.concat([manifest.assign(split=""), external.assign(split="test")], ignore_index=True)

@@ -12,7 +12,7 @@ from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
 from braintumor_tf.datasets.reading import check_crop
 from braintumor_tf.errors import ModelError
 from braintumor_tf.models.pretrained import resolve_weights
-from braintumor_tf.models.registry import get_spec
+from braintumor_tf.models.registry import ModelSpec, get_spec
 from braintumor_tf.types import RANDOM, ModelConfig
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def resolve_config(config: ModelConfig, labels: Iterable[str] | None = None) -> 
     return replace(
         config,
         classes=classes,
-        image_size=_pair(spec.image_size if config.image_size is None else config.image_size),
+        image_size=_sides(spec, spec.image_size if config.image_size is None else config.image_size),
         dropout=float(config.dropout),
         head=tuple(config.head),
         crop=check_crop(config.crop),
@@ -131,8 +131,18 @@ def classes_of(labels: Iterable[str]) -> tuple[str, ...]:
     return resolve_classes(sorted(found))
 
 
-def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+def _sides(spec: ModelSpec, size: int | Sequence[int]) -> tuple[int, int]:
+    """Returns ``(height, width)``; refuses what the model cannot take."""
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 1:
         raise ModelError(f"image size {size!r} is not positive; give a side in pixels or (height, width)")
+    if min(height, width) < spec.smallest:
+        raise ModelError(
+            f"image size {size!r} is too small for {spec.name}; give {spec.smallest} pixels a side or more "
+            f"(its own is {spec.image_size})"
+        )
+    if height % spec.patch or width % spec.patch:
+        raise ModelError(
+            f"{spec.name} cuts images into patches of {spec.patch}: image size {size!r} is no multiple of it"
+        )
     return int(height), int(width)

@@ -58,6 +58,9 @@ class ModelSpec:
         weights: the words that `build`'s `weights` knows; a model with ``"imagenet"`` also takes a file.
         licence: the licence of its code and weights.
         options: further keyword-only arguments of the builder, such as a width multiplier.
+        smallest: the smallest side in pixels: below it a network's last feature map has no cell left, or nothing in it
+            but padding.
+        patch: side of the patches that it cuts images into, of which the sides of an image are multiples; 1 for none.
         pretrained: the files that ``weights="imagenet"`` means.
         random_preset: the preset from random weights, where that is another one.
     """
@@ -73,6 +76,8 @@ class ModelSpec:
     weights: tuple[str, ...] = (RANDOM,)
     licence: str = "MIT"
     options: Mapping[str, Any] = field(default_factory=dict)
+    smallest: int = 1
+    patch: int = 1
     pretrained: tuple[WeightsFile, ...] = ()
     random_preset: str | None = None
 
@@ -101,6 +106,9 @@ EFFICIENTNETS = (
 
 MOBILENETS = (("MobileNetV2", 1.0), ("MobileNetV2-0.75", 0.75), ("MobileNetV2-0.5", 0.5), ("MobileNetV2-0.35", 0.35))
 """Name and width multiplier (Sandler et al., 2018)."""
+
+STRIDE = 32
+"""Pixels of the image a side of one cell of the last feature map of EfficientNet and MobileNetV2."""
 
 MOBILENET_SIDES = (96, 128, 160, 192, 224)
 """Sides that Keras has MobileNetV2 weights for."""
@@ -133,6 +141,7 @@ def _efficientnet(variant: str, side: int, md5: str) -> ModelSpec:
         preprocessing="RGB, resized, pixels scaled to 0..1; with ImageNet weights normalised by ImageNet's colours",
         weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
+        smallest=STRIDE,
         options={"variant": variant},
         pretrained=(WeightsFile(file, f"{_GOOGLE}/keras-applications/{file}", md5),),
     )
@@ -177,6 +186,7 @@ def _mobilenet(name: str, width: float) -> ModelSpec:
         preprocessing="RGB, resized, pixels scaled to -1..1",
         weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
+        smallest=STRIDE,
         options={"width": width},
         pretrained=tuple(WeightsFile(file, f"{folder}/{file}", image_size=side) for side, file in files.items()),
     )
@@ -195,6 +205,8 @@ def _vision_transformer(name: str, size: Mapping[str, int], checkpoint: str) -> 
         preprocessing="RGB, resized, pixels scaled to -1..1, cut into patches of 16 x 16",
         weights=(RANDOM, IMAGENET),
         licence="MIT; timm's weights Apache-2.0",
+        smallest=16,
+        patch=16,
         options={**size, "patch": 16},
         pretrained=(WeightsFile(f"{checkpoint}.safetensors", url),),
     )
@@ -207,6 +219,7 @@ _SCRATCH = (
         builder="braintumor_tf.models.architectures.cnn:build_cnn",
         image_size=128,
         channels=1,
+        smallest=31,
         preset="scratch",
         preprocessing="grey, resized, pixels scaled to 0..1",
     ),

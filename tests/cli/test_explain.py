@@ -18,7 +18,7 @@ from PIL import Image
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.experiments import predict_files
-from braintumor_tf.explanation import explain
+from braintumor_tf.explanation import METHODS, explain
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.report.explained_images import explain_files, read_map, write_map
 from braintumor_tf.training.callbacks import save_network
@@ -246,3 +246,8 @@ def test_maps_survive_their_file(tmp_path):
 def test_images_or_a_check_but_not_both(run, images):
     assert call("explain", run).exit_code == 2
     assert call("explain", run, images["grey.png"], "--check").exit_code == 2
+
+
+def test_the_help_names_the_methods_of_the_table():
+    text = " ".join(call("explain", "--help").stdout.split())
+    assert f"--method TEXT {', '.join(METHODS)}; by default the model's own." in text

@@ -17,6 +17,7 @@ from tests.calling import call
         (["train", "--resume", "/no/such/run"], 1, "not a run directory"),
         (["train", "--model", "VGG", "--dataset", "synthetic"], 1, "'VGG' is no model"),
         (["train", "--model", "CNN", "--dataset", "/no/such/set"], 1, "neither a folder"),
+        (["train", "--model", "CNN", "--dataset", "/no/such/set", "--image-size", "16"], 1, "give 31 pixels a side"),
         (["train", "--model", "CNN", "--dataset", "synthetic", "--preset", "fast"], 1, "scratch"),
         (["train", "--model", "CNN", "--dataset", "synthetic", "--noise", "snow"], 1, "gaussian"),
         (["evaluate", "/no/such/run"], 1, "not a run directory"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from braintumor_tf.models import (
     resolve_classes,
     resolve_config,
 )
+from braintumor_tf.models.architectures.cnn import build_cnn
 from braintumor_tf.models.network import as_predictor, load_network
 from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.callbacks import save_network
@@ -95,6 +97,9 @@ def test_the_cnn_has_five_blocks_and_takes_a_head_and_a_size():
         ({"model": "CNN", "classes": 3}, "class names"),
         ({"model": "CNN", "classes": ["a", "a"]}, "different"),
         ({"model": "CNN", "image_size": 0}, "image size"),
+        ({"model": "CNN", "image_size": 16}, "image size 16 is too small for CNN; give 31 pixels a side or more"),
+        ({"model": "MobileNetV2", "image_size": (64, 31)}, "give 32 pixels"),
+        ({"model": "ViT-Ti/16", "image_size": (32, 40)}, "patches of 16: image size .32, 40. is no multiple"),
         ({"model": "PCA", "head": (8,)}, "dense"),
         ({"model": "CNN", "drop": 0.5}, "no such setting of a model; there are .*dropout"),
     ],
@@ -102,6 +107,23 @@ def test_the_cnn_has_five_blocks_and_takes_a_head_and_a_size():
 def test_wrong_settings_are_named(arguments, words):
     with pytest.raises(ModelError, match=words):
         build(**arguments)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_row_knows_its_smallest_image(name):
+    spec = get_spec(name)
+    assert resolve_config(ModelConfig(model=name, image_size=spec.smallest)).image_size == (spec.smallest,) * 2
+    assert spec.smallest <= spec.image_size and spec.smallest % spec.patch == spec.image_size % spec.patch == 0
+    if spec.smallest > 1:
+        with pytest.raises(ModelError, match=f"too small for {name}; give {spec.smallest} pixels"):
+            resolve_config(ModelConfig(model=name, image_size=spec.smallest - 1))
+
+
+def test_the_smallest_image_of_the_cnn_is_the_smallest_that_keras_can_build():
+    config, smallest = resolve_config(ModelConfig(model="CNN")), get_spec("CNN").smallest
+    assert build_cnn(replace(config, image_size=(smallest, smallest))).output_shape == (None, 4)
+    with pytest.raises(ValueError, match="output size"):
+        build_cnn(replace(config, image_size=(smallest, smallest - 1)))
 
 
 def test_class_numbers_stand_for_the_two_tasks():

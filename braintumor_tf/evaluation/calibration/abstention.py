@@ -12,7 +12,7 @@ from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.calibration.conformal import SHARE, Threshold, answers, conformal_sets, fit_thresholds
 from braintumor_tf.evaluation.calibration.run_calibration import validation_predictions
 from braintumor_tf.evaluation.calibration.temperature import fit_temperature, scale
-from braintumor_tf.evaluation.calibration.temperature_effect import TemperatureEffect, temperature_effect
+from braintumor_tf.evaluation.calibration.temperature_effect import TemperatureEffect, effect_on_test
 from braintumor_tf.predictions_table import probabilities_of
 from braintumor_tf.runs import Run
 
@@ -98,7 +98,7 @@ def answering(run: Run | str | Path, *, coverage: float | None = None) -> Answer
         temperature = fit_temperature(table, classes).value
         return Answering(fit_thresholds(table, classes, alpha=1 - stated), temperature, stated)
     kept, temperature = found["conformal"], found["temperature"]["value"]
-    effect = temperature_effect(found)
+    effect = effect_on_test(found)
     if coverage is None or abs(coverage - kept["coverage_stated"]) < 1e-9:
         thresholds = {
             name: Threshold(each["least_probability"], each["groups"], each["images"])

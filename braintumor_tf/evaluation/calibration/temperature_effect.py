@@ -61,7 +61,7 @@ class TemperatureEffect:
         return BETTER if WORSE in found else NOT_TOLD_APART  # less of an error
 
 
-def temperature_effect(calibration: Mapping[str, Any]) -> TemperatureEffect:
+def effect_on_test(calibration: Mapping[str, Any]) -> TemperatureEffect:
     """Returns what the temperature of a run did on its test images.
 
     Args:
@@ -70,7 +70,7 @@ def temperature_effect(calibration: Mapping[str, Any]) -> TemperatureEffect:
 
     Example:
         >>> before, after = ({name: Score(value).to_dict() for name in JUDGED} for value in (0.1, 0.2))
-        >>> temperature_effect({"scores": {"before": before, "after": after}}).larger == JUDGED
+        >>> effect_on_test({"scores": {"before": before, "after": after}}).larger == JUDGED
         True
     """
     if "changes" in calibration:

@@ -6,7 +6,6 @@ before attention and before the perceptron, and a last normalisation; the class 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,8 +13,8 @@ import keras
 from braintumor_tf.errors import ModelError
 from braintumor_tf.models.architectures.vit_checkpoints import load_vit_checkpoint
 from braintumor_tf.models.head import classification_layers
-from braintumor_tf.models.layers.input_layers import FitSize, image_input
-from braintumor_tf.models.layers.vit_layers import DEVIATION, AddPositions, ClassToken, resize_positions
+from braintumor_tf.models.layers.input_layers import image_input
+from braintumor_tf.models.layers.vit_layers import DEVIATION, AddPositions, ClassToken
 from braintumor_tf.models.seeding import Seeds
 from braintumor_tf.types import RANDOM, ModelConfig
 
@@ -34,13 +33,9 @@ def build_vit(config: ModelConfig, *, width: int, depth: int, heads: int, patch:
         patch: side of a patch in pixels.
 
     Raises:
-        ModelError: a side of the image is no multiple of the patch, or the checkpoint does not fit.
+        ModelError: the checkpoint does not fit.
     """
     rows, columns = (side // patch for side in config.image_size)
-    if (rows * patch, columns * patch) != config.image_size:
-        raise ModelError(
-            f"{config.model} cuts images into patches of {patch}: image size {config.image_size} is no multiple of it"
-        )
     seeds = Seeds(config.seed)
     # === Input contract ===
     images, x = image_input(config.image_size, channels=3, crop=config.crop)
@@ -111,38 +106,3 @@ def attention_model(model: keras.Model) -> keras.Model:
     if not layers:
         raise ModelError(f"model {model.name!r} has no attention; choose a ViT")
     return keras.Model(model.inputs[0], [layer.output[1] for layer in layers], name=f"{model.name}_attention")
-
-
-def resize_vit(model: keras.Model, image_size: int | Sequence[int]) -> keras.Model:
-    """Returns a copy of a trained ViT for another image size: the same weights, its positions interpolated.
-
-    Args:
-        model: a ViT built by `braintumor_tf.models.build`, or loaded; it is left as it is.
-        image_size: side, or ``(height, width)``, multiples of the patch.
-
-    Raises:
-        ModelError: the model is no ViT, or the size is no multiple of the patch.
-    """
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    old = next((layer for layer in model.layers if isinstance(layer, AddPositions)), None)
-    if old is None:
-        raise ModelError(f"model {model.name!r} has no positions to resize; choose a ViT")
-    patch = model.get_layer("patches").kernel_size
-    if size[0] % patch[0] or size[1] % patch[1]:
-        raise ModelError(f"image size {size} is no multiple of the patch {patch[0]} of {model.name}")
-    grid = (size[0] // patch[0], size[1] // patch[1])
-
-    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        changed = {"grid": grid} if layer is old else {}
-        if isinstance(layer, FitSize):
-            changed = {"height": size[0], "width": size[1]}
-        return type(layer).from_config({**layer.get_config(), **changed})
-
-    resized = keras.models.clone_model(model, clone_function=copy)
-    for new, layer in zip(resized.layers, model.layers):
-        if layer is old:
-            token, positions = layer.get_weights()
-            new.set_weights([token, resize_positions(positions, old.grid, grid)])
-        else:
-            new.set_weights(layer.get_weights())
-    return resized

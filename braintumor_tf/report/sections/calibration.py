@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from braintumor_tf.evaluation.calibration.temperature_effect import JUDGED, temperature_effect
+from braintumor_tf.evaluation.calibration.temperature_effect import JUDGED, effect_on_test
 from braintumor_tf.evaluation.scores.judgement import NOT_TOLD_APART, WORSE, judge
 from braintumor_tf.report.plots.calibration import reliability_diagram, risk_coverage, set_sizes
 from braintumor_tf.report.sections.embedding import keep_figure
@@ -67,7 +67,7 @@ def calibration_content(calibration: Mapping[str, Any] | None) -> dict[str, Any]
     conformal, scores, changes = (
         calibration["conformal"],
         calibration["scores"],
-        temperature_effect(calibration).changes,
+        effect_on_test(calibration).changes,
     )
     return {
         "stated": f"{100 * conformal['coverage_stated']:g} %",
@@ -116,7 +116,7 @@ def effect_sentence(calibration: Mapping[str, Any]) -> str:
     Args:
         calibration: as in ``calibration.json``.
     """
-    effect = temperature_effect(calibration)
+    effect = effect_on_test(calibration)
     if not effect.larger:
         return f"On the test images the temperature makes none of {error_names(JUDGED)} larger."
     if effect.worse:
@@ -130,7 +130,7 @@ def effect_sentence(calibration: Mapping[str, Any]) -> str:
 
 def temperature_warning(calibration: Mapping[str, Any] | None) -> str:
     """Returns the reason not to use the temperature of a run; empty without one."""
-    worse = temperature_effect(calibration).worse if calibration else ()
+    worse = effect_on_test(calibration).worse if calibration else ()
     if not worse:
         return ""
     return (
@@ -141,7 +141,7 @@ def temperature_warning(calibration: Mapping[str, Any] | None) -> str:
 
 def _changes(calibration: Mapping[str, Any], names: Sequence[str]) -> str:
     """Writes scores of calibration without and with the temperature, and their paired difference."""
-    scores, changes = calibration["scores"], temperature_effect(calibration).changes
+    scores, changes = calibration["scores"], effect_on_test(calibration).changes
     return "; ".join(
         f"{error_names([name])} {number(scores['before'][name]['value'])} without and "
         f"{number(scores['after'][name]['value'])} with it ({signed(changes[name])})"

@@ -178,7 +178,8 @@ def _beside_chance(row: Mapping[str, Any]) -> str:
     head = judge(beyond)
     if head.outcome == BETTER:
         return "more than a random map, and more than a map of the head alone"
-    return f"more than a random map, but {_beside(head, 'a map of the head alone')}: it may find no more than the head"
+    other = f"more than a random map, but {_beside(head, 'a map of the head alone')}"
+    return other if head.told_apart else f"{other}: it may find no more than the head"
 
 
 def _beside(found: Judgement, other: str) -> str:

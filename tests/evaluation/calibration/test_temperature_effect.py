@@ -11,8 +11,8 @@ from braintumor_tf.evaluation import measure_calibration, scale_predictions
 from braintumor_tf.evaluation.calibration.temperature_effect import (
     JUDGED,
     TemperatureEffect,
+    effect_on_test,
     measure_changes,
-    temperature_effect,
 )
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WORSE
@@ -65,10 +65,10 @@ def test_a_temperature_is_judged_on_images_that_it_was_not_fitted_on(stated, out
     validation, test = drawn(600, 1, 0.4, "validation"), drawn(600, 2, stated)
     found = measure_calibration(validation, test, CLASSES, resamples=100).to_dict()
     assert found["temperature"]["value"] == pytest.approx(2.5, rel=0.3)
-    effect = temperature_effect(found)
+    effect = effect_on_test(found)
     assert (effect.outcome, effect.larger, effect.worse) == (outcome, larger, larger)
     kept = {name: each for name, each in found.items() if name != "changes"}  # as an earlier version wrote it
-    old = temperature_effect(kept)
+    old = effect_on_test(kept)
     assert old.larger == larger
     for name, change in effect.changes.items():
         assert old.changes[name].value == pytest.approx(change.value), name

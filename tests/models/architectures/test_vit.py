@@ -11,9 +11,9 @@ from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import ImageInputError, ModelError, build, load_model
-from braintumor_tf.models.architectures.vit import attention_model, build_vit, resize_vit
+from braintumor_tf.models.architectures.vit import attention_model, build_vit
 from braintumor_tf.models.backbone import backbone_blocks, head_layers
-from braintumor_tf.models.layers.vit_layers import AddPositions, resize_positions
+from braintumor_tf.models.layers.vit_layers import resize_positions
 from braintumor_tf.models.network import as_predictor
 from braintumor_tf.training.callbacks import save_network
 from braintumor_tf.types import ModelConfig
@@ -104,31 +104,8 @@ def test_positions_are_interpolated_as_pillow_interpolates(grid):
         np.testing.assert_allclose(found[0, 1:, feature].reshape(grid), expected, atol=2e-3)
 
 
-def test_a_trained_model_is_resized_with_its_weights_and_saved(tmp_path):
-    model = tiny(head=(8,))
-    same = resize_vit(model, (32, 48))
-    images = _images(2, 32, 48, 3)
-    np.testing.assert_array_equal(_answers(same, images), _answers(model, images))
-    wide = resize_vit(model, (48, 96))
-    place = wide.get_layer("positions")
-    learned = resize_positions(model.get_layer("positions").get_weights()[1], (2, 3), (3, 6))
-    assert place.grid == (3, 6) and as_predictor(wide).image_size == (48, 96)
-    np.testing.assert_array_equal(place.get_weights()[1], learned)
-    larger = resize_vit(model, 64)
-    assert as_predictor(larger).image_size == (64, 64) and as_predictor(model).image_size == (32, 48)
-    position = next(layer for layer in larger.layers if isinstance(layer, AddPositions))
-    assert position.positions.shape == (1, 17, 16)
-    np.testing.assert_array_equal(larger.get_layer("patches").kernel, model.get_layer("patches").kernel)
-    save_network(larger, tmp_path / "model.keras")
-    np.testing.assert_array_equal(_answers(load_model(tmp_path / "model.keras"), images), _answers(larger, images))
-
-
 def test_what_does_not_fit_is_named():
     with pytest.raises(ModelError, match="patches of 16"):
         build("ViT-Ti/16", image_size=100)
-    with pytest.raises(ModelError, match="multiple"):
-        resize_vit(tiny(), 40)
-    with pytest.raises(ModelError, match="ViT"):
-        resize_vit(build("CNN", image_size=32), 64)
     with pytest.raises(ImageInputError, match="0-1"):
         as_predictor(tiny()).predict_images(_images(1, 32, 48, 1) / 255)

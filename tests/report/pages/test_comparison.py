@@ -33,7 +33,7 @@ def comparisons(tmp_path_factory) -> dict[int, Comparison]:
         )
         for number in range(16)
     ]  # fmt: skip
-    return {2: compare(few, resamples=100), 16: compare(many, resamples=100)}
+    return {2: compare(few, resamples=100), 16: compare(many, resamples=6000)}  # as many as 120 pairs need
 
 
 @pytest.mark.parametrize("runs", [2, 16])
@@ -82,7 +82,7 @@ def test_the_page_is_selfcontained_and_holds_every_run_and_pair(comparisons, run
     path = write_comparison(comparison, tmp_path / "new" / "folder")
     page = check_page(path)
     text = path.read_text(encoding="utf-8")
-    assert "<b>a data" not in text and "paired bootstrap over groups, 100 draws" in page.text
+    assert "<b>a data" not in text and f"paired bootstrap over groups, {comparison.resamples:,} draws" in page.text
     for name in comparison.leaderboard.query("kind == 'run'")["name"]:
         assert " ".join(name.split()) in page.text
     assert len(re.findall(r"<tr", text)) >= len(comparison.leaderboard) + len(comparison.pairs)
