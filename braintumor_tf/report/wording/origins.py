@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WORSE, judge
 from braintumor_tf.leakage.origins import UNKNOWN
 from braintumor_tf.leakage.provenance.confounding import class_origins
 from braintumor_tf.leakage.provenance.provenance_result import UNKNOWN as UNKNOWN_ORIGIN
 from braintumor_tf.leakage.rungs import SplitLeaks
+from braintumor_tf.report.wording.judgements import reason
 from braintumor_tf.report.wording.numbers import as_score, counted, number, percent, score_text
 
 
@@ -78,9 +80,12 @@ def _meaning(probe: Mapping[str, Any]) -> str:
     found, pixels = as_score(probe["features"][which]), as_score(probe["pixels"][which])
     chance = probe["features"][which]["chance"]
     beside = f"From thumbnails of 32 × 32 pixels it is {score_text(pixels, 2)}."
-    if found.low is not None and found.low > chance:
+    judgement = judge(found, against=chance)
+    if judgement.outcome == BETTER:
         return f"The features tell places apart, so a score may rest on the place. {beside}"
-    return f"That is not told apart from guessing. {beside}"
+    if judgement.outcome == WORSE:
+        return f"That is worse than guessing. {beside}"
+    return f"That is {NOT_TOLD_APART} from guessing{reason(judgement)}. {beside}"
 
 
 def _across_classes(probe: Mapping[str, Any], names: str) -> str:
