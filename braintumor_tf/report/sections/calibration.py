@@ -134,8 +134,8 @@ def temperature_warning(calibration: Mapping[str, Any] | None) -> str:
     if not worse:
         return ""
     return (
-        f"The temperature made calibration worse on the test images ({_changes(calibration, worse)}): do not use the "
-        "calibrated probabilities. The scores are those of the model's own."
+        f"The temperature made calibration worse on the test images: {_changes(calibration, worse)}. Do not use the "
+        "calibrated probabilities; the scores are those of the model's own."
     )
 
 
@@ -144,7 +144,7 @@ def _changes(calibration: Mapping[str, Any], names: Sequence[str]) -> str:
     scores, changes = calibration["scores"], effect_on_test(calibration).changes
     return "; ".join(
         f"{error_names([name])} {number(scores['before'][name]['value'])} without and "
-        f"{number(scores['after'][name]['value'])} with it ({signed(changes[name])})"
+        f"{number(scores['after'][name]['value'])} with it, {signed(changes[name])}"
         for name in names
     )
 

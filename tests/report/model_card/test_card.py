@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 import braintumor_tf as bt
 from braintumor_tf.augment import GaussianNoise, describe, training_noise
@@ -20,7 +16,6 @@ from braintumor_tf.datasets.sources.table import get_source
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation import measure_calibration, score_predictions
 from braintumor_tf.evaluation.robustness.corruptions import NOISES
-from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.report import write_model_card, write_report
 from braintumor_tf.report.model_card import card as model_card
 from braintumor_tf.report.model_card.data import source_rows
@@ -28,13 +23,11 @@ from braintumor_tf.report.model_card.markdown import code, escape
 from braintumor_tf.report.wording.metrics import BASELINE_TITLES, CLASS_SCORES, SCORES
 from braintumor_tf.report.wording.numbers import signed
 from braintumor_tf.runs import Run
-from tests.calling import call
 from tests.evaluation.made_predictions import drawn
 from tests.evaluation.made_robustness import made
-from tests.experiments.quick import hashed, without_trees
 from tests.report.conftest import make_manifest, make_predictions, make_run
 from tests.report.made_explanations import EXPLANATIONS
-from tests.training.toy import toy_manifest
+from tests.report.model_card.card_parts import Card
 
 HEADINGS = [
     "Model details", "Intended use", "Factors", "Data and its faults", "Protocol", "Metrics", "Noise",
@@ -46,27 +39,6 @@ MISSING = {
     "Calibration and abstention": "bt.evaluation.calibrate_run('RUN')",
     "What it looks at": "braintumor-tf explain RUN --check",
 }
-
-
-class Card:
-    """A card taken apart: its metadata, its sections, and the rows of its tables."""
-
-    def __init__(self, path: Path):
-        self.text = path.read_text(encoding="utf-8")
-        _, head, self.body = self.text.split("---\n", 2)
-        self.metadata = yaml.safe_load(head)
-        parts = re.split(r"^## (.+)$", self.body, flags=re.MULTILINE)
-        self.sections = dict(zip(parts[1::2], parts[2::2]))
-        assert not re.search(r"\b(None|nan|undefined)\b", self.body) and "\n\n\n" not in self.text
-        assert self.body.count("```") % 2 == 0
-        self.rows = {}
-        for table in re.findall(r"(?:^\|.*\|$\n?)+", self.body, flags=re.MULTILINE):
-            rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
-            assert len({len(row) for row in rows}) == 1, f"a ragged table: {table}"
-            assert set(rows[1]) == {"---"}
-            for row in rows[2:]:
-                cells = [cell.strip() for cell in row]
-                self.rows.setdefault(cells[0].split(": ")[0], []).append(cells[1:])
 
 
 def text_of(found) -> str:
@@ -271,60 +243,3 @@ def test_nothing_is_half_written(run, tmp_path, monkeypatch):
     (folder / "metrics.json").unlink()
     with pytest.raises(RunError, match=r"no metrics\.json"):
         write_model_card(folder)
-
-
-TRAINING = {"image_size": 24, "augmentation": {}, "show_progress": False, "resamples": 20}
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A single run, a k-fold run and an ensemble, with a working directory in which all lie."""
-    folder = tmp_path_factory.mktemp("trained")
-    manifest = hashed(toy_manifest(folder / "images"))
-    with without_trees(), pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        settings = {**TRAINING, "config": {"dataset": "toy", "protocol": "grouped"}}
-        single = run_experiment(manifest, "PCA", out="single", **settings)
-        other = run_experiment(manifest, "PCA", out="other", seed=1, baselines=False, **settings)
-        folds = run_folds(manifest, "PCA", out="folds", folds=2, **TRAINING)
-        ensemble = run_ensemble([single, other], "ensemble", baselines=False, resamples=20)
-    return folder, {"single": single, "folds": folds, "ensemble": ensemble}
-
-
-@pytest.mark.parametrize("kind", ["single", "folds", "ensemble"])
-def test_the_commands_of_a_card_make_the_run_again(trained, kind, monkeypatch):
-    folder, _ = trained
-    monkeypatch.chdir(folder)
-    shutil.rmtree("again", ignore_errors=True)
-    run = Run.of(kind)
-    card = Card(write_model_card(run))
-    (block,) = re.findall(r"```\n(.*?)```", card.sections["How to reproduce"], flags=re.DOTALL)
-    for line in block.splitlines():
-        words = shlex.split(line.replace("RUN", kind))
-        if words[0] == "mkdir":
-            Path(words[1]).mkdir()
-        elif words[0] == "cp":
-            for name in words[1:-1]:
-                shutil.copy(name, words[-1])
-        elif words[0] == "python":
-            exec(words[2], {})
-        else:
-            with without_trees():
-                answer = call(*words[1:])
-            assert answer.exit_code == 0, answer.output
-    again = Run.of("again")
-    for name in ("accuracy", "macro_f1"):
-        assert again.metrics[name] == run.metrics[name]
-    np.testing.assert_array_equal(again.predictions["predicted"], run.predictions["predicted"])
-    if kind != "ensemble":
-        assert (again.path / "MODEL_CARD.md").is_file()  # by train's own report
-
-
-def test_kinds_of_runs_say_what_they_are(trained, monkeypatch):
-    folder, _ = trained
-    monkeypatch.chdir(folder)
-    folds, fold, ensemble = (Card(write_model_card(name)) for name in ("folds", "folds/fold_0", "ensemble"))
-    assert "### Folds" in folds.body and "by the model of the fold that had not seen it" in folds.sections["Protocol"]
-    assert "one fold of a k-fold run" in fold.sections["How to reproduce"]
-    assert "### Members of the ensemble" in ensemble.body and "library_name" not in ensemble.metadata
-    assert "First weights" not in folds.rows

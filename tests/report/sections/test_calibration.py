@@ -67,8 +67,8 @@ def test_a_temperature_that_made_calibration_worse_on_test_is_said_and_warned_of
     before, after = (worse["scores"][when]["negative_log_likelihood"]["value"] for when in ("before", "after"))
     change = worse["changes"]["negative_log_likelihood"]
     assert "The temperature made calibration worse on the test images: expected calibration error 0." in said
-    assert f"log loss {before:.3f} without and {after:.3f} with it ({signed(change)})." in said
-    assert change["low"] > 0 and "do not use the calibrated probabilities" in temperature_warning(worse)
+    assert f"log loss {before:.3f} without and {after:.3f} with it, {signed(change)}." in said
+    assert change["low"] > 0 and "Do not use the calibrated probabilities" in temperature_warning(worse)
     run = Run(make_run(tmp_path / "run", manifest))
     run.write_calibration(worse)
     page = write_report(run).read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def test_a_score_that_is_larger_but_not_told_apart_is_said_and_not_warned_of():
     assert effect_sentence(found).startswith(
         "On the test images Brier score is larger with the temperature, but not told apart from without: Brier score 0."
     )
-    assert "(+0.010 (−0.020 to +0.040))" in effect_sentence(found) and temperature_warning(found) == ""
+    assert ", +0.010 (−0.020 to +0.040)." in effect_sentence(found) and temperature_warning(found) == ""
 
 
 def test_the_section_holds_the_numbers_as_text(tmp_path):
