@@ -98,7 +98,8 @@ def test_every_score_of_the_card_is_that_of_the_files(card, run):
     for name, title in BASELINE_TITLES.items():
         found = metrics["baselines"][name]
         lead = found["model_above"]["macro_f1"]
-        assert card.rows[title] == [[text_of(found), text_of(found["macro_f1"]), signed(lead)]]
+        judged = "better" if lead["low"] > 0 else "worse" if lead["high"] < 0 else "not told apart"
+        assert card.rows[title] == [[text_of(found), text_of(found["macro_f1"]), signed(lead), judged]]
     counts = dict(zip(metrics["confusion_matrix"]["labels"], metrics["confusion_matrix"]["counts"]))
     for label in CLASSES:
         each, calibrated = metrics["classes"][label], run.calibration["conformal"]["classes"][label]
