@@ -108,7 +108,7 @@ MOBILENETS = (("MobileNetV2", 1.0), ("MobileNetV2-0.75", 0.75), ("MobileNetV2-0.
 """Name and width multiplier (Sandler et al., 2018)."""
 
 STRIDE = 32
-"""Pixels of the image a side of one cell of the last feature map of EfficientNet and MobileNetV2."""
+"""Pixels of the image a side of one cell of the last feature map of every EfficientNet and MobileNetV2."""
 
 MOBILENET_SIDES = (96, 128, 160, 192, 224)
 """Sides that Keras has MobileNetV2 weights for."""
@@ -166,6 +166,7 @@ def _efficientnet_lite(variant: str, side: int, width: float, depth: float, sha2
         preprocessing="RGB, resized, less 127 and divided by 128",
         weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
+        smallest=STRIDE,
         options={"width": width, "depth": depth},
         pretrained=(file,),
     )

@@ -52,6 +52,7 @@ TOKENS_AT_224, TOKENS = 1 + (224 // 16) ** 2, 1 + (SIDE // 16) ** 2
 SIZES = [(40, 50), (33, 71), (64, 45), (90, 31)]
 LAST_MAP = {
     "build_efficientnet": "top_activation",
+    "build_efficientnet_lite": "top_activation",
     "build_mobilenet_v2": "out_relu",
     "build_cnn": "block_5_relu_1",
     "build_vit": "patches",
