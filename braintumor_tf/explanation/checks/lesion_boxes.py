@@ -98,7 +98,8 @@ def boxes_of(manifest: pd.DataFrame) -> list[LesionBox | None]:
     """Returns the lesion box of each row of a manifest, or None.
 
     A box counts only where the row's label is a tumour, and not one that the picture's origin contradicts: then the
-    lesion is not of the class that the label says.
+    lesion is not of the class that the label says. A box without width or height, as some tables have it for "none", is
+    no box.
 
     Args:
         manifest: a manifest; without the column ``lesion_box`` no box is known.
@@ -119,6 +120,8 @@ def boxes_of(manifest: pd.DataFrame) -> list[LesionBox | None]:
 
 def _box(path: str, text: str, label: str, origin_label: str) -> LesionBox | None:
     if not text or label == NO_TUMOR or not _agrees(label, origin_label):
+        return None
+    if any(size.strip("0.") == "" for size in text.split()[2:]):
         return None
     try:
         return LesionBox.of(text)

@@ -61,13 +61,23 @@ def test_a_box_covers_its_share_of_the_picture_at_any_size(box, size):
 
 
 @pytest.mark.parametrize(
-    "text", ["0.5 0.5 0.1", "0.5 0.5 0.1 x", "0.5 0.5 0 0.1", "0.5 1.2 0.1 0.1", "0.5 0.5 0.1 1.1", "nan 0.5 0.1 0.1"]
+    "text",
+    ["0.5 0.5 0.1", "0.5 0.5 0.1 x", "0.5 0.5 -0.1 0.1", "0.5 1.2 0.1 0.1", "0.5 0.5 0.1 1.1", "nan 0.5 0.1 0.1"],
 )
 def test_what_is_no_box_is_refused_with_the_image_s_name(text):
     with pytest.raises(ExplanationError, match="lesion box"):
         LesionBox.of(text)
     with pytest.raises(ExplanationError, match=r"3\.jpg: lesion box"):
         explanation.find_masks(pd.DataFrame({"path": ["3.jpg"], "label": ["glioma"], "lesion_box": [text]}))
+
+
+@pytest.mark.parametrize("text", ["", "0 0 0 0", "0.5 0.5 0.0 0.1", "0.5 0.5 0.1 0.0000"])
+def test_a_box_without_area_is_none(text):
+    rows = {"path": ["a", "b"], "label": "glioma", "lesion_box": [text, "0.5 0.5 0.1 0.001"]}
+    assert explanation.find_masks(pd.DataFrame(rows)).notna().tolist() == [False, True]
+    if text:
+        with pytest.raises(ExplanationError, match="lesion box"):
+            LesionBox.of(text)
 
 
 def test_a_box_is_written_as_it_is_read():
