@@ -86,8 +86,7 @@ def network_features(manifest: pd.DataFrame) -> np.ndarray:
     found = []
     for start in range(0, len(manifest), 64):
         grey = [cv2.resize(read_image(path), (224, 224)) for path in manifest["path"].iloc[start : start + 64]]
-        images = np.repeat(np.stack(grey)[..., None], model.input_shape[-1], axis=-1).astype("float32")
-        found.append(np.asarray(features.predict_on_batch(images)))
+        found.append(np.asarray(features.predict_on_batch(np.stack(grey)[..., None].astype("float32"))))
     return np.concatenate(found)
 
 
@@ -142,13 +141,14 @@ def main(folder: str, seeds: int, compare: bool) -> None:
         show(name, issues.accuracy, found, time.perf_counter() - start)
         click.echo(f"  flagged by cleanlab: {found['flagged']}")
         result["rankings"][name] = {"accuracy": issues.accuracy, **found}
+        write_json(RESULTS, result)
     for name, (features, model) in (other_models() if compare else {}).items():
         start = time.perf_counter()
         scores, accuracy = scores_of(features(manifest), model, manifest)
         found = table(manifest, scores)
         show(name, accuracy, found, time.perf_counter() - start)
         result["rankings"][name] = {"accuracy": accuracy, **found}
-    write_json(RESULTS, result)
+        write_json(RESULTS, result)
 
 
 if __name__ == "__main__":

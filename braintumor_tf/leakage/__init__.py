@@ -5,9 +5,11 @@ from braintumor_tf.leakage.baseline_models import BASELINES, predict_baselines
 from braintumor_tf.leakage.copies import drop_copies
 from braintumor_tf.leakage.folder_audit import audit
 from braintumor_tf.leakage.groups import group, join_patients, near_duplicate_in_training
+from braintumor_tf.leakage.label_issues import LabelIssues, find_label_issues
 from braintumor_tf.leakage.leak_curves import leak_curve
 from braintumor_tf.leakage.manifest_counts import class_table, label_conflicts, size_table
 from braintumor_tf.leakage.origins import origin_names
+from braintumor_tf.leakage.provenance import Provenance, find_provenance
 from braintumor_tf.leakage.rungs import RUNGS, SplitLeaks, count_leaks, rung_splits
 from braintumor_tf.leakage.split_check import check_split
 from braintumor_tf.leakage.splits import OVERLAP, PROTOCOLS, SPLITS, leave_each_origin_out, split
@@ -19,6 +21,8 @@ __all__ = [
     "RUNGS",
     "SPLITS",
     "AuditReport",
+    "LabelIssues",
+    "Provenance",
     "SplitLeaks",
     "audit",
     "audit_verdict",
@@ -26,6 +30,8 @@ __all__ = [
     "class_table",
     "count_leaks",
     "drop_copies",
+    "find_label_issues",
+    "find_provenance",
     "format_audit",
     "group",
     "join_patients",
