@@ -27,8 +27,8 @@ def ladder_section(found: Mapping[str, Any] | None, *, folder: Path) -> dict[str
 
     Returns:
         ``sentences``; ``columns`` (title and note of each rung); ``tables``, pairs of a score's name and its rows of
-        text; ``leaks``, rows of text about the test images; ``seeds``, pairs of a seed and its rows for several seeds;
-        and ``figure``. None where there is no ladder.
+        text; ``leaks``, rows of text about the test images; ``ends``, what the ends of a score are; and ``figure``.
+        None where there is no ladder.
     """
     if not found:
         return None
@@ -59,7 +59,7 @@ def leak_rows(ladder: Ladder) -> list[dict[str, Any]]:
     """Returns rows of text: on each rung the test images, and what they share with training."""
     counts = [rung.leaks for rung in ladder.rungs]
     return [
-        {"title": "Test images", "cells": [{"value": f"{one.images:,}", "note": ""} for one in counts]},
+        {"title": "All test images", "cells": [{"value": f"{one.images:,}", "note": ""} for one in counts]},
         {
             "title": "… with a near-duplicate in training",
             "cells": [_share(one.near_duplicates, one.images) for one in counts],

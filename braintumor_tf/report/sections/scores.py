@@ -23,7 +23,7 @@ def score_tiles(metrics: Mapping[str, Any], images: int) -> list[dict[str, str]]
         note = f"95 % {within}" if within else "no interval"
         tiles.append({"name": title, "value": number(score(metrics, key).value), "note": note})
     groups = metrics.get("groups")
-    note = "" if groups is None else f"from {counted(groups, 'group')} of look-alikes"
+    note = "" if groups is None else f"from {counted(groups, 'group')}"
     return [*tiles, {"name": "Test images", "value": f"{images:,}", "note": note}]
 
 

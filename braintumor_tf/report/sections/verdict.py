@@ -18,7 +18,7 @@ from braintumor_tf.report.sections.shortcuts import baseline_warning, best_basel
 from braintumor_tf.report.sections.trust import masking_warning
 from braintumor_tf.report.wording.metrics import headline, score, score_title
 from braintumor_tf.report.wording.numbers import counted, interval, number
-from braintumor_tf.report.wording.origins import confounding_warning, patient_warning, probe_sentence
+from braintumor_tf.report.wording.origins import confounding_warning, patient_sentence, patient_warning, probe_sentence
 from braintumor_tf.report.wording.run_texts import setting
 
 FEW_GROUPS = 30
@@ -73,10 +73,11 @@ def run_verdict(
         best_baseline_sentence(metrics),
         f"{leaked:,} of {counted(images, 'test image')} {have} a near-duplicate in training.",
     ]
-    sentences += filter(None, [probe_sentence(metrics)])
+    leaks = count_leaks(manifest)
+    sentences += filter(None, ["" if leaks.same_patient else patient_sentence(leaks), probe_sentence(metrics)])
     warnings = [
         near_duplicate_warning(metrics, leaked, images),
-        patient_warning(count_leaks(manifest)),
+        patient_warning(leaks),
         baseline_warning(metrics),
         _folder_warning(metrics, predictions),
         outside_warning(explanations),

@@ -27,7 +27,7 @@ def warned(verdict, words: str) -> bool:
 def test_a_sound_run_is_only_small(verdict_of, metrics):
     metrics["macro_f1"] = metrics["accuracy"] = {"value": 0.9, "low": 0.85, "high": 0.95}
     verdict = verdict_of(metrics)
-    assert len(verdict.sentences) == 3
+    assert len(verdict.sentences) == 4
     assert verdict.warnings == [warning for warning in verdict.warnings if "too few" in warning]
 
 
