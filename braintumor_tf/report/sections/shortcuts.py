@@ -217,14 +217,23 @@ def baseline_warning(metrics: Mapping[str, Any]) -> str:
     return ""
 
 
-def near_duplicate_warning(metrics: Mapping[str, Any], near_duplicates: int, images: int) -> str:
-    """Returns the reason to doubt a run whose test images have near-duplicates in training; empty without one."""
+def near_duplicate_warning(
+    metrics: Mapping[str, Any], near_duplicates: int, images: int, *, what: str = "a near-duplicate"
+) -> str:
+    """Returns the reason to doubt a run whose test images have near-duplicates in training; empty without one.
+
+    Args:
+        metrics: as in ``metrics.json``.
+        near_duplicates: test images of whose group an image is in training.
+        images: test images.
+        what: they share with training: with known patients a group holds more than near-duplicates.
+    """
     if not near_duplicates:
         return ""
     have = "has" if near_duplicates == 1 else "have"
     text = (
-        f"{near_duplicates:,} of {counted(images, 'test image')} ({percent(near_duplicates, images)}) {have} a "
-        "near-duplicate in training"
+        f"{near_duplicates:,} of {counted(images, 'test image')} ({percent(near_duplicates, images)}) {have} {what} "
+        "in training"
     )
     with_one, clean = score(metrics, "twins.accuracy").value, score(metrics, "clean.accuracy").value
     if with_one is None:

@@ -68,15 +68,16 @@ def run_verdict(
     leaked, images = int(near_duplicate_in_training(tested, manifest).sum()), len(tested)
     groups = int(metrics.get("groups") or tested["group"].nunique())
     have = "has" if leaked == 1 else "have"
+    leaks = count_leaks(manifest)
+    shared = "a near-duplicate or their patient" if leaks.known_patients else "a near-duplicate"
     sentences = [
         _result(metrics, images, groups),
         best_baseline_sentence(metrics),
-        f"{leaked:,} of {counted(images, 'test image')} {have} a near-duplicate in training.",
+        f"{leaked:,} of {counted(images, 'test image')} {have} {shared} in training.",
     ]
-    leaks = count_leaks(manifest)
     sentences += filter(None, ["" if leaks.same_patient else patient_sentence(leaks), probe_sentence(metrics)])
     warnings = [
-        near_duplicate_warning(metrics, leaked, images),
+        near_duplicate_warning(metrics, leaked, images, what=shared),
         patient_warning(leaks),
         baseline_warning(metrics),
         _folder_warning(metrics, predictions),
