@@ -75,7 +75,10 @@ def say_overlap(manifest: pd.DataFrame, external: str | None) -> None:
     """Says how many images of another data set were left out, where one was scored."""
     if external is not None:
         overlap = int((manifest["split"] == "overlap").sum())
-        click.echo(f"{overlap} images of {external} have a near-duplicate in training or validation and are left out.")
+        click.echo(
+            f"{overlap} images of {external} have a near-duplicate or their patient in training or validation and are "
+            "left out."
+        )
 
 
 def say_origins(run: Run) -> None:

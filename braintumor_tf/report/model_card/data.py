@@ -10,10 +10,9 @@ import pandas as pd
 
 from braintumor_tf.datasets.sources.contents import HASH_DIGITS, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
-from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, FINGERPRINTS, count_duplicates, label_conflicts
 from braintumor_tf.leakage.splits import OVERLAP
-from braintumor_tf.report.sections.data import size_summary, split_table, unreadable_rows
+from braintumor_tf.report.sections.data import people_summary, size_summary, split_table, unreadable_rows
 from braintumor_tf.report.wording.numbers import percent
 from braintumor_tf.report.wording.run_texts import setting
 
@@ -33,15 +32,15 @@ def card_data(manifest: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, An
 
     Returns:
         ``sources``, ``drawn`` (whether all are synthetic) and ``faults``; ``splits`` and ``sizes`` as for the report;
-        ``groups``, ``patients``, ``unreadable`` and ``overlap``, counts; ``duplicates`` (rows of text), ``unknown``
-        (fingerprints that the manifest lacks), ``conflicts`` (ends of the paths of one picture under several labels)
-        and ``conflict_count``.
+        ``people``, a sentence on patients; ``groups``, ``unreadable`` and ``overlap``, counts; ``duplicates`` (rows of
+        text), ``unknown`` (fingerprints that the manifest lacks), ``conflicts`` (ends of the paths of one picture
+        under several labels) and ``conflict_count``.
     """
     sources = source_rows(manifest)
     found = setting(config, "unreadable", [])
     known = {name: column for name, column in FINGERPRINTS.items() if name in _SHOWN and _known(manifest, column)}
     conflicts = label_conflicts(manifest.assign(picture=manifest["pixel_hash"])) if "pixels" in known else []
-    groups, people = manifest["group"].astype(str), persons(manifest)
+    groups = manifest["group"].astype(str)
     return {
         "sources": sources,
         "drawn": all(row["drawn"] for row in sources),
@@ -52,7 +51,7 @@ def card_data(manifest: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, An
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),
         "groups": int(groups[groups != ""].nunique()),
-        "patients": int(people[people != ""].nunique()),
+        "people": people_summary(manifest),
         "unreadable": found if isinstance(found, int) else len(unreadable_rows(found)),
         "overlap": int((manifest["split"] == OVERLAP).sum()),
         "duplicates": [_duplicate_row(manifest, name, column) for name, column in known.items()],

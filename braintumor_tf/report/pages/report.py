@@ -19,7 +19,7 @@ from braintumor_tf.report.pages.run_figures import write_figures
 from braintumor_tf.report.plots.selection import predicted_rows, scored_images, worst_rows
 from braintumor_tf.report.rendering import render
 from braintumor_tf.report.sections.calibration import calibration_section
-from braintumor_tf.report.sections.data import size_summary, split_table, unreadable_rows
+from braintumor_tf.report.sections.data import people_summary, size_summary, split_table, unreadable_rows
 from braintumor_tf.report.sections.embedding import prediction_tiles, sample_tiles
 from braintumor_tf.report.sections.ladder import ladder_section
 from braintumor_tf.report.sections.members import members_section
@@ -137,6 +137,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "trust": trust,
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),
+        "people": people_summary(manifest),
         "unreadable": unreadable_rows(unreadable)[:200],
         "unreadable_count": unreadable if isinstance(unreadable, int) else 0,
         "split_text": f"{split_text(config)} {patient_sentence(count_leaks(manifest))}",

@@ -7,12 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.identity.people import own_patients, persons
 from braintumor_tf.report.plots.style import SPLITS, split_name
-from braintumor_tf.report.wording.numbers import percent
+from braintumor_tf.report.wording.numbers import counted, percent
 
 
 def split_table(manifest: pd.DataFrame) -> dict[str, Any]:
-    """Returns images of each class and number of groups in each split, with totals."""
+    """Returns images of each class, groups and, where any are known, patients in each split, with totals."""
+    manifest = manifest.assign(person=persons(manifest))
+    known = bool((manifest["person"] != "").any())
     counts = pd.crosstab(manifest["split"], manifest["label"])
     splits = [name for name in SPLITS if name in counts.index] + sorted(set(counts.index) - set(SPLITS))
     parts = [(split_name(name), manifest[manifest["split"] == name]) for name in splits]
@@ -21,8 +24,41 @@ def split_table(manifest: pd.DataFrame) -> dict[str, Any]:
         groups = part["group"].astype(str)
         images = [int((part["label"] == label).sum()) for label in counts.columns]
         numbers = [*images, len(part), groups[groups != ""].nunique()]
+        numbers += [part.loc[part["person"] != "", "person"].nunique()] if known else []
         rows.append({"split": title, "numbers": [f"{count:,}" for count in numbers]})
-    return {"columns": [*map(str, counts.columns), "images", "groups"], "rows": rows}
+    columns = [*map(str, counts.columns), "images", "groups", *(["known patients"] if known else [])]
+    return {"columns": columns, "rows": rows}
+
+
+def people_summary(manifest: pd.DataFrame) -> str:
+    """Says for how many images the patient is known, who says so, and what that leaves open.
+
+    Example:
+        >>> people_summary(pd.DataFrame({"patient": ["7", "7", ""], "source": "mine"}))
+        'The patient is known for 2 of 3 images: 1 patient, named by the data set. Images without a known patient may
+        still share one.'
+    """
+    people, own = persons(manifest), own_patients(manifest)
+    known = people != ""
+    if not known.any():
+        return "No patient is known: images of one patient may stand in several splits."
+    named, found = known & (own != ""), known & (own == "")
+    if not found.any():
+        how = "named by the data set"
+    elif not named.any():
+        how = f"found by way of published pictures ({_origins(manifest[found])})"
+    else:
+        how = (
+            f"for {int(named.sum()):,} images named by the data set, for {int(found.sum()):,} found by way of "
+            f"published pictures ({_origins(manifest[found])})"
+        )
+    text = f"The patient is known for {int(known.sum()):,} of {counted(len(manifest), 'image')}: "
+    text += f"{counted(people[known].nunique(), 'patient')}, {how}."
+    return text if known.all() else f"{text} Images without a known patient may still share one."
+
+
+def _origins(rows: pd.DataFrame) -> str:
+    return ", ".join(sorted(set(rows["origin"]) - {""}))
 
 
 def size_summary(manifest: pd.DataFrame) -> str:

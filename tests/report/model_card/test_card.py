@@ -201,7 +201,11 @@ def test_overlaps_conflicts_and_patients_are_counted(tmp_path):
     manifest["md5"] = "same"
     card = Card(write_model_card(make_run(tmp_path / "run", manifest, protocol="external")))
     data = card.sections["Data and its faults"]
-    assert "1 are patients that the source names" in data and "2 images of the other data set" in data
+    assert (
+        "known for 3 of" in data
+        and "1 patient, named by the data set" in data
+        and "2 images of the other data set" in data
+    )
     assert "1 picture is filed under several labels" in data and "images/0_2.png" in data
     everything, tested = str(len(manifest)), (manifest["split"] == "test").sum()
     assert card.rows["same bytes"][0] == [str(len(manifest) - 1), everything, everything, f"{tested} (100 %)"]
