@@ -11,7 +11,7 @@ from noise_study_cells import CLEAN, KEPT, REMOVED, SEEN, UNSEEN, Cell, Manifest
 
 from braintumor_tf.evaluation import Robustness, read_robustness
 from braintumor_tf.evaluation.robustness.draws import draw_scores
-from braintumor_tf.evaluation.scores.group_bootstrap import with_interval
+from braintumor_tf.evaluation.scores.seeds import difference_over_seeds, mean_over_seeds
 from braintumor_tf.leakage import near_duplicate_in_training
 from braintumor_tf.report.plots.robustness import noise_name
 
@@ -22,6 +22,10 @@ GOALS = {"seen_loss": 0.03, "clean_loss": 0.01}
 """What noise training may cost in macro-F1 at most: under the noises it has seen, and on clean images."""
 
 Found = Mapping[Cell, Robustness]
+
+
+Seeds = tuple[np.ndarray, np.ndarray | None]
+"""A score of each seed, and that of each seed on each resample."""
 
 
 def read_cells(cells: Sequence[Cell], setting: Setting) -> dict[Cell, Robustness]:
@@ -38,23 +42,25 @@ def long_table(found: Found) -> pd.DataFrame:
 def summarise(found: Found, manifests: Manifests) -> list[dict[str, Any]]:
     """Returns one record for each protocol, duplicates, epochs and condition; scores are means over the seeds.
 
-    Each score is ``{"value", "low", "high"}`` in 0..1: ``clean``; ``seen_loss`` and ``unseen_loss``, the mean loss
-    against the same model's clean score at severity 3; ``clean_loss``, what the clean score lost against the network
-    trained clean; ``common``, the clean score on the test images that both settings of duplicates share; ``twins`` and
-    ``rest``, on test images with and without a look-alike in training.
+    Each score is ``{"value", "low", "high"}`` in 0..1, its interval for new groups and new seeds: ``clean``;
+    ``seen_loss`` and ``unseen_loss``, the mean loss against the same model's clean score at severity 3; ``clean_loss``,
+    what the clean score lost against the network trained clean; ``common``, the clean score on the test images that
+    both settings of duplicates share; ``twins`` and ``rest``, on test images with and without a look-alike in training.
     """
     names = list(dict.fromkeys((cell.protocol, cell.duplicates, cell.epochs, cell.condition) for cell in found))
     records = []
     for protocol, duplicates, epochs, condition in names:
         place = {"protocol": protocol, "duplicates": duplicates, "epochs": epochs}
         own = _of(found, **place, condition=condition)
-        clean = _macro_f1(own, [(CLEAN, 0)])
-        record = {**place, "condition": condition, "seeds": len(own), "clean": _score(clean)}
+        clean, groups = _macro_f1(own, [(CLEAN, 0)]), _groups(own)
+        record = {**place, "condition": condition, "seeds": len(own), "clean": _score(clean, groups)}
         for name, noises in (("seen_loss", SEEN), ("unseen_loss", UNSEEN)):
-            record[name] = _score(clean - _macro_f1(own, [(noise, SEVERITY) for noise in noises]))
+            noisy = _macro_f1(own, [(noise, SEVERITY) for noise in noises])
+            record[name] = difference_over_seeds(clean, noisy, groups=groups).to_dict()
         reference = _of(found, **place, condition=CLEAN)
         if reference and condition != CLEAN:
-            record["clean_loss"] = _score(_macro_f1(reference, [(CLEAN, 0)]) - clean)
+            before = _macro_f1(reference, [(CLEAN, 0)])
+            record["clean_loss"] = difference_over_seeds(before, clean, groups=groups, paired=False).to_dict()
         manifest = manifests[protocol, duplicates]
         common = manifests.get((protocol, REMOVED), manifest)["path"]
         twin = manifest.loc[near_duplicate_in_training(manifest, manifest), "path"]
@@ -145,7 +151,12 @@ def curves(found: Found, place: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for condition in conditions:
         own = _of(found, **place, condition=condition)
         rows = [
-            {"noise": noise, "severity": severity, "metric": "macro_f1", **_score(_macro_f1(own, [(noise, severity)]))}
+            {
+                "noise": noise,
+                "severity": severity,
+                "metric": "macro_f1",
+                **_score(_macro_f1(own, [(noise, severity)]), _groups(own)),
+            }
             for noise, severity in own[0].draws.versions
         ]
         tables[f"trained {_words(condition)}"] = {"table": rows}
@@ -165,13 +176,17 @@ def _rows(records: Sequence[Mapping[str, Any]], **wanted: Any) -> list[Mapping[s
     return [record for record in records if all(record[key] == wanted[key] for key in wanted)]
 
 
-def _macro_f1(found: Sequence[Robustness], versions: Sequence[tuple[str, int]]) -> np.ndarray:
-    """The mean macro-F1 over versions and seeds: of the images themselves, then of each resample of groups.
+def _macro_f1(found: Sequence[Robustness], versions: Sequence[tuple[str, int]]) -> Seeds:
+    """The mean macro-F1 over versions, of each seed: of the images themselves, then of each resample of groups.
 
     All cells of one protocol and setting of duplicates have the same images and the same resamples, so the difference
-    of two such arrays is paired.
+    of two such pairs is paired.
     """
-    return np.mean([_joined(*each.draws.mean("macro_f1", versions)) for each in found], axis=0)
+    return _stacked([each.draws.mean("macro_f1", versions) for each in found])
+
+
+def _groups(found: Sequence[Robustness]) -> float:
+    return found[0].draws.drawn("macro_f1", [(CLEAN, 0)]).groups
 
 
 def _part(found: Sequence[Robustness], chosen: Callable[[pd.Series], pd.Series]) -> dict[str, Any] | None:
@@ -182,16 +197,17 @@ def _part(found: Sequence[Robustness], chosen: Callable[[pd.Series], pd.Series])
         if rows.empty:
             return None
         draws = draw_scores(rows, each.classes, resamples=each.settings["resamples"], seed=each.settings["seed"])
-        parts.append(_joined(*draws.of("macro_f1", (CLEAN, 0))))
-    return _score(np.mean(parts, axis=0))
+        parts.append(draws.drawn("macro_f1", [(CLEAN, 0)]))
+    return _score(_stacked([(each.value, each.resampled) for each in parts]), parts[0].groups)
 
 
-def _joined(value: float, resampled: np.ndarray | None) -> np.ndarray:
-    return np.array([value]) if resampled is None else np.concatenate([[value], resampled])
+def _stacked(parts: Sequence[tuple[float, np.ndarray | None]]) -> Seeds:
+    drawn = None if any(each is None for _, each in parts) else np.stack([each for _, each in parts])
+    return np.array([value for value, _ in parts]), drawn
 
 
-def _score(values: np.ndarray) -> dict[str, Any]:
-    return with_interval(values[0], values[1:]).to_dict()
+def _score(seeds: Seeds, groups: float) -> dict[str, Any]:
+    return mean_over_seeds(*seeds, groups=groups).to_dict()
 
 
 def _points(found: Mapping[str, Any] | None, signed: bool = False) -> str:

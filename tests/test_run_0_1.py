@@ -86,12 +86,21 @@ def test_files_are_predicted_as_they_were(run, images, monkeypatch):
     np.testing.assert_allclose(probabilities_of(found, CLASSES), probabilities_of(written, CLASSES), atol=CLOSE)
 
 
+def without_intervals(found):
+    """The scores of a file without the ends of their intervals, which are made in another way now."""
+    if not isinstance(found, dict):
+        return found
+    return {name: without_intervals(value) for name, value in found.items() if name not in ("low", "high")}
+
+
 def test_scoring_again_gives_the_scores_on_disk(run, images, monkeypatch):
     monkeypatch.chdir(images)
     again = evaluate_run(run, show_progress=False).metrics
     for name, value in run.metrics.items():
         if name in ("accuracy", "macro_f1", "balanced_accuracy", "confusion_matrix", "twins", "clean", "baselines"):
-            assert again[name] == value, name
+            assert without_intervals(again[name]) == without_intervals(value), name
+    own = again["accuracy"]
+    assert own["low"] < own["high"] and again["interval"]["method"] and "method" not in run.metrics["interval"]
 
 
 def test_runs_are_compared():

@@ -66,9 +66,12 @@ def say_scores(
     calibration: Mapping[str, Any] | None = None,
 ) -> None:
     """Prints what scores come to."""
+    from braintumor_tf.report.sections.scores import patient_sentences
     from braintumor_tf.report.sections.verdict import run_verdict
 
     say_verdict(run_verdict(metrics, predictions, manifest, config, calibration=calibration))
+    for sentence in patient_sentences(metrics):
+        click.echo(sentence)
 
 
 def say_overlap(manifest: pd.DataFrame, external: str | None) -> None:

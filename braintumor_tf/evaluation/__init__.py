@@ -24,6 +24,7 @@ from braintumor_tf.evaluation.robustness.run_robustness import read_robustness, 
 from braintumor_tf.evaluation.scores.errors_by_folder import folder_errors
 from braintumor_tf.evaluation.scores.evaluation_table import error_kinds, score_predictions
 from braintumor_tf.evaluation.scores.multiple_testing import holm
+from braintumor_tf.evaluation.scores.seeds import SeedMeans, seed_means
 from braintumor_tf.evaluation.scores.split_scores import SplitScores
 from braintumor_tf.evaluation.scores.tables import error_table, summary_table
 
@@ -38,6 +39,7 @@ __all__ = [
     "McNemar",
     "OriginProbe",
     "Robustness",
+    "SeedMeans",
     "SourceProbe",
     "SplitScores",
     "answering",
@@ -68,6 +70,7 @@ __all__ = [
     "scale_predictions",
     "score_predictions",
     "score_robustness",
+    "seed_means",
     "source_probe",
     "summary_table",
     "validation_weights",

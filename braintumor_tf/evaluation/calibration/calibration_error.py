@@ -133,8 +133,7 @@ def calibrated_floor(
 ) -> float:
     """Returns the calibration error that would be measured on average if every confidence were exactly right.
 
-    The answers are drawn anew with their own confidences as probabilities. All images of a group share a draw, because
-    their errors go together. A measured error about as large as this is no evidence against the probabilities.
+    A measured error about as large as this is no evidence against the probabilities.
 
     Args:
         confidence: shape ``(images,)``.
@@ -143,7 +142,36 @@ def calibrated_floor(
         resamples: how often to draw.
         seed: of the draws.
     """
+    return float(calibrated_errors(confidence, groups, bins=bins, resamples=resamples, seed=seed).mean())
+
+
+def calibrated_errors(
+    confidence: np.ndarray,
+    groups: np.ndarray,
+    *,
+    bins: int = BINS,
+    binning: str = EQUAL_WIDTH,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
+    """Returns calibration errors that would be measured if every confidence were exactly right.
+
+    The answers are drawn anew with their own confidences as probabilities. All images of a group share a draw, because
+    their errors go together.
+
+    Args:
+        confidence: shape ``(images,)``.
+        groups: as for `group_bootstrap.group_weights`.
+        bins: as for `bin_edges`.
+        binning: as for `bin_edges`.
+        resamples: how often to draw.
+        seed: of the draws.
+
+    Returns:
+        Shape ``(resamples,)``, at least one.
+    """
     draws = np.random.default_rng(seed).random((max(1, resamples), int(groups.max()) + 1))[:, groups]
-    bin_of = np.eye(bins)[in_bins(confidence, bin_edges(confidence, bins=bins))]
+    edges = bin_edges(confidence, bins=bins, binning=binning)
+    bin_of = np.eye(len(edges) - 1)[in_bins(confidence, edges)]
     gaps = ((draws < confidence) - confidence) @ bin_of
-    return float(np.abs(gaps).sum(axis=1).mean() / len(confidence))
+    return np.abs(gaps).sum(axis=1) / len(confidence)

@@ -12,7 +12,8 @@ import pandas as pd
 from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.evaluation.calibration.calibration_error import truth_and_probabilities
 from braintumor_tf.evaluation.calibration.conformal import UNKNOWN, Threshold, answers, conformal_sets
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, share_scores
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers
+from braintumor_tf.evaluation.scores.proportions import proportion_scores
 from braintumor_tf.predictions_table import PREDICTED
 from braintumor_tf.types import Score
 
@@ -92,8 +93,6 @@ def measure_coverage(
     *,
     coverage_stated: float,
     count: str,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> ConformalCoverage:
     """Measures the sets that thresholds make of test images.
 
@@ -103,8 +102,6 @@ def measure_coverage(
         thresholds: of every class, fitted on other images.
         coverage_stated: what the thresholds were fitted for.
         count: how the images of a group counted for them.
-        resamples: of the intervals.
-        seed: of the resamples.
 
     Raises:
         EvaluationError: there is no row, or labels or columns do not fit the classes.
@@ -126,7 +123,8 @@ def measure_coverage(
         own = truth == place
         columns |= {f"{name}/coverage": (covered, own), f"{name}/set_size": (sizes, own)}
         columns |= {f"{name}/answered": (answered, own), f"{name}/accuracy_answered": (right, answered & own)}
-    found = share_scores(columns, group_numbers(test["group"]), resamples=resamples, seed=seed)
+    sizes_within = {name: (0.0, float(len(classes))) for name in columns if name.endswith("set_size")}
+    found = proportion_scores(columns, group_numbers(test["group"]), within=sizes_within)
     missed = (label != NO_TUMOR) & (answer == NO_TUMOR)
     return ConformalCoverage(
         coverage_stated=coverage_stated,

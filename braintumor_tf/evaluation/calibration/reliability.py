@@ -16,14 +16,14 @@ from braintumor_tf.evaluation.calibration.calibration_error import (
     EQUAL_WIDTH,
     bin_edges,
     brier_scores,
-    calibrated_floor,
+    calibrated_errors,
     expected_calibration_error,
     in_bins,
     log_losses,
     truth_and_probabilities,
 )
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, mean_scores, with_interval
-from braintumor_tf.evaluation.scores.weighted_metrics import ratio
+from braintumor_tf.evaluation.scores.proportions import CONFIDENCE, effective_groups, proportion_scores
 from braintumor_tf.types import Score
 
 
@@ -59,8 +59,9 @@ def calibration_scores(
 ) -> CalibrationScores:
     """Scores how far the probabilities of a predictions table can be taken at their word.
 
-    The intervals are percentile bootstraps over groups, but for the two calibration errors. Resampling pushes these up
-    just as few images do, so their resamples are mirrored at the value: the basic bootstrap, cut at 0.
+    The intervals are those of `group_bootstrap.with_interval`. Few images push the two calibration errors up, so their
+    lower ends are lowered by what honest probabilities would be measured to be wrong (the root of the difference of the
+    squares). They are 0 where honest probabilities would be measured to be as wrong in one of forty cases or more.
 
     Args:
         predictions: a predictions table; all its rows are scored.
@@ -89,6 +90,7 @@ def calibration_scores(
             "accuracy": right.astype(float),
         },
         groups,
+        within={"brier_score": (0.0, 2.0), "negative_log_likelihood": None},
         resamples=resamples,
         seed=seed,
     )
@@ -104,18 +106,33 @@ def calibration_scores(
 
     drawn = [both(weights) for weights in group_weights(groups, resamples=resamples if groups.max() else 0, seed=seed)]
     draws = np.concatenate(drawn, axis=1) if drawn else [None, None]
-    errors = {name: _mirrored(value, each) for name, value, each in zip(binnings, both(None)[:, 0], draws)}
-    floor = calibrated_floor(confidence, groups, bins=bins, resamples=resamples, seed=seed)
+    honest = {
+        name: calibrated_errors(confidence, groups, bins=bins, binning=each, resamples=resamples, seed=seed)
+        for name, each in binnings.items()
+    }
+    number = effective_groups(groups)
+    errors = {
+        name: _error_score(value, each, number, honest[name])
+        for name, value, each in zip(binnings, both(None)[:, 0], draws)
+    }
+    floor = float(honest["expected_calibration_error"].mean())
     return CalibrationScores(**errors, **means, error_if_calibrated=floor)
 
 
-def _mirrored(value: float, draws: np.ndarray | None) -> Score:
-    """Returns a score whose interval is the percentile interval mirrored at the value, cut at 0, and holds it."""
-    found = with_interval(value, draws)
+def _error_score(value: float, draws: np.ndarray | None, groups: float, honest: np.ndarray) -> Score:
+    """Returns a calibration error with its interval.
+
+    Args:
+        value: as measured.
+        draws: of each resample; None for no interval.
+        groups: effective number of groups.
+        honest: what would be measured if the probabilities were right.
+    """
+    found = with_interval(float(value), draws, groups=groups)
     if found.low is None:
         return found
-    low, high = 2 * value - found.high, 2 * value - found.low
-    return Score(found.value, float(max(low, 0.0)), float(max(high, value)))
+    low = float(np.sqrt(max(found.low**2 - honest.mean() ** 2, 0.0)))
+    return Score(found.value, 0.0 if value <= np.quantile(honest, 1 - (1 - CONFIDENCE) / 2) else low, found.high)
 
 
 def reliability_table(
@@ -124,8 +141,6 @@ def reliability_table(
     *,
     bins: int = BINS,
     binning: str = EQUAL_WIDTH,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Returns what a reliability diagram draws: confidence against accuracy in bins of confidence.
 
@@ -134,8 +149,6 @@ def reliability_table(
         classes: class names in order.
         bins: as for `bin_edges`.
         binning: as for `bin_edges`.
-        resamples: of the intervals of the accuracy, over groups.
-        seed: of the resamples.
 
     Returns:
         One row a bin: `low` and `high` (its edges), `images`, `groups`, `confidence` (mean), `accuracy`,
@@ -147,18 +160,13 @@ def reliability_table(
     truth, probabilities = truth_and_probabilities(predictions, classes)
     confidence, right = probabilities.max(axis=1), (probabilities.argmax(axis=1) == truth).astype(float)
     edges, groups = bin_edges(confidence, bins=bins, binning=binning), group_numbers(predictions["group"])
-    bin_of = np.eye(len(edges) - 1)[in_bins(confidence, edges)]
-    draws = [
-        ratio((weights * right) @ bin_of, weights @ bin_of)
-        for weights in group_weights(groups, resamples=resamples, seed=seed)
-    ]
+    bin_of = np.eye(len(edges) - 1, dtype=bool)[in_bins(confidence, edges)]
+    found = proportion_scores({place: (right, inside) for place, inside in enumerate(bin_of.T)}, groups)
     rows = []
     for place, (low, high) in enumerate(itertools.pairwise(edges)):
-        inside = bin_of[:, place] > 0
+        inside, score = bin_of[:, place], found[place]
         number = len(set(groups[inside]))
-        drawn = np.concatenate(draws)[:, place] if draws and number > 1 else None
-        found = with_interval(right[inside].mean() if inside.any() else np.nan, drawn)
         mean = confidence[inside].mean() if inside.any() else np.nan
-        rows.append((low, high, int(inside.sum()), number, mean, found.value, found.low, found.high))
+        rows.append((low, high, int(inside.sum()), number, mean, score.value, score.low, score.high))
     columns = ["low", "high", "images", "groups", "confidence", "accuracy", "accuracy_low", "accuracy_high"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[4:], float))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, with_interval
+from braintumor_tf.evaluation.scores.proportions import effective_groups
 from braintumor_tf.evaluation.scores.weighted_metrics import ratio
 from braintumor_tf.types import Score
 
@@ -106,4 +107,5 @@ def area_score(
         area_under_risk_coverage(wrong, confidence, weights=weights)
         for weights in group_weights(groups, resamples=resamples if groups.max() else 0, seed=seed)
     ]
-    return with_interval(area_under_risk_coverage(wrong, confidence)[0], np.concatenate(draws) if draws else None)
+    value, drawn = area_under_risk_coverage(wrong, confidence)[0], np.concatenate(draws) if draws else None
+    return with_interval(value, drawn, groups=effective_groups(groups))

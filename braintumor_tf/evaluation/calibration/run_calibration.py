@@ -197,7 +197,7 @@ def measure_calibration(
         temperature=fitted,
         scores={name: calibration_scores(table, classes, bins=bins, **drawn) for name, table in versions.items()},
         changes=measure_changes(test, scaled["test"], classes, bins=bins, **drawn),
-        reliability={name: reliability_table(table, classes, bins=bins, **drawn) for name, table in versions.items()},
+        reliability={name: reliability_table(table, classes, bins=bins) for name, table in versions.items()},
         selective=measure_selective(scaled["validation"], scaled["test"], classes, **drawn),
-        conformal=measure_coverage(test, classes, thresholds, coverage_stated=1 - alpha, count=count, **drawn),
+        conformal=measure_coverage(test, classes, thresholds, coverage_stated=1 - alpha, count=count),
     )

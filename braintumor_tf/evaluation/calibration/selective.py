@@ -11,7 +11,8 @@ import pandas as pd
 
 from braintumor_tf.evaluation.calibration.calibration_error import truth_and_probabilities
 from braintumor_tf.evaluation.calibration.risk_coverage import area_score, coverage_at_risk, risk_coverage_curve
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, share_scores
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers
+from braintumor_tf.evaluation.scores.proportions import proportion_scores
 from braintumor_tf.types import Score
 
 RISKS = (0.01, 0.02, 0.05, 0.1)
@@ -72,7 +73,7 @@ def measure_selective(
         validation: predictions that the thresholds are chosen on.
         test: predictions that everything is measured on.
         classes: class names in order.
-        resamples: of the intervals.
+        resamples: of the interval of the area.
         seed: of the resamples.
 
     Raises:
@@ -80,17 +81,17 @@ def measure_selective(
     """
     chosen_confidence, chosen_wrong, _ = _confidence_and_errors(validation, classes)
     confidence, wrong, groups = _confidence_and_errors(test, classes)
-    everything, drawn, rows = np.ones(len(test), bool), {"resamples": resamples, "seed": seed}, []
+    everything, rows = np.ones(len(test), bool), []
     for risk in RISKS:
         threshold = coverage_at_risk(chosen_wrong, chosen_confidence, risk)[1]
         answered = confidence >= threshold
-        found = share_scores({"coverage": (answered, everything), "risk": (wrong, answered)}, groups, **drawn)
+        found = proportion_scores({"coverage": (answered, everything), "risk": (wrong, answered)}, groups)
         rows.append(AnsweredAtRisk(risk, threshold if np.isfinite(threshold) else None, **found))
     curve = risk_coverage_curve(wrong, confidence)
     kept = np.unique(np.linspace(0, len(curve) - 1, min(_POINTS, len(curve))).round().astype(int))
     return SelectiveScores(
-        share_scores({"risk": (wrong, everything)}, groups, **drawn)["risk"],
-        area_score(wrong, confidence, groups, **drawn),
+        proportion_scores({"risk": (wrong, everything)}, groups)["risk"],
+        area_score(wrong, confidence, groups, resamples=resamples, seed=seed),
         curve.iloc[kept],
         tuple(rows),
     )

@@ -20,6 +20,7 @@ from braintumor_tf.evaluation.calibration.calibration_error import (
 )
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, mean_scores, with_interval
 from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WORSE, judge, unpaired_difference
+from braintumor_tf.evaluation.scores.proportions import effective_groups
 from braintumor_tf.types import Score
 
 JUDGED = ("expected_calibration_error", "brier_score", "negative_log_likelihood")
@@ -91,7 +92,7 @@ def measure_changes(
 ) -> dict[str, Score]:
     """Measures what a temperature changed, with paired intervals: each resample draws the same groups for both.
 
-    Intervals of the two calibration errors are the basic bootstrap: the resamples are mirrored at the value, because
+    Intervals of the two calibration errors are taken from resamples that are mirrored at the value, because
     resampling pushes a small error further up than a large one.
 
     Args:
@@ -113,7 +114,8 @@ def measure_changes(
     found += truth_and_probabilities(after, classes)[1:]
     means = {"brier_score": brier_scores, "negative_log_likelihood": log_losses}
     columns = {name: loss(truth, found[1]) - loss(truth, found[0]) for name, loss in means.items()}
-    changes = mean_scores(columns, groups, resamples=resamples, seed=seed)
+    ends = {"brier_score": (-2.0, 2.0), "negative_log_likelihood": None}
+    changes = mean_scores(columns, groups, within=ends, resamples=resamples, seed=seed)
 
     def error_changes(weights: np.ndarray | None) -> np.ndarray:
         errors = [
@@ -131,5 +133,6 @@ def measure_changes(
     pieces = [error_changes(weights) for weights in weightings]
     drawn = np.concatenate(pieces, axis=1) if pieces else [None, None]
     for name, value, draws in zip(_BINNINGS, error_changes(None)[:, 0], drawn):
-        changes[name] = with_interval(value, None if draws is None else 2 * value - draws)
+        turned = None if draws is None else 2 * value - draws
+        changes[name] = with_interval(value, turned, groups=effective_groups(groups), within=None)
     return {name: changes[name] for name in _NAMES}

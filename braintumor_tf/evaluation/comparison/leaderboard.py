@@ -11,7 +11,9 @@ import pandas as pd
 
 from braintumor_tf.evaluation.comparison.cost import COSTS, Cost
 from braintumor_tf.evaluation.scores.judgement import judge_row, unpaired_difference
+from braintumor_tf.evaluation.scores.seeds import seed_means
 from braintumor_tf.files import comparable_json
+from braintumor_tf.leakage.groups import near_duplicate_in_training
 from braintumor_tf.runs import Run
 from braintumor_tf.types import Score
 
@@ -86,7 +88,8 @@ def make_leaderboard(entrants: Sequence[Entrant], pairs: pd.DataFrame) -> pd.Dat
 
     Returns:
         The columns `COLUMNS`. `low` and `high` of a score are a 95 % interval over groups. For a row of several seeds
-        they are the least and the largest of its runs; the column `interval` says which. Only runs have a `rank`.
+        it holds the spread over seeds and over groups (`scores.seeds`); the column `interval` says which. Only
+        runs have a `rank`.
     """
     rows = [*(_run_row(one) for one in entrants), *_seed_rows(entrants), *_baseline_rows(entrants)]
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
@@ -137,7 +140,7 @@ def _run_row(entrant: Entrant) -> dict[str, Any]:
 
 
 def _seed_rows(entrants: Sequence[Entrant]) -> list[dict[str, Any]]:
-    """One row for each configuration that was trained with several seeds: mean, least and largest."""
+    """One row for each configuration that was trained with several seeds: the mean."""
     alike: dict[str, list[Entrant]] = {}
     for entrant in entrants:
         alike.setdefault(_settings(entrant.config), []).append(entrant)
@@ -160,15 +163,32 @@ def _seed_row(group: Sequence[Entrant], name_one: bool) -> dict[str, Any]:
         "protocol": rows[0]["protocol"],
         "seed": ", ".join(one["seed"] for one in rows),
         "runs": len(rows),
-        "interval": "least and largest over seeds",
+        "interval": "95 % over seeds and groups",
     }
+    intervals = _seed_intervals(group)
     for name in (*SCORES, *COSTS, "twins_images", "clean_images"):
         values = [one[name] for one in rows]
         if None not in values:
             row[name] = float(np.mean(values))
-            if name in SCORES:
-                row |= {f"{name}_low": min(values), f"{name}_high": max(values)}
+            if name in intervals:
+                row |= {f"{name}_low": intervals[name].low, f"{name}_high": intervals[name].high}
     return row
+
+
+def _seed_intervals(group: Sequence[Entrant]) -> dict[str, Score]:
+    """The means of a configuration over its seeds, on all images and on those with a near-duplicate or without."""
+    first = group[0].images  # all have the same images in the same order
+    near = [near_duplicate_in_training(one.images, one.run.manifest) for one in group]
+    shared = {"path": first["path"].to_numpy(), "group": first["group"].to_numpy()}
+    tables = [one.images.assign(**shared) for one in group]
+    classes = group[0].config["classes"]
+    found = dict(seed_means(tables, classes).scores)
+    parts = {"twins_accuracy": near, "clean_accuracy": [~each for each in near]}
+    for name, chosen in parts.items():
+        rows = [table[inside.to_numpy()] for table, inside in zip(tables, chosen)]
+        if all(len(each) for each in rows):
+            found[name] = seed_means(rows, classes).scores["accuracy"]
+    return found
 
 
 def _baseline_rows(entrants: Sequence[Entrant]) -> list[dict[str, Any]]:

@@ -11,14 +11,20 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from braintumor_tf.evaluation.scores.group_bootstrap import group_weights, with_interval
+from braintumor_tf.evaluation.scores.group_bootstrap import (
+    Drawn,
+    difference_p_value,
+    difference_with_interval,
+    group_weights,
+)
 from braintumor_tf.evaluation.scores.judgement import judge_row
 from braintumor_tf.evaluation.scores.multiple_testing import holm
+from braintumor_tf.evaluation.scores.proportions import label_score_groups
 from braintumor_tf.evaluation.scores.weighted_metrics import LABEL_SCORES, weighted_confusion
 from braintumor_tf.predictions_table import class_numbers
 
 RESAMPLES = 10_000
-"""Draws behind a p-value: the smallest that can come out is 2 / (draws + 1), and Holm multiplies it by the pairs."""
+"""Draws behind an interval and its p-value."""
 
 DIFFERENCES = ("macro_f1", "accuracy")
 """The scores that are compared, names of `LABEL_SCORES`."""
@@ -101,24 +107,6 @@ def paired_differences(
     return {name: (value, draws) for name, value, draws in zip(DIFFERENCES, values, drawn)}
 
 
-def bootstrap_p_value(drawn: np.ndarray) -> float:
-    """Returns the two-sided p-value of a difference being 0, from its resamples.
-
-    Twice the share of the resamples on the other side of 0, or 1 less the confidence of the widest percentile interval
-    that leaves 0 out; one draw is added to either count, so that luck never makes it 0.
-
-    Args:
-        drawn: differences, shape ``(resamples,)``; those that are NaN are left out.
-
-    Source: A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), chapter 4.
-    """
-    defined = drawn[np.isfinite(drawn)]
-    if not len(defined):
-        return float("nan")
-    tail = 1 + min(int((defined <= 0).sum()), int((defined >= 0).sum()))
-    return min(1.0, 2 * tail / (len(defined) + 1))
-
-
 def compare_pairs(
     truth: Sequence[str],
     named: Mapping[str, Sequence[str]],
@@ -154,14 +142,15 @@ def compare_pairs(
     names, true = list(named), class_numbers(truth, classes)
     answers = [class_numbers(named[name], classes) for name in names]
     found = paired_differences(true, answers, groups, classes=len(classes), resamples=resamples, seed=seed)
-    rows = []
-    for first, second in combinations(range(len(names)), 2):
+    independent, rows = label_score_groups(true, groups, classes=len(classes)), []
+    for pair in combinations(range(len(names)), 2):
+        first, second = pair
         row: dict[str, Any] = {"first": names[first], "second": names[second]}
         for name, (values, draws) in found.items():
-            drawn = None if draws is None else draws[first] - draws[second]
-            for end, value in with_interval(values[first] - values[second], drawn).to_dict().items():
+            two = [Drawn(float(values[one]), None if draws is None else draws[one], independent[name]) for one in pair]
+            for end, value in difference_with_interval(*two).to_dict().items():
                 row[f"{name}_{'difference' if end == 'value' else end}"] = np.nan if value is None else value
-            row[f"{name}_p"] = np.nan if drawn is None else bootstrap_p_value(drawn)
+            row[f"{name}_p"] = difference_p_value(*two)
         counted = mcnemar(answers[first] == true, answers[second] == true)
         row |= {"only_first": counted.only_first, "only_second": counted.only_second, "mcnemar_p": counted.p_value}
         rows.append(row)

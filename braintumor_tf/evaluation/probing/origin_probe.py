@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from braintumor_tf.evaluation.probing.features import image_features
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, with_interval
+from braintumor_tf.evaluation.scores.proportions import label_score_groups, macro_groups
 from braintumor_tf.evaluation.scores.weighted_metrics import balanced_accuracy, weighted_confusion
 from braintumor_tf.leakage.baseline_models import thumbnail_features
 from braintumor_tf.leakage.origins import origin_names
@@ -244,11 +245,20 @@ def _score(
     value = float(mean(np.ones((1, len(groups))))[0])
     names = [sorted(rows["origin"].unique()) for rows, _ in parts.values()]
     return ProbeScore(
-        with_interval(value, np.concatenate(drawn) if drawn else None),
+        with_interval(value, np.concatenate(drawn) if drawn else None, groups=_groups(parts)),
         float(np.mean([1 / len(each) for each in names])),
         tuple(sorted(set().union(*names))),
         sum(len(rows) for rows, _ in parts.values()),
     )
+
+
+def _groups(parts: Mapping[str, tuple[pd.DataFrame, np.ndarray]]) -> float:
+    """Returns how many groups the mean over the parts rests on."""
+    found = []
+    for rows, _ in parts.values():
+        origins, truth = np.unique(rows["origin"].to_numpy(str), return_inverse=True)
+        found.append(label_score_groups(truth, group_numbers(rows["group"]), classes=len(origins))["balanced_accuracy"])
+    return macro_groups(np.array(found))
 
 
 def _balanced_accuracy(rows: pd.DataFrame, named: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN
-from braintumor_tf.evaluation.robustness.draws import Draws
-from braintumor_tf.evaluation.scores.group_bootstrap import with_interval
+from braintumor_tf.evaluation.robustness.draws import METRICS, Draws
+from braintumor_tf.evaluation.scores.group_bootstrap import Drawn, difference_with_interval, with_interval
 from braintumor_tf.evaluation.scores.weighted_metrics import ratio
 from braintumor_tf.types import Score
 
-Drawn = tuple[float, np.ndarray | None]
+Pair = tuple[float, np.ndarray | None]
 """A value, and that of each resample or None."""
 
 
@@ -71,20 +71,31 @@ def corruption_errors(own: Draws, reference: Draws | None = None, *, name: str |
         A ratio is undefined (None) where the reference made no errors, or for the relative one lost nothing under
         noise, in the mean too.
     """
-    errors: dict[str, list[Drawn]] = {}
-    for noise in dict.fromkeys(noise for noise, _ in own.versions if noise != CLEAN):
-        mine = _sums(own, noise)
-        theirs = _sums(reference, noise, own) if reference is not None else None
-        errors[noise] = [_divide(mine, theirs, which) for which in (0, 1)]
+    noises = list(dict.fromkeys(noise for noise, _ in own.versions if noise != CLEAN))
+    number = float(own.groups[METRICS.index("balanced_accuracy")])
+    if reference is None:
+        found = {noise: _of_noises(own, [noise]) for noise in noises}
+        return CorruptionErrors(
+            name, *_of_noises(own, noises), {key: NoiseErrors(*pair) for key, pair in found.items()}
+        )
+    errors = {noise: _ratios(_sums(own, noise), _sums(reference, noise, own)) for noise in noises}
     means = [_mean([pair[which] for pair in errors.values()]) for which in (0, 1)]
-    noises = {
-        noise: NoiseErrors(with_interval(*error), with_interval(*relative))
-        for noise, (error, relative) in errors.items()
-    }
-    return CorruptionErrors(name, with_interval(*means[0]), with_interval(*means[1]), noises)
+
+    def scores(pair: Sequence[Pair]) -> list[Score]:
+        return [with_interval(*each, groups=number, within=None) for each in pair]
+
+    return CorruptionErrors(name, *scores(means), {key: NoiseErrors(*scores(pair)) for key, pair in errors.items()})
 
 
-def _sums(draws: Draws, name: str, like: Draws | None = None) -> list[Drawn]:
+def _of_noises(draws: Draws, noises: Sequence[str]) -> tuple[Score, Score]:
+    """The mean balanced error under some noises, and what they add to the clean one, without a reference."""
+    chosen = [version for version in draws.versions if version[0] in noises]
+    noisy, clean = draws.drawn("balanced_accuracy", chosen), draws.drawn("balanced_accuracy", [(CLEAN, 0)])
+    drawn = None if noisy.resampled is None else 1 - noisy.resampled
+    return Drawn(1 - noisy.value, drawn, noisy.groups).score(), difference_with_interval(clean, noisy)
+
+
+def _sums(draws: Draws, name: str, like: Draws | None = None) -> list[Pair]:
     """The balanced error of a noise, and what it adds to the clean one, in the mean over severities."""
     chosen = [version for version in (like or draws).versions if version[0] == name]
     value, drawn = draws.mean("balanced_accuracy", chosen)
@@ -94,17 +105,16 @@ def _sums(draws: Draws, name: str, like: Draws | None = None) -> list[Drawn]:
     return [(1 - value, 1 - drawn), (clean - value, clean_drawn - drawn)]
 
 
-def _divide(mine: list[Drawn], theirs: list[Drawn] | None, which: int) -> Drawn:
-    value, drawn = mine[which]
-    if theirs is None:
-        return value, drawn
-    below, below_drawn = theirs[which]
-    if which:  # a reference that lost nothing, or gained, is no measure of loss
-        below = max(below, 0.0)
-        below_drawn = None if below_drawn is None else np.maximum(below_drawn, 0.0)
-    return float(ratio(value, below)), None if drawn is None else ratio(drawn, below_drawn)
+def _ratios(mine: list[Pair], theirs: list[Pair]) -> list[Pair]:
+    (error, error_drawn), (lost, lost_drawn) = theirs
+    lost = max(lost, 0.0)  # a reference that lost nothing, or gained, is no measure of loss
+    lost_drawn = None if lost_drawn is None else np.maximum(lost_drawn, 0.0)
+    return [
+        (float(ratio(value, below)), None if drawn is None else ratio(drawn, below_drawn))
+        for (value, drawn), (below, below_drawn) in zip(mine, [(error, error_drawn), (lost, lost_drawn)])
+    ]
 
 
-def _mean(parts: list[Drawn]) -> Drawn:
+def _mean(parts: list[Pair]) -> Pair:
     drawn = [each for _, each in parts]
     return float(np.mean([value for value, _ in parts])), None if drawn[0] is None else np.mean(drawn, axis=0)

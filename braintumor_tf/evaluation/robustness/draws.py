@@ -10,7 +10,13 @@ import pandas as pd
 
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, with_interval
+from braintumor_tf.evaluation.scores.group_bootstrap import (
+    Drawn,
+    difference_with_interval,
+    group_numbers,
+    group_weights,
+)
+from braintumor_tf.evaluation.scores.proportions import label_score_groups, proportion_scores
 from braintumor_tf.evaluation.scores.weighted_metrics import LABEL_SCORES, weighted_confusion
 from braintumor_tf.predictions_table import PREDICTED, class_numbers
 from braintumor_tf.types import Score
@@ -30,11 +36,15 @@ class Draws:
         versions: clean first.
         values: scores of the images themselves, shape ``(versions, metrics)``.
         resampled: scores of each resample, shape ``(versions, metrics, resamples)``; None for fewer than two groups.
+        groups: the effective number of groups that each metric rests on, shape ``(metrics,)``.
+        accuracies: the accuracy of each version, whose interval needs no resamples.
     """
 
     versions: tuple[Version, ...]
     values: np.ndarray
     resampled: np.ndarray | None
+    groups: np.ndarray
+    accuracies: tuple[Score, ...] = ()
 
     def of(self, metric: str, version: Version) -> tuple[float, np.ndarray | None]:
         """Returns one score of the images themselves and of each resample."""
@@ -46,6 +56,10 @@ class Draws:
         found = [self.of(metric, version) for version in versions]
         drawn = None if self.resampled is None else np.mean([each for _, each in found], axis=0)
         return float(np.mean([value for value, _ in found])), drawn
+
+    def drawn(self, metric: str, versions: Sequence[Version]) -> Drawn:
+        """Returns the mean of one score over several versions with the groups that it rests on."""
+        return Drawn(*self.mean(metric, versions), float(self.groups[METRICS.index(metric)]))
 
 
 def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], *, resamples: int, seed: int) -> Draws:
@@ -84,7 +98,11 @@ def draw_scores(predictions: pd.DataFrame, classes: Sequence[str], *, resamples:
         else []
     )
     resampled = np.concatenate(pieces, axis=2) if pieces else None
-    return Draws(tuple(parts), scores(np.ones((1, len(first))))[..., 0], resampled)
+    independent = label_score_groups(truth, groups, classes=len(classes))
+    numbers = np.array([independent[name] for name in METRICS])
+    right = {place: (truth == each, np.ones(len(first), bool)) for place, each in enumerate(named)}
+    shares = tuple(proportion_scores(right, groups).values())
+    return Draws(tuple(parts), scores(np.ones((1, len(first))))[..., 0], resampled, numbers, shares)
 
 
 def score_table(draws: Draws) -> pd.DataFrame:
@@ -94,12 +112,18 @@ def score_table(draws: Draws) -> pd.DataFrame:
             "noise": name,
             "severity": severity,
             "metric": metric,
-            **with_interval(*draws.of(metric, (name, severity))).to_dict(),
+            **_score(draws, metric, place).to_dict(),
         }
-        for name, severity in draws.versions
+        for place, (name, severity) in enumerate(draws.versions)
         for metric in METRICS
     ]
     return _floats(pd.DataFrame(rows))
+
+
+def _score(draws: Draws, metric: str, place: int) -> Score:
+    if metric == "accuracy" and draws.accuracies:
+        return draws.accuracies[place]
+    return draws.drawn(metric, [draws.versions[place]]).score()
 
 
 def loss_table(draws: Draws, *, metric: str = "macro_f1") -> pd.DataFrame:
@@ -113,12 +137,7 @@ def loss_table(draws: Draws, *, metric: str = "macro_f1") -> pd.DataFrame:
 
 def mean_loss(draws: Draws, versions: Sequence[Version], *, metric: str = "macro_f1") -> Score:
     """Returns the mean over versions of what a score lost against clean; resamples draw the same groups for both."""
-    clean, clean_drawn = draws.of(metric, (CLEAN, 0))
-    noisy = [draws.of(metric, version) for version in versions]
-    lost = np.mean([clean - value for value, _ in noisy])
-    return with_interval(
-        float(lost), None if clean_drawn is None else np.mean([clean_drawn - each for _, each in noisy], axis=0)
-    )
+    return difference_with_interval(draws.drawn(metric, [(CLEAN, 0)]), draws.drawn(metric, versions))
 
 
 def _floats(table: pd.DataFrame) -> pd.DataFrame:

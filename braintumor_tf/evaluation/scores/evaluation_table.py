@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.errors import EvaluationError
-from braintumor_tf.evaluation.scores.group_bootstrap import Resampling, group_numbers, group_weights, with_interval
+from braintumor_tf.evaluation.scores.group_bootstrap import (
+    Drawn,
+    Resampling,
+    difference_with_interval,
+    group_numbers,
+    with_interval,
+    with_resamples,
+)
+from braintumor_tf.evaluation.scores.patients import score_patients
+from braintumor_tf.evaluation.scores.proportions import (
+    FEW_GROUPS,
+    class_groups,
+    effective_groups,
+    label_score_groups,
+    macro_groups,
+    proportion_scores,
+)
 from braintumor_tf.evaluation.scores.split_scores import (
     BaselineScores,
     ClassScores,
@@ -18,24 +34,11 @@ from braintumor_tf.evaluation.scores.split_scores import (
     NearDuplicateScores,
     SplitScores,
 )
-from braintumor_tf.evaluation.scores.weighted_metrics import (
-    LABEL_SCORES,
-    f1,
-    macro,
-    precision,
-    ranking_scores,
-    ratio,
-    recall,
-    tumour_rates,
-    weighted_confusion,
-)
+from braintumor_tf.evaluation.scores.weighted_metrics import Values, label_values, split_values, weighted_confusion
 from braintumor_tf.leakage.groups import near_duplicate_in_training
 from braintumor_tf.leakage.splits import OVERLAP
 from braintumor_tf.predictions_table import PREDICTED, check_predictions, class_numbers, probabilities_of
 from braintumor_tf.types import Score
-
-Values = dict[str, np.ndarray]
-"""Scores by name, each of shape ``(weightings,)``; a name with a dot belongs to a class or to a part of the images."""
 
 _MISSED, _FALSE_ALARM, _WRONG_TYPE = "missed tumour", "false alarm", "wrong type"
 
@@ -52,14 +55,15 @@ def score_predictions(
 ) -> SplitScores:
     """Scores the predictions of one split.
 
-    The ends of a score are those of a 95 % percentile bootstrap over groups. None stands for what is undefined: a class
-    without images, fewer than two groups. The intervals of differences are paired: each resample draws the same groups
-    for the two that are compared.
+    The ends of a score are those of a 95 % interval over groups (`proportions.proportion_scores` for shares of images,
+    `group_bootstrap.with_interval` for the others). None stands for what is undefined: a class without images, fewer
+    than two groups. The intervals of differences are paired: each resample draws the same groups for the two that are
+    compared.
 
     Args:
         predictions: a predictions table; only the rows of `split` are scored.
         manifest: the split manifest; it says which images have a near-duplicate, an image of the same group, in
-            training.
+            training, and, where it has patients, who is shown.
         classes: class names in order.
         baselines: predictions tables of shortcut baselines by name, scored on the same images.
         seed: of the resamples.
@@ -83,18 +87,25 @@ def score_predictions(
     truth, named = (class_numbers(rows[column], classes) for column in ("label", PREDICTED))
     probabilities, groups = probabilities_of(rows, classes), group_numbers(rows["group"])
 
-    def of_model(weights: np.ndarray) -> Values:
-        return _weighted_scores(truth, named, probabilities, near, weights, classes)
+    healthy = classes.index(NO_TUMOR) if NO_TUMOR in classes else None
 
-    model = _with_resamples(of_model, groups, seed, resamples)
-    scores = {name: with_interval(value[0], model[1].get(name)) for name, value in model[0].items()}
+    def of_model(weights: np.ndarray) -> Values:
+        return split_values(truth, named, probabilities, near, weights, classes, healthy)
+
+    model = with_resamples(of_model, groups, resamples=resamples, seed=seed)
+    independent = _groups_of_scores(truth, named, near, groups, classes)
+    scores = {
+        name: with_interval(value, model[1].get(name), groups=independent.get(name, 0.0))
+        for name, value in model[0].items()
+    } | proportion_scores(_proportions(truth, named, near, classes, healthy), groups)
+    parts = [_drawn(model, f"{part}.accuracy", independent) for part in ("near", "clean")]
+    scores["near.above_clean"] = difference_with_interval(*parts)
     kinds = error_kinds(rows)
-    healthy = NO_TUMOR in classes
     confusion = weighted_confusion(truth, named, np.ones((1, len(rows))), classes=len(classes))[0]
 
     def of_baseline(table: pd.DataFrame) -> BaselineScores:
         theirs = class_numbers(_in_order_of(rows, _scored_rows(table, classes, split)), classes)
-        return _baseline(theirs, truth, model, groups, len(classes), seed, resamples)
+        return _baseline(theirs, truth, model, groups, len(classes), {"resamples": resamples, "seed": seed})
 
     return SplitScores(
         split=split,
@@ -108,12 +119,18 @@ def score_predictions(
             name: ClassScores(**_part(scores, f"classes.{name}."), support=int((truth == place).sum()))
             for place, name in enumerate(classes)
         },
-        missed_tumours=int((kinds == _MISSED).sum()) if healthy else None,
-        false_alarms=int((kinds == _FALSE_ALARM).sum()) if healthy else None,
+        missed_tumours=int((kinds == _MISSED).sum()) if healthy is not None else None,
+        false_alarms=int((kinds == _FALSE_ALARM).sum()) if healthy is not None else None,
         confusion_matrix=tuple(tuple(row) for row in confusion.astype(int).tolist()),
         near_duplicates=NearDuplicateScores(**_part(scores, "near."), images=int(near.sum())),
         clean=CleanScores(**_part(scores, "clean."), images=int((~near).sum())),
         baselines={name: of_baseline(table) for name, table in (baselines or {}).items()},
+        few_groups={
+            name: round(float(number), 1)
+            for name, number in independent.items()
+            if number < FEW_GROUPS and name in scores and scores[name].low is not None
+        },
+        patients=score_patients(rows, manifest, classes, resamples=resamples, seed=seed),
     )
 
 
@@ -141,55 +158,6 @@ def _scored_rows(predictions: pd.DataFrame, classes: tuple[str, ...], split: str
     return predictions
 
 
-def _with_resamples(
-    scores: Callable[[np.ndarray], Values], groups: np.ndarray, seed: int, resamples: int
-) -> tuple[Values, Values]:
-    """Returns every score of the images themselves, and of each resample."""
-    value = scores(np.ones((1, len(groups))))
-    if groups.max() < 1:
-        return value, {}  # one group drawn again and again would look like certainty
-    pieces = [scores(weights) for weights in group_weights(groups, resamples=resamples, seed=seed)]
-    return value, {name: np.concatenate([piece[name] for piece in pieces]) for name in value} if pieces else {}
-
-
-def _weighted_scores(
-    truth: np.ndarray,
-    named: np.ndarray,
-    probabilities: np.ndarray,
-    near: np.ndarray,
-    weights: np.ndarray,
-    classes: tuple[str, ...],
-) -> Values:
-    confusion = weighted_confusion(truth, named, weights, classes=len(classes))
-    ranked = [ranking_scores(truth == index, probabilities[:, index], weights) for index in range(len(classes))]
-    roc_auc, average_precision = (np.stack([pair[which] for pair in ranked], axis=1) for which in (0, 1))
-    values = _label_scores(confusion)
-    values["roc_auc"], values["average_precision"] = macro(roc_auc), macro(average_precision)
-    undefined = np.full(len(weights), np.nan)
-    values["tumour_sensitivity"], values["tumour_specificity"] = (
-        tumour_rates(confusion, classes.index(NO_TUMOR)) if NO_TUMOR in classes else (undefined, undefined)
-    )
-    for_each = {
-        "precision": precision(confusion),
-        "recall": recall(confusion),
-        "f1": f1(confusion),
-        "roc_auc": roc_auc,
-        "average_precision": average_precision,
-    }
-    for index, name in enumerate(classes):
-        values |= {f"classes.{name}.{kind}": found[:, index] for kind, found in for_each.items()}
-    for part, chosen in (("near", near), ("clean", ~near)):
-        inside = weighted_confusion(truth[chosen], named[chosen], weights[:, chosen], classes=len(classes))
-        values |= {f"{part}.{name}": found for name, found in _label_scores(inside).items()}
-        values[f"{part}.share"] = ratio(weights[:, chosen].sum(axis=1), weights.sum(axis=1))
-    values["near.above_clean"] = values["near.accuracy"] - values["clean.accuracy"]
-    return values
-
-
-def _label_scores(confusion: np.ndarray) -> Values:
-    return {name: formula(confusion) for name, formula in LABEL_SCORES.items()}
-
-
 def _part(scores: Mapping[str, Score], prefix: str) -> dict[str, Score]:
     return {name.removeprefix(prefix): each for name, each in scores.items() if name.startswith(prefix)}
 
@@ -207,21 +175,68 @@ def _in_order_of(rows: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
 def _baseline(
     named: np.ndarray,
     truth: np.ndarray,
-    model: tuple[Values, Values],
+    model: tuple[Mapping[str, float], Mapping[str, np.ndarray]],
     groups: np.ndarray,
     classes: int,
-    seed: int,
-    resamples: int,
+    draws: Mapping[str, int],
 ) -> BaselineScores:
     """Scores a baseline, and the model less the baseline; the same seed draws the same groups for both."""
 
     def scores(weights: np.ndarray) -> Values:
-        return _label_scores(weighted_confusion(truth, named, weights, classes=classes))
+        return label_values(weighted_confusion(truth, named, weights, classes=classes))
 
-    value, drawn = _with_resamples(scores, groups, seed, resamples)
-    own, above = {}, {}
-    for name in ("accuracy", "macro_f1"):
-        own[name] = with_interval(value[name][0], drawn.get(name))
-        lead = model[1][name] - drawn[name] if name in drawn else None
-        above[name] = with_interval(model[0][name][0] - value[name][0], lead)
-    return BaselineScores(own["accuracy"], own["macro_f1"], above)
+    found, independent = with_resamples(scores, groups, **draws), label_score_groups(truth, groups, classes=classes)
+    everything = np.ones(len(truth), bool)
+    accuracy = proportion_scores({"accuracy": (truth == named, everything)}, groups)["accuracy"]
+    pairs = {
+        name: (_drawn(model, name, independent), _drawn(found, name, independent)) for name in ("accuracy", "macro_f1")
+    }
+    above = {name: difference_with_interval(*pair) for name, pair in pairs.items()}
+    return BaselineScores(accuracy, pairs["macro_f1"][1].score(), above)
+
+
+def _drawn(
+    found: tuple[Mapping[str, float], Mapping[str, np.ndarray]], name: str, independent: Mapping[str, float]
+) -> Drawn:
+    return Drawn(found[0][name], found[1].get(name), independent.get(name, 0.0))
+
+
+def _groups_of_scores(
+    truth: np.ndarray, named: np.ndarray, near: np.ndarray, groups: np.ndarray, classes: tuple[str, ...]
+) -> dict[str, float]:
+    """Returns the effective number of groups that each score rests on, by its name.
+
+    A ranking needs images of a class and others: it rests on twice the groups of the rarer, at most on all.
+    """
+    number, every = len(classes), effective_groups(groups)
+    found = label_score_groups(truth, groups, classes=number)
+    own = class_groups(truth, groups, classes=number)
+    rest = np.array([effective_groups(groups, truth != place) for place in range(number)])
+    rarer = np.minimum(own, rest)
+    ranked = np.where(rarer < 1.5, 0.0, np.minimum(2 * rarer, every))
+    found |= dict.fromkeys(("roc_auc", "average_precision"), min(every, macro_groups(ranked)))
+    for place, name in enumerate(classes):
+        found |= dict.fromkeys((f"classes.{name}.recall", f"classes.{name}.f1"), own[place])
+        found |= dict.fromkeys((f"classes.{name}.roc_auc", f"classes.{name}.average_precision"), ranked[place])
+        found[f"classes.{name}.precision"] = effective_groups(groups, named == place)
+    for part, chosen in (("near", near), ("clean", ~near)):
+        inside = label_score_groups(truth[chosen], groups[chosen], classes=number)
+        found |= {f"{part}.{name}": each for name, each in inside.items()}
+    return found
+
+
+def _proportions(
+    truth: np.ndarray, named: np.ndarray, near: np.ndarray, classes: tuple[str, ...], healthy: int | None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Returns the scores that are shares of images: which images are right, and which of them count."""
+    right, everything = truth == named, np.ones(len(truth), bool)
+    found = {"accuracy": (right, everything)}
+    for place, name in enumerate(classes):
+        found[f"classes.{name}.recall"] = (right, truth == place)
+        found[f"classes.{name}.precision"] = (right, named == place)
+    for part, chosen in (("near", near), ("clean", ~near)):
+        found |= {f"{part}.accuracy": (right, chosen), f"{part}.share": (chosen, everything)}
+    if healthy is not None:
+        found["tumour_sensitivity"] = (named != healthy, truth != healthy)
+        found["tumour_specificity"] = (named == healthy, truth == healthy)
+    return found

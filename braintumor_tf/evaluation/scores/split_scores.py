@@ -94,6 +94,39 @@ class BaselineScores:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PatientScores:
+    """The scores of patients: one is right if the mean probability over the images is highest for the label.
+
+    A patient with images of several labels counts once for each of them.
+
+    Attributes:
+        accuracy: share of the patients that are named correctly.
+        balanced_accuracy: mean recall of the classes.
+        macro_f1: mean F1 of the classes.
+        patients: how many people there are.
+        cases: how many pairs of a patient and a label; what the scores are counted over.
+        images: images of these patients.
+        unknown: scored images whose patient is not known; they are left out.
+        recall: of each class.
+        support: cases of each class.
+    """
+
+    accuracy: Score
+    balanced_accuracy: Score
+    macro_f1: Score
+    patients: int
+    cases: int
+    images: int
+    unknown: int
+    recall: Mapping[str, Score]
+    support: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the scores as ``metrics.json`` holds them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SplitScores:
     """The scores of the predictions of one split.
 
@@ -112,6 +145,9 @@ class SplitScores:
         near_duplicates: of images with a near-duplicate in training.
         clean: of all other images.
         baselines: of each shortcut baseline.
+        few_groups: for each score whose interval rests on fewer than `proportions.FEW_GROUPS` effective groups, their
+            number.
+        patients: of whole patients; None where no image's patient is known.
     """
 
     split: str
@@ -128,6 +164,8 @@ class SplitScores:
     near_duplicates: NearDuplicateScores
     clean: CleanScores
     baselines: Mapping[str, BaselineScores]
+    few_groups: Mapping[str, float]
+    patients: PatientScores | None
 
     @property
     def accuracy(self) -> Score:
@@ -157,4 +195,6 @@ class SplitScores:
             "twins": asdict(self.near_duplicates),
             "clean": asdict(self.clean),
             "baselines": {name: each.to_dict() for name, each in self.baselines.items()},
+            "few_groups": dict(self.few_groups),
+            "patients": None if self.patients is None else self.patients.to_dict(),
         }

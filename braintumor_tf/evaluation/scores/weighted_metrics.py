@@ -7,9 +7,12 @@ Definitions are those of scikit-learn, which the tests compare with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+Values = dict[str, np.ndarray]
+"""Scores by name, each of shape ``(weightings,)``; a name with a dot belongs to a class or to a part of the images."""
 
 
 def weighted_confusion(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray, *, classes: int) -> np.ndarray:
@@ -137,3 +140,53 @@ def ranking_scores(positive: np.ndarray, score: np.ndarray, weights: np.ndarray)
     pairs = ((named - found) * (found_so_far - found / 2)).sum(axis=1)
     steps = (found * ratio(found_so_far, named_so_far, undefined=0.0)).sum(axis=1)
     return ratio(pairs, positives * negatives), ratio(steps, positives)
+
+
+def split_values(
+    truth: np.ndarray,
+    named: np.ndarray,
+    probabilities: np.ndarray,
+    near: np.ndarray,
+    weights: np.ndarray,
+    classes: Sequence[str],
+    healthy: int | None,
+) -> Values:
+    """Returns every score of a split for each weighting, by the names that `score_predictions` gives them.
+
+    Args:
+        truth: class numbers, shape ``(images,)``.
+        named: class numbers, shape ``(images,)``.
+        probabilities: shape ``(images, classes)``.
+        near: whether each image has a near-duplicate in training, shape ``(images,)``.
+        weights: shape ``(weightings, images)``.
+        classes: class names in order.
+        healthy: the number of the class without a tumour; None where there is none.
+    """
+    confusion = weighted_confusion(truth, named, weights, classes=len(classes))
+    ranked = [ranking_scores(truth == index, probabilities[:, index], weights) for index in range(len(classes))]
+    roc_auc, average_precision = (np.stack([pair[which] for pair in ranked], axis=1) for which in (0, 1))
+    values = label_values(confusion)
+    values["roc_auc"], values["average_precision"] = macro(roc_auc), macro(average_precision)
+    undefined = np.full(len(weights), np.nan)
+    values["tumour_sensitivity"], values["tumour_specificity"] = (
+        (undefined, undefined) if healthy is None else tumour_rates(confusion, healthy)
+    )
+    for_each = {
+        "precision": precision(confusion),
+        "recall": recall(confusion),
+        "f1": f1(confusion),
+        "roc_auc": roc_auc,
+        "average_precision": average_precision,
+    }
+    for index, name in enumerate(classes):
+        values |= {f"classes.{name}.{kind}": found[:, index] for kind, found in for_each.items()}
+    for part, chosen in (("near", near), ("clean", ~near)):
+        inside = weighted_confusion(truth[chosen], named[chosen], weights[:, chosen], classes=len(classes))
+        values |= {f"{part}.{name}": found for name, found in label_values(inside).items()}
+        values[f"{part}.share"] = ratio(weights[:, chosen].sum(axis=1), weights.sum(axis=1))
+    return values
+
+
+def label_values(confusion: np.ndarray) -> Values:
+    """Returns each of `LABEL_SCORES` of confusion matrices, by its name."""
+    return {name: formula(confusion) for name, formula in LABEL_SCORES.items()}

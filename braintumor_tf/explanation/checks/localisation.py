@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores, share_scores
+from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores
+from braintumor_tf.evaluation.scores.proportions import proportion_scores
 from braintumor_tf.explanation.checks.localised_images import HEAD, RANDOM, REFERENCES, localise_images
 from braintumor_tf.explanation.checks.masks import Mask
 from braintumor_tf.explanation.checks.results import CheckResult, CheckRow
@@ -146,12 +147,14 @@ def _row(name: str, parts: Mapping[str, pd.DataFrame], *, resamples: int, seed: 
         "energy_gain": found["energy"] - parts[RANDOM]["energy"],
         "energy_beyond_head": found["energy"] - parts[HEAD]["energy"],
     }
+    itself = {"pointing_beyond_head": name == HEAD, "energy_beyond_head": name == HEAD, "energy_gain": name == RANDOM}
+    within = {key: (0.0, 0.0) if fixed else (-1.0, 1.0) for key, fixed in itself.items()}
     correct = {f"{key}_correct": (found[key], found["correct"]) for key in ("pointing", "energy")}
     return LocalisationRow(
         method=name,
         reference=name in REFERENCES,
-        **mean_scores(columns, groups, resamples=resamples, seed=seed),
-        **share_scores(correct, groups, resamples=resamples, seed=seed),
+        **mean_scores(columns, groups, within=within, resamples=resamples, seed=seed),
+        **proportion_scores(correct, groups),
         pointing_by_chance=float(found["pointing_by_chance"].mean()),
         area_share=float(found["area_share"].mean()),
         empty=int(found["empty"].sum()),

@@ -126,9 +126,11 @@ def masking_check(
     for name, one in true_class.items():
         drop = nothing - one
         columns = {"probability": one, "drop": drop, "beyond_elsewhere": drop - (nothing - elsewhere)}
+        itself = {"drop": name == "nothing", "beyond_elsewhere": name == "elsewhere"}
+        within = {key: (0.0, 0.0) if fixed else (-1.0, 1.0) for key, fixed in itself.items()}
         row = MaskingRow(
             masked=name,
-            **mean_scores(columns, groups, resamples=resamples, seed=seed),
+            **mean_scores(columns, groups, within=within, resamples=resamples, seed=seed),
             accuracy=float((found[name].argmax(axis=1) == truth).mean()),
             images=len(rows),
             groups=int(groups.max()) + 1,

@@ -11,7 +11,14 @@ import pandas as pd
 
 from braintumor_tf.datasets.head_crop import head_mask
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, with_interval
+from braintumor_tf.evaluation.scores.group_bootstrap import (
+    Drawn,
+    difference_with_interval,
+    group_numbers,
+    group_weights,
+    with_interval,
+)
+from braintumor_tf.evaluation.scores.proportions import label_score_groups
 from braintumor_tf.evaluation.scores.weighted_metrics import accuracy, balanced_accuracy, ratio, weighted_confusion
 from braintumor_tf.explanation.checks.covered_images import class_numbers, masked_probabilities
 from braintumor_tf.explanation.checks.masks import border_mask, cover
@@ -130,18 +137,17 @@ def outside_check(
     if groups.max() > 0:
         pieces += group_weights(groups, resamples=resamples, seed=seed)
     measured = {name: _accuracies(truth, one.argmax(axis=1), pieces, len(classes)) for name, one in found.items()}
-    whole_accuracy, whole_balanced, _ = measured[WHOLE]
-    result = []
+    independent, result = label_score_groups(truth, groups, classes=len(classes)), []
     for name, (right, balanced, constant) in measured.items():
-        values = {
-            "accuracy": right,
-            "balanced_accuracy": balanced,
-            "change": right - whole_accuracy,
-            "share": ratio(balanced - constant, whole_balanced - constant),
-        }
+        one, mean = _drawn(right, independent["accuracy"]), _drawn(balanced, independent["balanced_accuracy"])
+        share = ratio(balanced - constant, measured[WHOLE][1] - constant)
+        change = difference_with_interval(one, _drawn(measured[WHOLE][0], one.groups))
         row = OutsideRow(
             shown=name,
-            **{key: with_interval(value[0], value[1:]) for key, value in values.items()},
+            accuracy=one.score(),
+            balanced_accuracy=mean.score(),
+            change=Score(0.0, 0.0, 0.0) if name == WHOLE else change,
+            share=with_interval(share[0], share[1:], groups=mean.groups, within=(1.0, 1.0) if name == WHOLE else None),
             constant=float(constant[0]),
             images=len(rows),
             groups=int(groups.max()) + 1,
@@ -149,6 +155,10 @@ def outside_check(
         )
         result.append(row)
     return CheckResult(tuple(result))
+
+
+def _drawn(values: np.ndarray, groups: float) -> Drawn:
+    return Drawn(float(values[0]), values[1:] if len(values) > 1 else None, groups)
 
 
 def _accuracies(

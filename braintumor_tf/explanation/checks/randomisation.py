@@ -215,7 +215,9 @@ def _row(
     if varied.any():
         ranks, structure = similarities(original[varied], maps[varied])
         numbers = np.unique(groups[varied], return_inverse=True)[1]
-        scores = mean_scores({"spearman": ranks, "ssim": structure}, numbers, resamples=resamples, seed=seed)
+        columns = {"spearman": ranks, "ssim": structure}
+        within = dict.fromkeys(columns, (-1.0, 1.0))
+        scores = mean_scores(columns, numbers, within=within, resamples=resamples, seed=seed)
     return RandomisationRow(
         step=step,
         down_to=down_to,

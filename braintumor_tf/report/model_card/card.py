@@ -17,9 +17,10 @@ from braintumor_tf.report.model_card.scores import card_scores
 from braintumor_tf.report.plots.selection import scored_images
 from braintumor_tf.report.sections.ladder import ladder_sentences
 from braintumor_tf.report.sections.members import members_section
+from braintumor_tf.report.sections.scores import interval_sentences, patient_section
 from braintumor_tf.report.sections.verdict import run_verdict
 from braintumor_tf.report.wording.origins import patient_sentence
-from braintumor_tf.report.wording.run_texts import PROOF, resamples_text, run_title, setting, split_text
+from braintumor_tf.report.wording.run_texts import PROOF, run_title, setting, split_text
 from braintumor_tf.runs import Run
 
 FILE = "MODEL_CARD.md"
@@ -78,7 +79,8 @@ def _context(run: Run) -> dict[str, Any]:
         "folds": bool(metrics.get("folds")),
         "images": len(tested),
         "test_groups": metrics.get("groups"),
-        "resamples": resamples_text(metrics),
+        "interval_sentences": interval_sentences(metrics),
+        "patients": patient_section(metrics),
         "members": members_section(metrics, config),
         "data": card_data(manifest, config),
         "citation": citation(config),

@@ -73,7 +73,7 @@ def _context(comparison: Comparison) -> dict[str, Any]:
 
 def _row(row: pd.Series, columns: list[str], close: bool) -> dict[str, Any]:
     note = {RUN: "", BASELINE: "shortcut baseline"}.get(
-        row["kind"], f"seeds {row['seed']}; least and largest in brackets"
+        row["kind"], f"seeds {row['seed']}; in brackets for new seeds and groups"
     )
     scores = [cell(row_score(row, name)) for name in columns]
     rank = "" if pd.isna(row["rank"]) else f"{row['rank']:.0f}"

@@ -24,7 +24,15 @@ from braintumor_tf.report.sections.embedding import prediction_tiles, sample_til
 from braintumor_tf.report.sections.ladder import ladder_section
 from braintumor_tf.report.sections.members import members_section
 from braintumor_tf.report.sections.robustness import robustness_section
-from braintumor_tf.report.sections.scores import HEADLINES, class_rows, score_rows, score_tiles, tumour_counts
+from braintumor_tf.report.sections.scores import (
+    HEADLINES,
+    class_rows,
+    interval_sentences,
+    patient_section,
+    score_rows,
+    score_tiles,
+    tumour_counts,
+)
 from braintumor_tf.report.sections.shortcuts import shortcut_section
 from braintumor_tf.report.sections.trust import trust_section
 from braintumor_tf.report.sections.verdict import run_verdict
@@ -34,7 +42,6 @@ from braintumor_tf.report.wording.origins import patient_sentence
 from braintumor_tf.report.wording.run_texts import (
     PROOF,
     flat_settings,
-    resamples_text,
     run_title,
     setting,
     split_text,
@@ -124,7 +131,8 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "contents": [(link, names.get(link, name)) for link, name in CONTENTS if link not in absent],
         "tiles": score_tiles(metrics, len(tested)),
         "scores": score_rows(metrics, without=HEADLINES),
-        "resamples": resamples_text(metrics),
+        "interval_sentences": interval_sentences(metrics),
+        "patients": patient_section(metrics),
         "proof": PROOF,
         "shortcuts": shortcut_section(metrics, near_duplicates, explanations, folder=run.figures),
         "classes": class_rows(metrics),

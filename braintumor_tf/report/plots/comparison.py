@@ -114,7 +114,7 @@ def _draw_legend(chart: Axes, rows: pd.DataFrame, close: pd.Series) -> None:
     kinds = [
         (bool(close.any()), "o", ACCENT, ACCENT, "highest, or not told apart from it"),
         (bool((~close.astype(bool)).any()), "o", ACCENT, "white", "behind the highest"),
-        (bool((rows["kind"] == SEEDS).any()), "D", INK, "white", "mean, least and largest over seeds"),
+        (bool((rows["kind"] == SEEDS).any()), "D", INK, "white", "mean over seeds"),
         (bool((rows["kind"] == BASELINE).any()), "s", MUTED, MUTED, "shortcut baseline"),
     ]
     for there, marker, colour, face, label in kinds:

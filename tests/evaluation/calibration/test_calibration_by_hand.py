@@ -18,6 +18,7 @@ from braintumor_tf.evaluation.calibration.reliability import reliability_table
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.runs import Run
+from tests.evaluation.intervals_by_hand import of_draws
 from tests.evaluation.made_predictions import drawn, table
 
 PROBABILITIES = [f"p_{name}" for name in CLASSES]
@@ -165,18 +166,22 @@ def plain_error(right: np.ndarray, confidence: np.ndarray, edges: np.ndarray) ->
 
 
 @pytest.mark.parametrize(("temperature", "cut"), [(1.0, True), (0.4, False)])
-def test_the_interval_of_the_calibration_error_is_mirrored_and_never_below_0(temperature, cut):
+def test_the_interval_of_the_calibration_error_is_lowered_by_what_honest_probabilities_show(temperature, cut):
     frame = drawn(120, 3, temperature)
     truth, probabilities = parts(frame)
     confidence, right = probabilities.max(axis=1), (probabilities.argmax(axis=1) == truth).astype(float)
-    edges, resampled = np.linspace(0, 1, 16), []
-    for weights in np.concatenate(list(group_weights(group_numbers(frame["group"]), resamples=60, seed=5))).astype(int):
+    edges, resampled, honest = np.linspace(0, 1, 16), [], []
+    groups = group_numbers(frame["group"])
+    for weights in np.concatenate(list(group_weights(groups, resamples=60, seed=5))).astype(int):
         resampled.append(plain_error(np.repeat(right, weights), np.repeat(confidence, weights), edges))
+    for uniform in np.random.default_rng(5).random((60, 60)):
+        honest.append(plain_error(uniform[groups] < confidence, confidence, edges))
     value = plain_error(right, confidence, edges)
-    low, high = 2 * value - np.quantile(resampled, [0.975, 0.025])
+    assert (value <= np.quantile(honest, 0.975)) == cut, "the case shows what it should"
+    low, high = of_draws(value, resampled, 60)
+    low = 0.0 if cut else np.sqrt(low**2 - np.mean(honest) ** 2)
     found = calibration_scores(frame, CLASSES, resamples=60, seed=5).to_dict()["expected_calibration_error"]
-    assert (low < 0) == cut, "the case shows what it should"
-    assert found == pytest.approx({"value": value, "low": max(low, 0.0), "high": max(high, value)})
+    assert found == pytest.approx({"value": value, "low": low, "high": high}) and (low > 0) != cut
 
 
 def test_an_interval_of_a_calibration_error_of_0_is_not_below_it():
@@ -186,7 +191,7 @@ def test_an_interval_of_a_calibration_error_of_0_is_not_below_it():
     labels = np.concatenate([np.arange(number) >= round(share * number) for share, number in said.items()])
     frame = table(np.column_stack([confidence, 1 - confidence, *[0 * confidence] * 2]), labels.astype(int))
     found = calibration_scores(frame, CLASSES, resamples=100).to_dict()["expected_calibration_error"]
-    assert found == pytest.approx({"value": 0.0, "low": 0.0, "high": 0.0}, abs=1e-12)
-    rows = reliability_table(frame, CLASSES, resamples=0)
+    assert (found["value"], found["low"]) == pytest.approx((0.0, 0.0), abs=1e-12) and 0 < found["high"] < 0.1
+    rows = reliability_table(frame, CLASSES)
     filled = rows[rows["images"] > 0]
     np.testing.assert_allclose(filled["accuracy"], filled["confidence"])

@@ -75,7 +75,7 @@ def test_brier_and_log_loss_by_hand_and_beside_scikit_learn():
 
 def test_the_reliability_table_is_that_of_scikit_learn():
     frame = drawn(500, temperature=0.5)
-    found = reliability_table(frame, CLASSES, bins=10, resamples=50)
+    found = reliability_table(frame, CLASSES, bins=10)
     right = (frame["label"] == frame["predicted"]).to_numpy()
     accuracy, confidence = calibration_curve(right, _probabilities(frame).max(axis=1), n_bins=10)
     filled = found[found["images"] > 0]
@@ -91,9 +91,9 @@ def test_the_reliability_table_is_that_of_scikit_learn():
 
 def test_a_bin_of_one_group_has_no_interval():
     frame = table(np.array([[0.9, 0.1, 0, 0]] * 3 + [[0.6, 0.4, 0, 0]] * 2), [0, 0, 1, 0, 1], ["a", "b", "c", "d", "d"])
-    found = reliability_table(frame, CLASSES, bins=2, resamples=50)
+    found = reliability_table(frame, CLASSES, bins=2)
     assert found["groups"].tolist() == [0, 4]
-    found = reliability_table(frame, CLASSES, bins=4, resamples=50)
+    found = reliability_table(frame, CLASSES, bins=4)
     assert found["groups"].tolist() == [0, 0, 1, 3]
     assert np.isnan(found["accuracy_low"][2]) and np.isfinite(found["accuracy_low"][3])
 

@@ -17,7 +17,7 @@ from braintumor_tf.evaluation import (
 )
 from braintumor_tf.evaluation.calibration.conformal import Threshold, answers, least_probability
 from braintumor_tf.evaluation.calibration.risk_coverage import area_score, area_under_risk_coverage
-from braintumor_tf.evaluation.scores.group_bootstrap import share_scores
+from braintumor_tf.evaluation.scores.proportions import proportion_scores
 from braintumor_tf.types import Score
 from tests.evaluation.made_predictions import drawn, softmax, table
 
@@ -177,10 +177,11 @@ def test_the_area_is_weighted_and_lies_between_perfect_and_blind():
 def test_shares_of_some_images():
     hit, some = np.array([1.0, 0, 1, 0]), np.array([True, True, False, False])
     none = np.zeros(4, bool)
-    found = share_scores({"some": (hit, some), "none": (hit, none)}, np.arange(4), resamples=100)
-    assert found["some"] == Score(0.5, 0, 1)
+    found = proportion_scores({"some": (hit, some), "none": (hit, none)}, np.arange(4))
+    assert found["some"] == Score(0.5, pytest.approx(1 - found["some"].high), found["some"].high)
+    assert 0 < found["some"].low < 0.05, "two groups tell next to nothing"
     assert found["none"] == Score(None)
-    assert share_scores({"some": (hit, some)}, np.zeros(4, int), resamples=100)["some"].low is None
+    assert proportion_scores({"some": (hit, some)}, np.zeros(4, int))["some"].low is None
 
 
 def test_an_image_exactly_at_the_threshold_is_in_the_set_and_groups_are_counted_not_images():

@@ -16,6 +16,7 @@ from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation import EvaluationError, compare, score_predictions
 from braintumor_tf.evaluation.comparison.image_matching import joint_groups
 from braintumor_tf.evaluation.comparison.leaderboard import COLUMNS, SCORES, display_names
+from braintumor_tf.evaluation.scores.seeds import seed_means
 from braintumor_tf.files import to_json, write_csv
 from braintumor_tf.report.sections.comparison import comparison_verdict
 from braintumor_tf.runs import Run
@@ -213,7 +214,7 @@ def test_common_ranks_what_all_share_and_none_has_seen(manifest, three, tmp_path
         compare([three[0], strange], common=True)
 
 
-def test_seeds_of_one_configuration_get_a_row_of_mean_least_and_largest(manifest, three, tmp_path):
+def test_seeds_of_one_configuration_get_a_row_of_the_mean_for_new_seeds_and_groups(manifest, three, tmp_path):
     runs = [made_run(tmp_path / f"seed_{seed}", manifest, 1.5 + seed / 5, seed, model="CNN") for seed in range(3)]
     lone = made_run(tmp_path / "wide", manifest, 2.0, 9, model="CNN", image_size=[64, 64])
     table = compare([*runs, lone, three[0]], resamples=DRAWS).leaderboard
@@ -221,7 +222,11 @@ def test_seeds_of_one_configuration_get_a_row_of_mean_least_and_largest(manifest
     values = [run.metrics["macro_f1"]["value"] for run in runs]
     assert row["name"] == "CNN, mean of 3 seeds" and row["runs"] == 3 and row["seed"] == "0, 1, 2"
     assert row["macro_f1"] == pytest.approx(np.mean(values)) and pd.isna(row["rank"]) and pd.isna(row["lead"])
-    assert (row["macro_f1_low"], row["macro_f1_high"]) == (min(values), max(values))
+    expected = seed_means([run.predictions for run in runs], CLASSES)
+    for name in ("accuracy", "macro_f1", "tumour_sensitivity"):
+        ends = expected.scores[name].low, expected.scores[name].high
+        assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(ends)
+    assert row["macro_f1_low"] < min(values) < max(values) < row["macro_f1_high"]
     assert row["train_seconds"] == 61.5 and pd.isna(row["parameters"]) and "seeds" in row["interval"]
     wide = made_run(tmp_path / "wide_1", manifest, 2.0, 10, model="CNN", image_size=[64, 64])
     names = compare([*runs, lone, wide], resamples=DRAWS).leaderboard.query("kind == 'seeds'")["name"]

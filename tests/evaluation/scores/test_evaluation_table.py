@@ -12,6 +12,7 @@ from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES
 from braintumor_tf.evaluation import EvaluationError, error_table, score_predictions, summary_table
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights, with_interval
 from braintumor_tf.files import to_json
+from tests.evaluation.intervals_by_hand import difference, kish, of_draws, proportion
 
 
 def _predictions(images=200, groups=60, classes=CLASSES, seed=0, skill=1.5) -> pd.DataFrame:
@@ -57,9 +58,11 @@ def test_the_dictionary_is_as_agreed_and_repeatable():
     healthy = CLASSES.index("no_tumor")
     assert metrics["missed_tumours"] == counts[:, healthy].sum() - counts[healthy, healthy]
     assert metrics["false_alarms"] == counts[healthy].sum() - counts[healthy, healthy]
-    even = {name: {"value": 0.0, "low": 0.0, "high": 0.0} for name in ("accuracy", "macro_f1")}
-    same = {**metrics["accuracy"], "macro_f1": metrics["macro_f1"], "model_above": even}
-    assert metrics["baselines"]["border"] == same
+    same = metrics["baselines"]["border"]
+    assert {key: same[key] for key in ("value", "low", "high")} == metrics["accuracy"]
+    assert same["macro_f1"] == metrics["macro_f1"]
+    for even in same["model_above"].values():
+        assert even["value"] == 0 and -0.05 < even["low"] < 0 < even["high"] < 0.05, "alike here, not everywhere"
     assert metrics == _evaluate(predictions, baselines={"border": predictions})
     to_json(metrics)
 
@@ -80,9 +83,9 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     for seed in range(200):
         right = generator.random(40)[np.repeat(np.arange(40), 3)] < 0.7
         weights = np.concatenate(list(group_weights(np.repeat(np.arange(40), 3), resamples=300, seed=seed)))
-        found = with_interval(right.mean(), weights @ right / weights.sum(axis=1))
+        found = with_interval(right.mean(), weights @ right / weights.sum(axis=1), groups=40)
         covered += found.low <= 0.7 <= found.high
-    assert 0.85 <= covered / 200 <= 0.99
+    assert 0.91 <= covered / 200 <= 0.99
 
 
 def test_resamples_draw_whole_groups_and_as_many_as_there_are():
@@ -113,20 +116,22 @@ def test_a_baseline_is_compared_on_the_same_drawn_groups():
     groups = group_numbers(predictions["group"])
     right, theirs = ((table["label"] == table["predicted"]).to_numpy() for table in (predictions, other))
     weights = np.concatenate(list(group_weights(groups, resamples=400, seed=0)))
-    drawn = (weights @ right - weights @ theirs) / weights.sum(axis=1)
-    assert found["model_above"]["accuracy"] == pytest.approx(
-        with_interval(right.mean() - theirs.mean(), drawn).to_dict()
-    )
+    drawn = [weights @ one / weights.sum(axis=1) for one in (right, theirs)]
+    number, above = kish(np.bincount(groups)), found["model_above"]
+    ends = difference([right.mean(), theirs.mean()], drawn, [number, number])
+    assert (above["accuracy"]["low"], above["accuracy"]["high"]) == pytest.approx(ends)
     truth, named, others = (table[column].to_numpy() for table, column in (
         (predictions, "label"), (predictions, "predicted"), (other, "predicted")))  # fmt: skip
-    differences = [
-        f1_score(truth, named, average="macro", sample_weight=each)
-        - f1_score(truth, others, average="macro", sample_weight=each)
-        for each in weights[:50]
+    drawn = [
+        [f1_score(truth, answers, average="macro", sample_weight=each) for each in weights[:50]]
+        for answers in (named, others)
     ]
     few = _evaluate(predictions, baselines={"border": other}, resamples=50)["baselines"]["border"]
-    value = f1_score(truth, named, average="macro") - f1_score(truth, others, average="macro")
-    assert few["model_above"]["macro_f1"] == pytest.approx(with_interval(value, np.array(differences)).to_dict())
+    values = [f1_score(truth, answers, average="macro") for answers in (named, others)]
+    own = [kish(np.bincount(groups, truth == name)) for name in CLASSES]
+    number = min(number, 16 / sum(1 / each for each in own))
+    few = few["model_above"]["macro_f1"]
+    assert (few["low"], few["high"]) == pytest.approx(difference(values, drawn, [number, number]))
     assert found["model_above"]["accuracy"]["high"] - found["model_above"]["accuracy"]["low"] > 0
 
 
@@ -193,19 +198,30 @@ def test_a_thousand_resamples_are_drawn_a_few_pieces_at_a_time():
         assert max(pieces) * images <= 4_000_000
 
 
-def test_an_interval_is_cut_from_a_thousand_resamples_over_all_pieces():
+def test_an_interval_uses_a_thousand_resamples_of_all_pieces():
     predictions = _predictions(images=3000, groups=900)
     found = _evaluate(predictions)
     groups = group_numbers(predictions["group"])
     number = groups.max() + 1
     counted = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), size=1000)
-    right = (predictions["label"] == predictions["predicted"]).to_numpy()
-    of_group, size = np.bincount(groups, right), np.bincount(groups)
-    drawn = (counted @ of_group) / (counted @ size)
-    assert found["accuracy"]["value"] == pytest.approx(right.mean())
-    assert found["accuracy"]["low"] == pytest.approx(np.percentile(drawn, 2.5))
-    assert found["accuracy"]["high"] == pytest.approx(np.percentile(drawn, 97.5))
-    assert found["interval"] == {"confidence": 0.95, "resamples": 1000, "over": "groups", "seed": 0}
+    truth, right = predictions["label"].to_numpy(), (predictions["label"] == predictions["predicted"]).to_numpy()
+    drawn = []
+    for name in CLASSES:
+        hits, sizes = (np.bincount(groups, one, minlength=number) for one in ((truth == name) & right, truth == name))
+        drawn.append((counted @ hits) / (counted @ sizes))
+    own = [kish(np.bincount(groups, truth == name)) for name in CLASSES]
+    ends = of_draws(found["balanced_accuracy"]["value"], np.mean(drawn, axis=0), min(
+        kish(np.bincount(groups)), 16 / sum(1 / each for each in own)))  # fmt: skip
+    assert (found["balanced_accuracy"]["low"], found["balanced_accuracy"]["high"]) == pytest.approx(ends)
+    everything = np.ones(len(right), bool)
+    assert (found["accuracy"]["low"], found["accuracy"]["high"]) == pytest.approx(proportion(right, everything, groups))
+    assert found["interval"] == {
+        "confidence": 0.95,
+        "resamples": 1000,
+        "over": "groups",
+        "seed": 0,
+        "method": "effective groups",
+    }
 
 
 def test_the_interval_of_many_images_is_as_wide_as_the_binomial_distribution_says():

@@ -16,6 +16,7 @@ from sklearn.metrics import (
 
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import score_predictions
+from tests.evaluation.intervals_by_hand import difference, proportion
 from tests.evaluation.made_predictions import softmax, table
 
 
@@ -75,17 +76,15 @@ def test_tumour_scores_ask_only_whether_there_is_one(predictions, metrics):
     assert metrics["missed_tumours"] == (ill & ~called).sum() != (~ill & called).sum() == metrics["false_alarms"]
 
 
-def test_the_share_of_near_duplicates_is_resampled_with_the_images(predictions):
-    """Groups of unequal size: a resample that draws a large group has more images."""
+def test_the_share_of_near_duplicates_is_a_share_over_groups_of_unequal_size(predictions):
     uneven = predictions.assign(group=["large"] * 40 + [f"g{number}" for number in range(80)])
     training = pd.DataFrame({"path": ["t.png"], "label": "glioma", "split": "train", "group": "large"})
     manifest = pd.concat([manifest_of(uneven), training], ignore_index=True)
     found = score_predictions(uneven, manifest, CLASSES, seed=3, resamples=200).to_dict()["twins"]["share"]
-    drawn = np.random.default_rng(3).multinomial(81, np.full(81, 1 / 81), size=200)
-    # groups are numbered in the order of their names, and "large" comes after every "g…"
-    shares = drawn[:, 80] * 40 / (drawn[:, 80] * 40 + drawn[:, :80].sum(axis=1))
+    near = (uneven["group"] == "large").to_numpy()
+    ends = proportion(near, np.ones(120, bool), uneven["group"].to_numpy())
     assert found["value"] == pytest.approx(1 / 3)
-    assert (found["low"], found["high"]) == pytest.approx(tuple(np.quantile(shares, [0.025, 0.975])))
+    assert (found["low"], found["high"]) == pytest.approx(ends) and ends[1] - ends[0] > 0.6, "one group is no evidence"
 
 
 def test_images_left_out_as_overlap_are_counted(predictions, metrics):
@@ -119,6 +118,7 @@ def test_a_baseline_draws_the_groups_of_the_seed(predictions):
     order = np.unique(predictions["group"], return_inverse=True)[1]
     weights = np.random.default_rng(5).multinomial(60, np.full(60, 1 / 60), size=300)[:, order]
     ours, theirs = ((each["label"] == each["predicted"]).to_numpy() for each in (predictions, other))
-    for entry, right in ((found, theirs), (found["model_above"]["accuracy"], ours.astype(int) - theirs)):
-        low, high = np.quantile(weights @ right / weights.sum(axis=1), [0.025, 0.975])
-        assert (entry["low"], entry["high"]) == pytest.approx((low, high))
+    assert (found["low"], found["high"]) == pytest.approx(proportion(theirs, np.ones(120, bool), order))
+    drawn = [weights @ right / weights.sum(axis=1) for right in (ours, theirs)]
+    above = found["model_above"]["accuracy"]
+    assert (above["low"], above["high"]) == pytest.approx(difference([ours.mean(), theirs.mean()], drawn, [60, 60]))
