@@ -3,7 +3,8 @@
 The images of a group share their luck by a beta-binomial distribution (its intraclass correlation is what is stated; 1
 is all right or all wrong), and their wrong class as often. Labels are four classes, one a group or mixed inside groups,
 equal or lopsided. ROC-AUC: normal scores whose groups share a part. Paired difference: a second model, 5 points worse,
-that shares half of the luck. Seeds: three trainings, their accuracy spread by 2 points.
+that shares half of the luck. Seeds: three trainings, their accuracy spread by 2
+points, or a third of what lies above it.
 """
 
 from __future__ import annotations
@@ -141,8 +142,9 @@ def seeds(rng: np.random.Generator, counts: np.ndarray, cell: dict[str, Any]) ->
     """Simulates the mean accuracy of three trainings; the old interval went from the least to the largest seed."""
     number, each = cell["groups"], cell["images"]
     shared, right = rng.random((number, 1)), []
+    spread = min(SEED_SPREAD, (1 - cell["probability"]) / 3)
     for _ in range(SEEDS):
-        reached = np.clip(cell["probability"] + SEED_SPREAD * np.clip(rng.normal(), -1, 1), 0.0, 1.0 - 1e-9)
+        reached = np.clip(cell["probability"] + spread * rng.normal(), 0.0, 1.0 - 1e-9)
         own = np.where(rng.random((number, 1)) < 0.5, shared, rng.random((number, 1)))
         right.append((rng.random((number, each)) < luck(own, reached, cell["correlation"])).mean(axis=1))
     right = np.stack(right)

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import stats
 
 
-def jeffreys(
+def korn_graubard(
     value: float, variance: float, groups: float, *, within: Sequence[float] = (0, 1), freedom: float | None = None
 ) -> tuple[float, float]:
-    """Jeffreys' interval of a proportion of as many trials as a variance over groups says."""
+    """Clopper and Pearson's interval of a proportion of as many trials as a variance over groups says."""
     scale = within[1] - within[0]
     share, variance = (value - within[0]) / scale, variance / scale**2
     weight, inverse = 0.0, 0.0
@@ -20,9 +20,9 @@ def jeffreys(
         weight = min(share, 1 - share) ** 2 / variance
         inverse = factor * variance / (share * (1 - share))
     trials = 1 / ((weight * inverse + 1 / groups) / (weight + 1))
-    belief = stats.beta(share * trials + 0.5, (1 - share) * trials + 0.5)
-    low = 0.0 if share == 0 else min(belief.ppf(0.025), share)
-    high = 1.0 if share == 1 else max(belief.ppf(0.975), share)
+    right, wrong = share * trials, (1 - share) * trials
+    low = 0.0 if share == 0 else min(stats.beta.ppf(0.025, right, wrong + 1), share)
+    high = 1.0 if share == 1 else max(stats.beta.ppf(0.975, right + 1, wrong), share)
     return within[0] + scale * low, within[0] + scale * high
 
 
@@ -39,12 +39,12 @@ def proportion(hits: np.ndarray, counted: np.ndarray, groups: np.ndarray) -> tup
     share = sum(found for found, _ in parts) / images
     squares = sum((found - share * size) ** 2 for found, size in parts)
     variance = len(parts) / (len(parts) - 1) * squares / images**2
-    return jeffreys(share, variance, kish([size for _, size in parts]))
+    return korn_graubard(share, variance, kish([size for _, size in parts]))
 
 
 def of_draws(value: float, drawn: Sequence[float], groups: float, **how: object) -> tuple[float, float]:
     """The interval of a score with the variance of its resamples."""
-    return jeffreys(value, np.var(drawn) * groups / (groups - 1), groups, **how)
+    return korn_graubard(value, np.var(drawn) * groups / (groups - 1), groups, **how)
 
 
 def difference(

@@ -114,7 +114,8 @@ def measure_changes(
     found += truth_and_probabilities(after, classes)[1:]
     means = {"brier_score": brier_scores, "negative_log_likelihood": log_losses}
     columns = {name: loss(truth, found[1]) - loss(truth, found[0]) for name, loss in means.items()}
-    ends = {"brier_score": (-2.0, 2.0), "negative_log_likelihood": None}
+    fixed = (0.0, 0.0) if np.array_equal(*found) else None  # a temperature of 1 changes nothing, on whatever images
+    ends = {"brier_score": fixed or (-2.0, 2.0), "negative_log_likelihood": fixed}
     changes = mean_scores(columns, groups, within=ends, resamples=resamples, seed=seed)
 
     def error_changes(weights: np.ndarray | None) -> np.ndarray:
@@ -134,5 +135,5 @@ def measure_changes(
     drawn = np.concatenate(pieces, axis=1) if pieces else [None, None]
     for name, value, draws in zip(_BINNINGS, error_changes(None)[:, 0], drawn):
         turned = None if draws is None else 2 * value - draws
-        changes[name] = with_interval(value, turned, groups=effective_groups(groups), within=None)
+        changes[name] = with_interval(value, turned, groups=effective_groups(groups), within=fixed)
     return {name: changes[name] for name in _NAMES}

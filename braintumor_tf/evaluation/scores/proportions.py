@@ -101,14 +101,14 @@ def bounded_interval(
     freedom: float | None = None,
     confidence: float = CONFIDENCE,
 ) -> Ends:
-    """Returns the interval of a score with two ends: Jeffreys' interval of a proportion of as many effective trials.
+    """Returns the interval of a score with two ends: Korn and Graubard's, of a proportion of as many effective trials.
 
     A score ``s`` from 0 to 1 with variance ``v`` tells as much as a proportion of ``n = s (1 - s) / v`` independent
-    trials; ``n`` is divided by the squared ratio of Student's t to the normal quantile, for so few groups (Korn and
-    Graubard). A variance that rests on few groups with errors is itself uncertain, and is 0 where there are none. So
-    ``1 / n`` is averaged with ``1 / groups``, the value for groups that are all right or all wrong. The weights are
-    ``k = min(s, 1 - s)^2 / v``, which is about the number of groups with an error, and one group. Where all are right,
-    the number of groups counts, not that of images.
+    trials; ``n`` is divided by the squared ratio of Student's t to the normal quantile, for so few groups. The ends are
+    those of Clopper and Pearson's exact interval of ``n`` trials. A variance that rests on few groups with errors is
+    itself uncertain, and is 0 where there are none. So ``1 / n`` is averaged with ``1 / groups``, the value for groups
+    that are all right or all wrong. The weights are ``k = min(s, 1 - s)^2 / v``, which is about the number of groups
+    with an error, and one group. Where all are right, the number of groups counts, not that of images.
 
     Args:
         value: of the score.
@@ -122,13 +122,12 @@ def bounded_interval(
         Both ends, inside `within`, holding `value`, never equal unless those of `within` are; None and None for fewer
         than two groups.
 
-    Source: L. D. Brown, T. T. Cai and A. DasGupta, Statistical Science 16 (2001), Jeffreys' interval; E. L. Korn and
-    B. I. Graubard, Survey Methodology 24 (1998), effective sample size; the average is this package's, see
-    ``docs/scores.md``.
+    Source: E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998); C. J. Clopper and E. S. Pearson, Biometrika 26
+    (1934). The average is this package's, see ``docs/scores.md``.
 
     Example:
         >>> [round(end, 3) for end in bounded_interval(1.0, 0.0, groups=38)]
-        [0.936, 1.0]
+        [0.907, 1.0]
     """
     if not (math.isfinite(value) and math.isfinite(variance)) or groups < 1.5:
         return None, None
@@ -145,8 +144,8 @@ def bounded_interval(
         inverse = wider**2 * variance / (share * (1.0 - share))
     trials = (seen + _PRIOR_GROUPS) / (seen * inverse + _PRIOR_GROUPS / groups)
     right, wrong = share * trials, (1.0 - share) * trials
-    start = 0.0 if share == 0.0 else min(float(betaincinv(right + 0.5, wrong + 0.5, tail)), share)
-    end = 1.0 if share == 1.0 else max(float(betaincinv(right + 0.5, wrong + 0.5, 1.0 - tail)), share)
+    start = 0.0 if share == 0.0 else min(float(betaincinv(right, wrong + 1.0, tail)), share)
+    end = 1.0 if share == 1.0 else max(float(betaincinv(right + 1.0, wrong, 1.0 - tail)), share)
     return low + (high - low) * start, low + (high - low) * end
 
 

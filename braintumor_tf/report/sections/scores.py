@@ -46,7 +46,7 @@ def interval_sentences(metrics: Mapping[str, Any]) -> list[str]:
         ]
     found = [
         "Each interval is for new groups: twenty copies of one picture, or slices of one patient, count as one group. "
-        "Shares of images have Jeffreys’ interval of as many trials as the groups are worth; the other scores take "
+        "Shares of images have the exact interval of as many trials as the groups are worth; the other scores take "
         f"their variance from {int(drawn.get('resamples') or 0):,} draws of groups."
     ]
     few = {name: number for name, number in (metrics.get("few_groups") or {}).items() if number is not None}

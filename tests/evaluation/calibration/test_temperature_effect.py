@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import log_loss
 
 from braintumor_tf.datasets.labels import CLASSES
@@ -17,6 +18,7 @@ from braintumor_tf.evaluation.calibration.temperature_effect import (
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, group_weights
 from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WORSE
 from braintumor_tf.types import Score
+from tests.evaluation.intervals_by_hand import kish
 from tests.evaluation.made_predictions import drawn
 
 COLUMNS = [f"p_{name}" for name in CLASSES]
@@ -44,16 +46,20 @@ def test_changes_are_those_of_the_scores_and_their_intervals_are_paired():
     value = log_loss(before["label"], after[COLUMNS], labels=list(CLASSES)) - log_loss(
         before["label"], before[COLUMNS], labels=list(CLASSES)
     )
-    expected = (value, *np.quantile(found, [0.025, 0.975]))
+    number = kish(before["group"].value_counts())
+    tail = stats.norm.cdf(np.sqrt(number / (number - 1)) * stats.t.ppf(0.025, number - 1))
+    expected = (value, *np.quantile(found, [tail, 1 - tail]))
     name = "negative_log_likelihood"
     assert list(changes[name].to_dict().values()) == pytest.approx(list(expected), abs=1e-9)
     name = "expected_calibration_error"
     assert changes[name].value == pytest.approx(error_by_hand(after) - error_by_hand(before), abs=1e-9)
     assert changes[name].low <= changes[name].value <= changes[name].high < 0, "2 of 2.5 is put right"
-    twice = [rows.loc[np.repeat(rows.index, weights[0].astype(int))] for rows in (before, after)]
-    drawn_error = error_by_hand(twice[1]) - error_by_hand(twice[0])
-    (one,) = (measure_changes(before, after, CLASSES, resamples=1, seed=3)[name],)
-    assert one.low == one.high == pytest.approx(2 * one.value - drawn_error, abs=1e-9), "mirrored at the value"
+    turned = []
+    for weighting in weights:
+        twice = [rows.loc[np.repeat(rows.index, weighting.astype(int))] for rows in (before, after)]
+        turned.append(2 * changes[name].value - error_by_hand(twice[1]) + error_by_hand(twice[0]))
+    expected = np.quantile(turned, [tail, 1 - tail])
+    assert [changes[name].low, changes[name].high] == pytest.approx(list(expected)), "mirrored at the value"
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from braintumor_tf.types import Score
 from tests.evaluation import intervals_by_hand as by_hand
 
 
-def test_images_that_are_all_right_have_jeffreys_interval_of_the_number_of_groups():
-    """38 of 38 single images, and 38 groups of 5: what SciPy's beta distribution says of 38 trials."""
-    low = stats.beta.ppf(0.025, 38.5, 0.5)
+def test_images_that_are_all_right_have_the_exact_interval_of_the_number_of_groups():
+    """38 of 38 single images, and 38 groups of 5: what SciPy's exact interval says of 38 trials."""
+    low = stats.binomtest(38, 38).proportion_ci(method="exact").low
     for each in (1, 5):
         groups, right = np.repeat(np.arange(38), each), np.ones(38 * each, bool)
         found = proportion_scores({"all": (right, right), "none": (~right, right)}, groups)
@@ -31,11 +31,11 @@ def test_images_that_are_all_right_have_jeffreys_interval_of_the_number_of_group
         assert (found["none"].low, found["none"].high) == pytest.approx((0.0, 1 - low))
 
 
-def test_many_single_images_have_jeffreys_interval_of_their_number():
+def test_many_single_images_have_the_exact_interval_of_their_number():
     right = np.arange(4000) < 3600
     found = proportion_scores({"": (right, np.ones(4000, bool))}, np.arange(4000))[""]
-    expected = stats.beta.ppf([0.025, 0.975], 3600.5, 400.5)
-    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=2e-4)
+    expected = stats.binomtest(3600, 4000).proportion_ci(method="exact")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=2e-4)
 
 
 def test_copies_of_every_image_bring_no_certainty_and_independent_images_do():
@@ -79,7 +79,7 @@ def test_an_interval_stays_inside_holds_the_value_and_is_never_of_zero_width(val
         there = within[0] + scale * value
         low, high = bounded_interval(there, variance * scale**2, groups=groups, within=within)
         assert within[0] <= low <= there + 1e-9 and there - 1e-9 <= high <= within[1] and high > low
-        expected = by_hand.jeffreys(there, variance * scale**2, groups, within=within)
+        expected = by_hand.korn_graubard(there, variance * scale**2, groups, within=within)
         if variance > 1e-10 or value in (0, 1):
             assert (low, high) == pytest.approx(expected, abs=1e-6)
     assert bounded_interval(value, variance, groups=groups, within=(value, value)) == (value, value)

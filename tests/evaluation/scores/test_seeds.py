@@ -54,7 +54,7 @@ def test_the_variance_is_that_over_groups_and_that_over_seeds():
     both = sum((row - right.mean(axis=0)).var(ddof=1) for row in right) / 50 / 3 / 4
     total = over_groups + over_seeds - both
     freedom = total**2 / (over_groups**2 / 49 + over_seeds**2 / 3)
-    expected = by_hand.jeffreys(values.mean(), total, 50, freedom=freedom)
+    expected = by_hand.korn_graubard(values.mean(), total, 50, freedom=freedom)
     assert (found.low, found.high) == pytest.approx(expected, abs=2e-3)
     groups_alone = with_interval(values.mean(), (right @ weights.T).mean(axis=0), groups=50)
     assert found.high - found.low > 1.2 * (groups_alone.high - groups_alone.low)
