@@ -61,11 +61,9 @@ def format_links(manifest: pd.DataFrame, links: Links) -> str:
     """
     if not links.pictures:
         return f"None of {links.images:,} images is a published picture that was searched for."
-    people = ", ".join(f"{name} {count:,}" for name, count in links.patients.items() if count)
     lines = [f"{links.sentence}.", "", "Images by class and origin", origin_table(manifest).to_string()]
     poses = manifest.loc[manifest["origin"] != "", "pose"].value_counts()
     lines += ["", "How they lie to the published picture", poses.rename_axis(None).to_string()]
-    lines += ["", f"Patients: {people or 'none is named there'}"]
     wrong = label_table(manifest)
     if len(wrong):
         lines += ["", "Other labels than there", wrong.to_string(index=False)]
