@@ -165,5 +165,7 @@ def _join(manifest: pd.DataFrame, external: pd.DataFrame, classes: Sequence[str]
     seen = manifest[manifest["split"].isin(["train", "validation"])]
     joint = join_external(seen, external, show_progress=show_progress)
     if not (joint["split"] == "test").any():
-        raise EvaluationError("every image of the data set has a near-duplicate in training; nothing is left to score")
+        raise EvaluationError(
+            "every image of the data set has a near-duplicate or its patient in training; nothing is left to score"
+        )
     return joint

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -74,6 +77,38 @@ def join_patients(manifest: pd.DataFrame) -> pd.DataFrame:
     component = number_components(len(manifest), keys=[people, manifest["group"]])
     divided = manifest["group"].groupby(component).transform("nunique") > 1
     return manifest.assign(group=manifest["group"].mask(divided, _names(component, manifest["group"], people)))
+
+
+def join_data_sets(manifest: pd.DataFrame, external: pd.DataFrame) -> pd.DataFrame:
+    """Puts another data set below one, so that equal patients of the two are one person only where that is known.
+
+    Two lists of images in different folders may have one name (``a/list.csv`` and ``b/list.csv``). They are two data
+    sets, so such a `source` of the other one gets ``" (external)"`` behind it. To say that two lists are of one data
+    set, give both a column ``source``, and keep their images in one folder.
+
+    Args:
+        manifest: one row an image.
+        external: that of the other data set.
+
+    Example:
+        >>> rows = pd.DataFrame({"path": ["/a/1.png", "/a/2.png"], "source": "list"})
+        >>> join_data_sets(rows, rows.assign(path=["/b/1.png", "/b/2.png"]))["source"].tolist()
+        ['list', 'list', 'list (external)', 'list (external)']
+    """
+    for name in sorted(set(_sources(manifest)) & set(_sources(external))):
+        here, there = (_folder(rows.loc[_sources(rows) == name, "path"]) for rows in (manifest, external))
+        if not (here.is_relative_to(there) or there.is_relative_to(here)):
+            external = external.assign(source=external["source"].replace(name, f"{name} (external)"))
+    return pd.concat([manifest, external], ignore_index=True)
+
+
+def _sources(manifest: pd.DataFrame) -> pd.Series:
+    return as_text(manifest["source"]) if "source" in manifest else pd.Series("", index=manifest.index)
+
+
+def _folder(paths: pd.Series) -> Path:
+    """The folder that holds all of the files."""
+    return Path(os.path.commonpath({os.path.dirname(os.path.abspath(path)) for path in paths}))
 
 
 def _names(component: np.ndarray, pictures: pd.Series, people: pd.Series) -> pd.Series:

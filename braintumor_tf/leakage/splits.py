@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.errors import SplitError
-from braintumor_tf.leakage.groups import group, join_patients
+from braintumor_tf.leakage.groups import group, join_data_sets, join_patients
 from braintumor_tf.leakage.origins import origin_names
 
 LEAVE_ORIGIN_OUT = "leave_one_origin_out"
@@ -229,7 +229,7 @@ def join_external(
         The rows of both, grouped together. An image of the other data set whose group has an image of `manifest`, a
         near-duplicate or one of the same known patient, has the split ``overlap``, every other one ``test``.
     """
-    joint = pd.concat([manifest, external.assign(split="test")], ignore_index=True)
+    joint = join_data_sets(manifest, external.assign(split="test"))
     joint = group(joint, patients=patients, show_progress=show_progress)
     outside = pd.Series(joint.index >= len(manifest), joint.index)
     return joint.assign(split=joint["split"].mask(_overlap(joint, outside), OVERLAP))

@@ -88,3 +88,16 @@ def test_equal_numbers_of_two_data_sets_do_not_overlap_and_a_shared_origin_does(
     external = rows(*[f"two {number} - -" for number in range(1, 5)], "two F figshare F", "two G figshare G")
     joint = split(training, "external", external=external.assign(pixel_hash=list("uvwxyz")))
     assert joint["split"].tolist()[13:] == ["test"] * 4 + [OVERLAP, "test"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "other", "expected"),
+    [("/a", "/b", "test"), ("/a", "/a", OVERLAP), ("/a", "/a/more", OVERLAP), ("/a/x", "/a/y", "test")],
+)
+def test_two_lists_of_one_name_in_different_folders_are_two_data_sets(folder, other, expected, monkeypatch):
+    monkeypatch.setattr("braintumor_tf.leakage.groups.near_pairs", lambda *_, **__: NO_PAIRS)
+    training, external = (rows(*[f"list {number} - -" for number in range(count)]) for count in (8, 3))
+    training = training.assign(path=f"{folder}/" + training["path"] + ".png")
+    external = external.assign(path=f"{other}/q" + external["path"] + ".png", pixel_hash=["x", "y", "z"])
+    joint = split(training, "external", external=external)
+    assert joint["split"].tolist()[8:] == [expected] * 3
