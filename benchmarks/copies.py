@@ -55,9 +55,9 @@ class Found(NamedTuple):
     missed: Images
 
 
-def choose(manifest: pd.DataFrame, images: int) -> np.ndarray:
+def choose(manifest: pd.DataFrame, images: int, seed: int = 0) -> np.ndarray:
     """Positions of the images that are altered."""
-    return np.sort(np.random.default_rng(0).choice(len(manifest), min(images, len(manifest)), replace=False))
+    return np.sort(np.random.default_rng(seed).choice(len(manifest), min(images, len(manifest)), replace=False))
 
 
 def recall(manifest: pd.DataFrame, chosen: np.ndarray, make: Alteration, folder: Path) -> Found:
@@ -157,15 +157,16 @@ def mirrored_set(manifest: pd.DataFrame, folder: Path) -> dict[str, object]:
 @click.argument("folder", type=Path)
 @click.option("--patients", type=Path, help="A folder with patients.csv: precision among known patients.")
 @click.option("--images", default=200, show_default=True, help="Images that are altered.")
+@click.option("--seed", default=0, show_default=True, help="Of the choice of these images.")
 @click.option("--only", multiple=True, help="An alteration; may be repeated.")
 @click.option("--missed", type=Path, help="Also write a picture of the pairs that are missed or wrong.")
 @click.option("--out", type=Path, default=RESULTS, show_default=True)
 def main(
-    folder: Path, patients: Path | None, images: int, only: tuple[str, ...], missed: Path | None, out: Path
+    folder: Path, patients: Path | None, images: int, seed: int, only: tuple[str, ...], missed: Path | None, out: Path
 ) -> None:
     """Prints the share of altered copies that are found, and what is joined that should not be."""
     manifest = scan(folder, show_progress=False).manifest
-    rows, sheet = recalls(manifest, choose(manifest, images), only or tuple(ALTERATIONS))
+    rows, sheet = recalls(manifest, choose(manifest, images, seed), only or tuple(ALTERATIONS))
     altered = min(images, len(manifest))
     result = {"images": len(manifest), "altered": altered, "pHash": rival_name(), "rows": rows}
     if patients is not None:
