@@ -12,13 +12,15 @@ import pandas as pd
 from braintumor_tf.augment.noise.base import Noise
 from braintumor_tf.datasets.manifest import read_manifest, write_manifest
 from braintumor_tf.errors import RunError
+from braintumor_tf.evaluation.scores.seeds import seed_means
 from braintumor_tf.experiments.folds import refuse_processes
-from braintumor_tf.experiments.ladder_result import METRICS, MODEL, Ladder, Rung, combine_ladders
+from braintumor_tf.experiments.ladder_result import METRICS, MODEL, Ladder, Rung, Scores, combine_ladders
 from braintumor_tf.experiments.settings import ExperimentSettings, arguments_from, holds_functions
 from braintumor_tf.experiments.single import run_experiment
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage import group
+from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.leakage.rungs import LOOK_ALIKE, PATIENT_RUNG, RANDOM, RUNGS, rung_splits
 from braintumor_tf.matching.fingerprints import near_pairs
 from braintumor_tf.runs import LADDER, LADDER_SETTINGS, Run
@@ -66,7 +68,8 @@ def run_ladder(
         baselines: whether to score the shortcut baselines.
         seed: of the splits and of each training.
         seeds: how many ladders to make, with the seeds `seed`, ``seed + 1`` and so on, each with its own splits. With
-            more than one they lie in ``out/seed_0`` and so on, and the result is their mean (`combine_ladders`).
+            more than one they lie in ``out/seed_0`` and so on, and the result is their mean with an interval over seeds
+            and groups together (`seed_means`).
         resamples: of the intervals.
         config: what else to write into ``config.json`` of each run, such as the data set.
         show_progress: whether to show bars.
@@ -100,7 +103,9 @@ def run_ladder(
     write_manifest(out / IMAGES, manifest)
     how = {"pairs": pairs, "show_progress": show_progress, "devices": devices}
     names = {seed + number: out / f"seed_{seed + number}" if seeds > 1 else out for number in range(seeds)}
-    ladder = combine_ladders([_one_seed(manifest, made, each, folder, **how) for each, folder in names.items()])
+    ladders = [_one_seed(manifest, made, each, folder, **how) for each, folder in names.items()]
+    means = _means(ladders, list(names.values()), made) if seeds > 1 else None
+    ladder = combine_ladders(ladders, means=means)
     keep_ladder(ladder, out)
     for folder in names.values():
         write_json(folder / ladder.rungs[-1].run / LADDER, ladder.to_dict())
@@ -200,6 +205,21 @@ def _one_seed(
     )
     keep_ladder(ladder, out)
     return ladder
+
+
+def _means(ladders: Sequence[Ladder], folders: Sequence[Path], made: ExperimentSettings) -> dict[str, Scores]:
+    """Returns the mean over the seeds of every score; the baselines are fitted once more, since no run keeps them."""
+    of_run: dict[str, Scores] = {}
+    for name in {rung.run for rung in ladders[0].rungs}:
+        runs = [Run(folder / name) for folder in folders]
+        tables = {MODEL: [run.predictions for run in runs]}
+        if made.baselines:
+            fitted = [predict_baselines(run.manifest, made.model.classes, seed=run.config["seed"]) for run in runs]
+            tables |= {row: [each[row] for each in fitted] for row in fitted[0]}
+        how = {"resamples": made.resamples, "seed": made.model.seed}
+        found = {row: seed_means(each, made.model.classes, **how).scores for row, each in tables.items()}
+        of_run[name] = {row: {score: scores[score] for score in METRICS} for row, scores in found.items()}
+    return {rung.name: of_run[rung.run] for rung in ladders[0].rungs}
 
 
 def _scores(run: Run) -> dict[str, dict[str, Score]]:

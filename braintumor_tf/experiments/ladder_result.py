@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ MODEL = "model"
 METRICS = ("accuracy", "macro_f1")
 
 GROUPS_INTERVAL = "95 % over groups"
+SEEDS_INTERVAL = "95 % over seeds and groups"
 SEEDS_RANGE = "least and largest over seeds"
 """What the ends of a score are."""
 
@@ -123,16 +124,22 @@ class Ladder:
         return pd.DataFrame(rows)
 
 
-def combine_ladders(ladders: Sequence[Ladder]) -> Ladder:
+Scores = Mapping[str, Mapping[str, Score]]
+"""The scores of each row."""
+
+
+def combine_ladders(ladders: Sequence[Ladder], *, means: Mapping[str, Scores] | None = None) -> Ladder:
     """Returns the mean of ladders of one model on one data set over several seeds.
 
     Args:
         ladders: of single seeds, with the same rungs and rows.
+        means: for each rung the means with intervals over seeds and groups (`evaluation.scores.seeds.seed_means`),
+            which need the predictions; `run_ladder` has them.
 
     Returns:
-        A ladder whose scores are means; their ends are the least and the largest single seed, because each seed tests
-        other images and the intervals of single seeds do not hold the spread of trainings. Counts of test images are
-        summed. One ladder alone is returned as it is.
+        A ladder whose scores are means. Without `means` their ends are the least and the largest single seed: the
+        intervals of single seeds do not hold the spread of trainings. Counts of test images are summed. One ladder
+        alone is returned as it is.
 
     Raises:
         EvaluationError: there is none, a seed occurs twice, or they differ in model, images, rungs or rows.
@@ -162,15 +169,17 @@ def combine_ladders(ladders: Sequence[Ladder]) -> Ladder:
     seeds = tuple(seed for ladder in ladders for seed in ladder.seeds)
     if len(set(seeds)) < len(seeds):
         raise EvaluationError(f"a seed occurs twice among {', '.join(map(str, seeds))}; give each ladder once")
-    rungs = tuple(_mean_rung([ladder.rungs[place] for ladder in ladders]) for place in range(len(first.rungs)))
+    rungs = [_mean_rung([ladder.rungs[place] for ladder in ladders]) for place in range(len(first.rungs))]
+    if means is not None:
+        rungs = [replace(rung, scores=means[rung.name]) for rung in rungs]
     return Ladder(
         model=first.model,
         seeds=seeds,
         images=first.images,
         patients=first.patients,
         known_patients=first.known_patients,
-        rungs=rungs,
-        interval=SEEDS_RANGE,
+        rungs=tuple(rungs),
+        interval=SEEDS_RANGE if means is None else SEEDS_INTERVAL,
         single=tuple(ladders),
     )
 

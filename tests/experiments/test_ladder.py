@@ -110,14 +110,19 @@ def test_the_report_of_the_patient_rung_shows_the_ladder(out):
 
 
 def test_several_seeds_are_averaged(manifest, tmp_path):
-    both = run_ladder(manifest, "PCA", out=tmp_path, seeds=2, baselines=False, **SETTINGS)
+    both = run_ladder(manifest, "PCA", out=tmp_path, seeds=2, **SETTINGS)
     single = [read_ladder(tmp_path / f"seed_{seed}") for seed in (0, 1)]
-    assert both.seeds == (0, 1) and both.single == tuple(single)
+    assert both.seeds == (0, 1) and both.single == tuple(single) and both.interval == "95 % over seeds and groups"
+    plain = combine_ladders(single)
+    assert plain.interval == "least and largest over seeds"
     for place, rung in enumerate(both.rungs):
-        values = [one.rungs[place].scores["model"]["accuracy"].value for one in single]
-        found = rung.scores["model"]["accuracy"]
-        assert found.value == pytest.approx(np.mean(values)) and (found.low, found.high) == (min(values), max(values))
+        for row in both.rows:
+            values = [one.rungs[place].scores[row]["accuracy"].value for one in single]
+            found, ends = rung.scores[row]["accuracy"], plain.rungs[place].scores[row]["accuracy"]
+            assert found.value == pytest.approx(np.mean(values)) and found.low < found.value <= found.high
+            assert (ends.value, ends.low, ends.high) == (found.value, min(values), max(values))
         assert rung.leaks.images == sum(one.rungs[place].leaks.images for one in single)
+    assert read_ladder(tmp_path / "seed_1" / "patient") == both
     with pytest.raises(EvaluationError, match="a seed occurs twice"):
         combine_ladders([single[0], single[0]])
     assert combine_ladders(single[:1]) == single[0]
