@@ -36,7 +36,7 @@ _SEED = 1512427
 
 
 class Descriptors(NamedTuple):
-    """What is stored of `n` pictures, about 720 bytes each.
+    """What is stored of `n` pictures, about 730 bytes each.
 
     Attributes:
         prints: uint8 of shape ``(n, VARIANTS, PRINT / 2)``: pose fingerprints, two numbers a byte.

@@ -66,8 +66,8 @@ class Links:
         """What was found in one sentence without a full stop; "" where nothing was.
 
         Example:
-            >>> Links(3264, {}, {"figshare": 2345}, {"figshare": 225}).sentence
-            '2,345 of 3,264 images are figshare pictures of 225 patients'
+            >>> Links(3264, {}, {"figshare": 2345}, {"figshare": 202}).sentence
+            '2,345 of 3,264 images are figshare pictures of 202 patients'
         """
         found = sum(self.pictures.values())
         if not found:
