@@ -124,6 +124,7 @@ def summary(run: Run, table: pd.DataFrame, seed: int) -> dict[str, Any]:
     return {
         "model": config["model"],
         "image_size": config["image_size"],
+        "epochs": len(run.history),
         "accuracy": metrics["accuracy"],
         "macro_f1": metrics["macro_f1"],
         "images_by_split": run.manifest["split"].value_counts().to_dict(),
@@ -151,7 +152,9 @@ def examples(runs: list[Run], tables: list[pd.DataFrame], folder: Path, per_clas
     for run in runs:
         model, name = load_run_model(run), run.config["model"]
         for method, settings in METHODS.get(name, {}).items():
-            maps[f"{name.split('-')[0]}\n{method}"] = explain(model, paths, target=labels, **settings)
+            maps["\n".join([name.split("-")[0], *method.split(", ")])] = explain(
+                model, paths, target=labels, **settings
+            )
     pictures = [read_image(path) for path in paths]
     maps["random"] = explain(load_run_model(runs[0]), paths, method="random")
     maps[HEAD] = [head_mask(picture).astype(np.float32) for picture in pictures]
@@ -159,7 +162,7 @@ def examples(runs: list[Run], tables: list[pd.DataFrame], folder: Path, per_clas
     figure = plots.maps_and_lesions(
         paths, boxes, maps, names=labels, title="Where each method looks, and figshare's box"
     )
-    return [plots.save_figure(figure, folder / "examples.png")]
+    return [plots.save_figure(figure, folder / "examples.png", limit=900_000)]
 
 
 def score_plot(found: list[dict[str, Any]], folder: Path) -> Path:
@@ -187,14 +190,20 @@ def lines(found: list[dict[str, Any]]) -> list[str]:
                 f"  {part}: {first['images']} images of {first['groups']} groups, {first['correct']} predicted "
                 f"correctly; box {100 * first['area_share']:.1f} % of the picture"
             )
-            for row in rows:
-                text.append(
-                    f"    {row['method']:24} peak {_text(row['pointing'])}  energy {_text(row['energy'])}  "
-                    f"beyond the head: peak {_text(row['pointing_beyond_head'])}, "
-                    f"energy {_text(row['energy_beyond_head'])}  correct ones: peak {_text(row['pointing_correct'])}, "
-                    f"energy {_text(row['energy_correct'])}"
-                )
+            text += [f"    {row['method']:24} " + "  ".join(_scores(row)) for row in rows]
     return text
+
+
+def _scores(row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{title} peak {_text(row[f'pointing{name}'])}, energy {_text(row[f'energy{name}'])}"
+        for name, title in (
+            ("", ""),
+            ("_beyond_head", "| beyond the head:"),
+            ("_beyond_centre", "| beyond the middle:"),
+            ("_correct", "| correct ones:"),
+        )
+    ]
 
 
 def _text(score: Mapping[str, Any]) -> str:

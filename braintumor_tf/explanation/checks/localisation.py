@@ -10,7 +10,7 @@ import pandas as pd
 
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores
 from braintumor_tf.evaluation.scores.proportions import proportion_scores
-from braintumor_tf.explanation.checks.localised_images import HEAD, RANDOM, REFERENCES, localise_images
+from braintumor_tf.explanation.checks.localised_images import CENTRE, HEAD, RANDOM, REFERENCES, localise_images
 from braintumor_tf.explanation.checks.masks import Mask
 from braintumor_tf.explanation.checks.results import CheckResult, CheckRow
 from braintumor_tf.types import Score
@@ -34,6 +34,8 @@ class LocalisationRow(CheckRow):
         pointing_beyond_head: what `pointing` is above that of the head alone.
         energy_gain: what the energy is above that of the random map of the same image.
         energy_beyond_head: what the energy is above that of the head alone.
+        pointing_beyond_centre: what `pointing` is above that of the middle of the picture.
+        energy_beyond_centre: what the energy is above that of the middle of the picture.
         pointing_correct: `pointing` of the images that the model predicts correctly.
         energy_correct: `energy` of those.
         pointing_by_chance: what `pointing` is where the peak is drawn at random.
@@ -52,6 +54,8 @@ class LocalisationRow(CheckRow):
     pointing_beyond_head: Score
     energy_gain: Score
     energy_beyond_head: Score
+    pointing_beyond_centre: Score
+    energy_beyond_centre: Score
     pointing_correct: Score
     energy_correct: Score
     pointing_by_chance: float
@@ -126,7 +130,7 @@ def summarise_localisation(
     """Returns what `localisation_check` does, from the scores of the images or of a part of them.
 
     Args:
-        table: of `localise_images`, or the rows of some of its images, the random map and the head among the methods.
+        table: of `localise_images`, or the rows of some of its images, the references among the methods.
         resamples: of the intervals.
         seed: of the resamples.
 
@@ -146,8 +150,12 @@ def _row(name: str, parts: Mapping[str, pd.DataFrame], *, resamples: int, seed: 
         "pointing_beyond_head": found["pointing"] - parts[HEAD]["pointing"],
         "energy_gain": found["energy"] - parts[RANDOM]["energy"],
         "energy_beyond_head": found["energy"] - parts[HEAD]["energy"],
+        "pointing_beyond_centre": found["pointing"] - parts[CENTRE]["pointing"],
+        "energy_beyond_centre": found["energy"] - parts[CENTRE]["energy"],
     }
-    itself = {"pointing_beyond_head": name == HEAD, "energy_beyond_head": name == HEAD, "energy_gain": name == RANDOM}
+    itself = {"energy_gain": name == RANDOM}
+    for beside, reference in (("head", HEAD), ("centre", CENTRE)):
+        itself |= {f"{score}_beyond_{beside}": name == reference for score in ("pointing", "energy")}
     within = {key: (0.0, 0.0) if fixed else (-1.0, 1.0) for key, fixed in itself.items()}
     correct = {f"{key}_correct": (found[key], found["correct"]) for key in ("pointing", "energy")}
     return LocalisationRow(

@@ -191,6 +191,9 @@ def test_a_random_map_scores_the_box_s_share_of_the_picture(tmp_path):
     assert centre.energy_beyond_head.value == pytest.approx(beyond)
     beyond = centre.pointing.value - found["head"].pointing.value
     assert centre.pointing_beyond_head.value == pytest.approx(beyond)
+    assert found["head"].pointing_beyond_centre.value == pytest.approx(-beyond)
+    beyond = random.energy.value - centre.energy.value
+    assert random.energy_beyond_centre.value == pytest.approx(beyond)
 
 
 def test_a_margin_counts_beside_a_box_only_where_it_is_asked_for(tmp_path):

@@ -194,7 +194,7 @@ def test_a_box_is_outlined_and_a_peak_is_marked_where_it_is():
     box = LesionBox(0.6, 0.5, 0.4, 0.5)
     figure = plots.maps_and_lesions(IMAGES[:1], [box], {"occlusion": [heat], "head": [flat]})
     shown = texts(figure).split("\n")
-    assert {"lesion's box: 20 % of it", "100 % in the box", "20 % in the box"} <= set(shown)
+    assert {"box: 20 % of it", "100 % in the box", "20 % in the box"} <= set(shown)
     slice_, peaked, even = figure.axes[:3]
     side = drawn(figure)[0].shape[0]
     scale, top = side / 50, side * 0.1  # a picture of 40 x 50 in the middle of its square tile
@@ -223,7 +223,7 @@ def localised(boxes: int) -> pd.DataFrame:
     return pd.DataFrame([{"method": name, "reference": name != "grad_cam", **scores} for name in names])
 
 
-@pytest.mark.parametrize(("boxes", "place"), [(9, "in the lesion's box"), (0, "on the lesion"), (4, "on the lesion")])
+@pytest.mark.parametrize(("boxes", "place"), [(9, "in the box"), (0, "on the lesion"), (4, "on the lesion")])
 def test_scores_say_whether_lesions_are_boxes(boxes, place):
     figure = plots.localisation_scores(localised(boxes))
     shown = texts(figure)

@@ -25,6 +25,8 @@ from braintumor_tf.report.plots.style import (
 from braintumor_tf.report.wording.numbers import plain
 
 _ROW = 0.36  # inches
+_CHARACTER = 0.09  # inches
+_USUAL_NAME = 18  # characters
 
 
 @themed
@@ -41,10 +43,11 @@ def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point 
     """
     if table.empty:
         return message_figure("no lesion is known", title)
-    figure, axes = new_figure(5.4, 1.5 + _ROW * len(table), 1, 2)
-    colours = [MUTED if reference else ACCENT for reference in table["reference"]]
     names = [method_name(name) for name in table["method"]]
-    where = "in the lesion's box" if "boxes" in table and (table["boxes"] == table["images"]).all() else "on the lesion"
+    longer = max(0, max(map(len, names)) - _USUAL_NAME)
+    figure, axes = new_figure(5.4 + _CHARACTER * longer, 1.5 + _ROW * len(table), 1, 2)
+    colours = [MUTED if reference else ACCENT for reference in table["reference"]]
+    where = "in the box" if "boxes" in table and (table["boxes"] == table["images"]).all() else "on the lesion"
     for chart, key, guess, label in (
         (axes[0, 0], "pointing", "pointing_by_chance", f"peaks {where}"),
         (axes[0, 1], "energy", "area_share", f"energy {where}"),
@@ -52,7 +55,7 @@ def localisation_scores(table: pd.DataFrame, *, title: str = "Do the maps point 
         chart.axvline(table[guess].mean(), color=WARNING, linewidth=1.2, linestyle=":", label="by guessing")
         _dots(chart, table, key, names if key == "pointing" else [""] * len(names), colours)
         highest = float(table[[key, f"{key}_high"]].max().max())
-        chart.set(xlim=(0, 1.0 if key == "pointing" else max(1.15 * highest, 1e-3)), xlabel=f"{label},\nshare")
+        chart.set(xlim=(0, min(max(1.15 * highest, 1e-3), 1.0)), xlabel=f"{label},\nshare")
     legend_below(axes[0, 0], 1)
     set_heading(figure, title)
     return figure

@@ -70,7 +70,7 @@ def maps_and_lesions(
             raise ExplanationError(f"{image} cannot be read; leave it out")
         lesion = read_mask(mask, next(iter(maps.values()))[row].shape)
         boxed = isinstance(mask, LesionBox)
-        whose, where = ("lesion's box", "in the box") if boxed else ("lesion", "on the lesion")
+        whose, where = ("box", "in the box") if boxed else ("lesion", "on the lesion")
         outline = heat_tile(lesion, TILE)  # from 0 to 1: the outline is where it is 0.5
         _draw(line[0], pixels, outline, f"{whose}: {_percent(float(area_share([lesion])[0]))} of it")
         line[0].set_ylabel(shorten(names[row], 20) if len(names) else "", fontsize=9.5)
