@@ -45,19 +45,19 @@ def test_means_and_spread_are_those_of_the_tables():
 def test_the_variance_is_that_over_groups_and_that_over_seeds():
     """Two crossed factors, from the answers of each seed on each group."""
     generator = np.random.default_rng(1)
-    right = 0.8 + 0.03 * generator.normal(size=(4, 1)) + 0.1 * generator.normal(size=(1, 50))
-    right = right + 0.05 * generator.normal(size=(4, 50))
+    right = 0.7 + 0.01 * generator.normal(size=(30, 1)) + 0.03 * generator.normal(size=(1, 50))
+    right = right + 0.2 * generator.normal(size=(30, 50))
     values, weights = right.mean(axis=1), draws(50, resamples=40_000)
     found = mean_over_seeds(values, right @ weights.T, groups=50)
     over_groups = right.mean(axis=0).var(ddof=1) / 50
-    over_seeds = values.var(ddof=1) / 4
-    both = sum((row - right.mean(axis=0)).var(ddof=1) for row in right) / 50 / 3 / 4
+    over_seeds = values.var(ddof=1) / 30
+    both = sum((row - right.mean(axis=0)).var(ddof=1) for row in right) / 50 / 29 / 30
     total = over_groups + over_seeds - both
-    freedom = total**2 / (over_groups**2 / 49 + over_seeds**2 / 3)
+    freedom = total**2 / (over_groups**2 / 49 + over_seeds**2 / 29)
     expected = by_hand.korn_graubard(values.mean(), total, 50, freedom=freedom)
-    assert (found.low, found.high) == pytest.approx(expected, abs=2e-3)
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-3)
     groups_alone = with_interval(values.mean(), (right @ weights.T).mean(axis=0), groups=50)
-    assert found.high - found.low > 1.2 * (groups_alone.high - groups_alone.low)
+    assert found.high - found.low > 1.02 * (groups_alone.high - groups_alone.low)
 
 
 def test_one_seed_has_the_interval_over_groups_and_equal_seeds_do_too():
