@@ -20,6 +20,13 @@ def score(value: float, margin: float = 0.04) -> dict[str, float]:
     return {"value": value, "low": max(0.0, value - margin), "high": min(1.0, value + margin)}
 
 
+def three_digits(value: float) -> str:
+    """A score as text; what is not exactly 1 or 0 never looks so."""
+    if 0.9995 <= value < 1:
+        return "0.999"
+    return "0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
 def make_manifest(folder: Path, classes: tuple[str, ...] = CLASSES, images: int = 18, seed: int = 0) -> pd.DataFrame:
     """Writes `images` small pictures of each class and returns their manifest; every group has one image."""
     generator = np.random.default_rng(seed)

@@ -25,7 +25,7 @@ from braintumor_tf.report.wording.numbers import signed
 from braintumor_tf.runs import Run
 from tests.evaluation.made_predictions import drawn
 from tests.evaluation.made_robustness import made
-from tests.report.conftest import make_manifest, make_predictions, make_run
+from tests.report.conftest import make_manifest, make_predictions, make_run, three_digits
 from tests.report.made_explanations import EXPLANATIONS
 from tests.report.model_card.card_parts import Card
 
@@ -45,8 +45,8 @@ def text_of(found) -> str:
     """A score as the card should write it, made here anew."""
     if found["value"] is None:
         return "–"
-    within = "" if found["low"] is None else f" ({found['low']:.3f}–{found['high']:.3f})"
-    return f"{found['value']:.3f}{within}"
+    within = "" if found["low"] is None else f" ({three_digits(found['low'])}–{three_digits(found['high'])})"
+    return f"{three_digits(found['value'])}{within}"
 
 
 def full_run(folder: Path, manifest: pd.DataFrame, classes=CLASSES, **settings) -> Run:

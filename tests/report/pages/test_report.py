@@ -16,7 +16,7 @@ from braintumor_tf.report import plots, write_report
 from braintumor_tf.report.rendering import render
 from braintumor_tf.report.sections.embedding import embed_image
 from braintumor_tf.runs import Run
-from tests.report.conftest import make_manifest, make_run
+from tests.report.conftest import make_manifest, make_run, three_digits
 from tests.report.html_page import Page, check_page
 
 
@@ -50,8 +50,8 @@ def test_the_numbers_of_the_page_are_those_of_the_run(written):
     metrics, tested, manifest = run.metrics, run.predictions, run.manifest
     for name in ("accuracy", "macro_f1", "roc_auc", "average_precision", "tumour_sensitivity", "tumour_specificity"):
         found = metrics[name]
-        assert f"{found['value']:.3f}" in page.text
-        assert f"{found['low']:.3f}–{found['high']:.3f}" in page.text
+        assert three_digits(found["value"]) in page.text
+        assert f"{three_digits(found['low'])}–{three_digits(found['high'])}" in page.text
     low, high = metrics["macro_f1"]["low"], metrics["macro_f1"]["high"]
     assert f"Macro-F1 {metrics['macro_f1']['value']:.2f} (95 % interval {low:.2f}–{high:.2f})" in page.text
     assert f"on {len(tested)} test images from {tested['group'].nunique()} groups" in page.text
