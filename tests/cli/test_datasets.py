@@ -174,3 +174,18 @@ def test_evaluate_looks_for_patients_where_the_run_did(trained, clinic, linked, 
         monkeypatch.setattr(Run, "config", {**config, "links": value})
         call("evaluate", run.path, "--dataset", clinic, *words)
         assert asked[-1] is expected
+
+
+def test_run_hands_no_link_to_the_notebooks_and_refuses_a_wrong_data_set(clinic, linked, monkeypatch):
+    asked = []
+    monkeypatch.setattr("braintumor_tf.notebooks.runner.run_notebooks", lambda *_, **how: asked.append(how) or [])
+    folder = clinic.parent / "run_set" / "glioma"
+    folder.mkdir(parents=True)
+    slice_of(3).save(folder / "new.png")
+    said = call("run", "01", "--dataset", folder.parent, "-p", "SEED", "3")
+    assert said.exit_code == 0, said.stderr
+    assert f"{folder.parent}: 1 of 1 image is a clinic picture of 1 patient" in said.stderr
+    assert "clinic picture" not in call("run", "01", "--dataset", folder.parent, "--no-link").stderr
+    assert [how["parameters"] for how in asked] == [{"SEED": "3"}, {"LINK": False}]
+    wrong = call("run", "01", "--dataset", "/no/such/set")
+    assert wrong.exit_code == 1 and "neither a folder" in wrong.stderr and len(asked) == 2
