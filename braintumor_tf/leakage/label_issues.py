@@ -129,7 +129,8 @@ def _out_of_fold(manifest: pd.DataFrame, given: np.ndarray, folds: int, seed: in
     probabilities = np.zeros((len(manifest), given.max() + 1))
     parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(features, given, manifest["group"])
     for training, held_out in progress_bar(parts, "Doubting labels", total=folds, show=show_progress):
-        model = ExtraTreesClassifier(TREES, class_weight="balanced", n_jobs=-1, random_state=seed)
+        # one thread: with several, scikit-learn now and then loses Python's warning filters, and warns for each tree
+        model = ExtraTreesClassifier(TREES, class_weight="balanced", random_state=seed)
         model.fit(features[training], given[training])
         probabilities[np.ix_(held_out, model.classes_)] = model.predict_proba(features[held_out])
     return probabilities
