@@ -93,7 +93,7 @@ def test_training_and_testing_on_other_data_leaves_overlaps_out_and_says_how_man
     assert {Path(path).stem for path in overlap["path"]} >= {f"copy_{number}" for number in range(4)}
     assert run.metrics["overlap"] == len(overlap) and run.metrics["images"] == len(place) + 4 - len(overlap)
     assert not set(overlap["path"]) & set(run.predictions["path"])
-    assert f"{len(overlap)} images of {other} have a near-duplicate in training" in result.stdout
+    assert f"{len(overlap)} images of {other} have a near-duplicate or their patient in training" in result.stdout
     assert ">overlap<" in (run.path / "report.html").read_text(encoding="utf-8")
     again = call("evaluate", run.path, "--dataset", other, "--json", "--no-baselines")
     assert json.loads(again.stdout)["overlap"] == len(overlap)
