@@ -124,7 +124,7 @@ def summary(run: Run, table: pd.DataFrame, seed: int) -> dict[str, Any]:
     return {
         "model": config["model"],
         "image_size": config["image_size"],
-        "epochs": len(run.history),
+        "epochs": None if run.history is None else len(run.history),
         "accuracy": metrics["accuracy"],
         "macro_f1": metrics["macro_f1"],
         "images_by_split": run.manifest["split"].value_counts().to_dict(),
