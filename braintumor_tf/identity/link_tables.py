@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, NO_TUMOR, TUMOR, plain_label
 from braintumor_tf.identity.links import Links
+from braintumor_tf.identity.people import text_column
 
 RECORD = ("path", "label", "origin", "origin_id", "patient", "pose", "origin_label", "origin_patient", "lesion_box")
 """The columns that say of an image what it is."""
 
 UNKNOWN = "unknown"
+"""The origin of images that are no known published picture; they may come from many places."""
 
 
 def link_records(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -36,19 +39,40 @@ def origin_table(manifest: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(order).rename(index={"": "(no label)"}).rename_axis(index=None, columns=None)
 
 
+def label_contradictions(manifest: pd.DataFrame) -> pd.Series:
+    """Tells for each image whether its label contradicts that of the published picture.
+
+    ``no_tumor`` contradicts every other label. The bare label ``tumor`` contradicts ``no_tumor`` alone. Two types of
+    tumour contradict each other if this origin is known to tell the image's type; a type that it does not use may be
+    a part of one that it uses, and is not compared. An image of which one label is unknown contradicts nothing.
+
+    Args:
+        manifest: with ``label`` and, as `identity.link` fills them, ``origin`` and ``origin_label``; columns that it
+            lacks count as empty.
+
+    Example:
+        >>> manifest = pd.DataFrame({"label": ["pituitary", "tumor"], "origin": "figshare"})
+        >>> label_contradictions(manifest.assign(origin_label="meningioma")).tolist()
+        [True, False]
+    """
+    given, named, origin = (text_column(manifest, name) for name in ("label", "origin_label", "origin"))
+    known = (given != "") & (named != "")
+    here, there = given[known].map(plain_label), named[known].map(plain_label)
+    used = {name: {*CLASSES, *BINARY_CLASSES, *labels} for name, labels in there.groupby(origin[known])}
+    told = pd.Series([label in used[name] for label, name in zip(here, origin[known])], here.index, bool)
+    healthy = (here == NO_TUMOR) | (there == NO_TUMOR)
+    types = (here != TUMOR) & (there != TUMOR) & told
+    return ((here != there) & (healthy | types)).reindex(manifest.index, fill_value=False)
+
+
 def label_table(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Counts linked images by their label and the label of the origin.
+    """Counts images whose label contradicts that of the origin (`label_contradictions`).
 
     Returns:
-        ``label``, ``origin``, ``origin_label``, ``images``, where the two labels differ, most images first. A set that
-        says ``tumor`` contradicts no kind of tumour.
+        ``label``, ``origin``, ``origin_label``, ``images``, most images first.
     """
-    known = manifest[(manifest["origin_label"] != "") & (manifest["label"] != "")]
-    ours, theirs = known["label"], known["origin_label"]
-    coarse = (ours == "tumor") | (theirs == "tumor")
-    same = (ours == theirs) | (coarse & ((ours == "no_tumor") == (theirs == "no_tumor")))
     columns = ["label", "origin", "origin_label"]
-    table = known[~same].groupby(columns).size().rename("images").reset_index()
+    table = manifest[label_contradictions(manifest)].groupby(columns).size().rename("images").reset_index()
     return table.sort_values(["images", *columns], ascending=[False, True, True, True], ignore_index=True)
 
 
@@ -66,5 +90,5 @@ def format_links(manifest: pd.DataFrame, links: Links) -> str:
     lines += ["", "How they lie to the published picture", poses.rename_axis(None).to_string()]
     wrong = label_table(manifest)
     if len(wrong):
-        lines += ["", "Other labels than there", wrong.to_string(index=False)]
+        lines += ["", "Labels that contradict those there", wrong.to_string(index=False)]
     return "\n".join(lines)

@@ -39,16 +39,16 @@ def own_patients(manifest: pd.DataFrame) -> pd.Series:
         >>> own_patients(pd.DataFrame(known)).tolist()
         ['one:7', '']
     """
-    patient, there = _text(manifest, "patient"), _text(manifest, "origin_patient")
-    named = (_text(manifest, "source") + ":" + patient).where(patient != "", "")
+    patient, there = text_column(manifest, "patient"), text_column(manifest, "origin_patient")
+    named = (text_column(manifest, "source") + ":" + patient).where(patient != "", "")
     came = (patient == there) & ~named.isin(named[patient != there])
     return named.mask(came, "")
 
 
 def origin_patients(manifest: pd.DataFrame) -> pd.Series:
     """Returns the patients of the published pictures, as ``origin:patient``, "" where none is known."""
-    patient = _text(manifest, "origin_patient")
-    return (_text(manifest, "origin") + ":" + patient).where(patient != "", "")
+    patient = text_column(manifest, "origin_patient")
+    return (text_column(manifest, "origin") + ":" + patient).where(patient != "", "")
 
 
 def patient_contradictions(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +76,8 @@ def patient_contradictions(manifest: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(sorted(rows), columns=["patient", "several", "images"])
 
 
-def _text(manifest: pd.DataFrame, name: str) -> pd.Series:
+def text_column(manifest: pd.DataFrame, name: str) -> pd.Series:
+    """Returns a column of a manifest as text, "" where nothing stands or where there is no such column."""
     if name not in manifest:
         return pd.Series("", index=manifest.index, dtype=object)
     return manifest[name].astype(object).where(manifest[name].notna(), "").astype(str)

@@ -13,7 +13,7 @@ from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.manifest import Scan
 from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage.audit_report import AuditReport, NearDuplicateCounts, Overlap, Rows, Shared
-from braintumor_tf.leakage.groups import group, near_duplicate_in_training
+from braintumor_tf.leakage.groups import group, join_data_sets, near_duplicate_in_training
 from braintumor_tf.leakage.label_issues import find_label_issues
 from braintumor_tf.leakage.manifest_counts import (
     FINGERPRINTS,
@@ -148,7 +148,7 @@ def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[Ov
 
 
 def _shared_patients(ours: pd.DataFrame, theirs: pd.DataFrame) -> Shared:
-    people = persons(pd.concat([ours, theirs], ignore_index=True))
+    people = persons(join_data_sets(ours, theirs))
     here, there = people.iloc[: len(ours)], people.iloc[len(ours) :]
     known = set(here[here != ""]) & set(there[there != ""])
     return Shared(int(there.isin(known).sum()), int(here.isin(known).sum()))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.layouts import PATIENT
-from braintumor_tf.identity.people import persons
+from braintumor_tf.identity.people import persons, text_column
 from braintumor_tf.matching.components import least_names, number_components
 from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, near_pairs
 
@@ -95,15 +95,11 @@ def join_data_sets(manifest: pd.DataFrame, external: pd.DataFrame) -> pd.DataFra
         >>> join_data_sets(rows, rows.assign(path=["/b/1.png", "/b/2.png"]))["source"].tolist()
         ['list', 'list', 'list (external)', 'list (external)']
     """
-    for name in sorted(set(_sources(manifest)) & set(_sources(external))):
-        here, there = (_folder(rows.loc[_sources(rows) == name, "path"]) for rows in (manifest, external))
+    for name in sorted(set(text_column(manifest, "source")) & set(text_column(external, "source"))):
+        here, there = (_folder(rows.loc[text_column(rows, "source") == name, "path"]) for rows in (manifest, external))
         if not (here.is_relative_to(there) or there.is_relative_to(here)):
             external = external.assign(source=external["source"].replace(name, f"{name} (external)"))
     return pd.concat([manifest, external], ignore_index=True)
-
-
-def _sources(manifest: pd.DataFrame) -> pd.Series:
-    return as_text(manifest["source"]) if "source" in manifest else pd.Series("", index=manifest.index)
 
 
 def _folder(paths: pd.Series) -> Path:

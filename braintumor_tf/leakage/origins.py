@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from braintumor_tf.leakage.groups import as_text
+from braintumor_tf.identity.people import text_column
 
 UNKNOWN = "unknown:"
 """An origin that starts with this is no published set: the images of one source whose origin nothing tells."""
@@ -24,8 +24,5 @@ def origin_names(manifest: pd.DataFrame) -> pd.Series:
         >>> origin_names(manifest).tolist()
         ['figshare', 'unknown:sartaj']
     """
-    unknown = UNKNOWN + as_text(manifest["source"])
-    if "origin" not in manifest:
-        return unknown
-    origin = as_text(manifest["origin"])
-    return origin.where(origin != "", unknown)
+    origin = text_column(manifest, "origin")
+    return origin.where(origin != "", UNKNOWN + text_column(manifest, "source"))

@@ -11,7 +11,7 @@ from braintumor_tf.evaluation.scores.group_bootstrap import Drawn, group_numbers
 from braintumor_tf.evaluation.scores.proportions import label_score_groups, proportion_scores
 from braintumor_tf.evaluation.scores.split_scores import PatientScores
 from braintumor_tf.evaluation.scores.weighted_metrics import Values, label_values, weighted_confusion
-from braintumor_tf.leakage.groups import persons
+from braintumor_tf.identity.people import persons
 from braintumor_tf.predictions_table import class_numbers, probabilities_of
 
 
@@ -20,7 +20,7 @@ def patient_cases(rows: pd.DataFrame, manifest: pd.DataFrame, classes: Sequence[
 
     Args:
         rows: predictions of one split.
-        manifest: the images by `path`, with their patients (`leakage.groups.persons`).
+        manifest: the images by `path`, with their patients (`identity.persons`).
         classes: class names in order.
 
     Returns:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.datasets.labels import NO_TUMOR, TUMOR
+from braintumor_tf.datasets.labels import NO_TUMOR
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.identity.lesion_boxes import parse_box
+from braintumor_tf.identity.link_tables import label_contradictions
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,15 @@ def boxes_of(manifest: pd.DataFrame) -> list[LesionBox | None]:
     """
     if "lesion_box" not in manifest:
         return [None] * len(manifest)
-    origins: Sequence[str] = manifest.get("origin_label", pd.Series("", index=manifest.index))
-    return [_box(*row) for row in zip(manifest["path"], manifest["lesion_box"], manifest["label"], origins)]
+    tumour = (manifest["label"] != NO_TUMOR) & ~label_contradictions(manifest)
+    return [
+        _box(path, text) if shown else None
+        for path, text, shown in zip(manifest["path"], manifest["lesion_box"], tumour)
+    ]
 
 
-def _box(path: str, text: str, label: str, origin_label: str) -> LesionBox | None:
-    if not text or label == NO_TUMOR or not _agrees(label, origin_label):
+def _box(path: str, text: str) -> LesionBox | None:
+    if not text:
         return None
     if any(size.strip("0.") == "" for size in text.split()[2:]):
         return None
@@ -127,9 +130,3 @@ def _box(path: str, text: str, label: str, origin_label: str) -> LesionBox | Non
         return LesionBox.of(text)
     except ExplanationError as error:
         raise ExplanationError(f"{path}: {error}") from None
-
-
-def _agrees(label: str, origin_label: str) -> bool:
-    if origin_label == NO_TUMOR:
-        return False
-    return not origin_label or TUMOR in (label, origin_label) or label == origin_label

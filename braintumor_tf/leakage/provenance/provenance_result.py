@@ -7,15 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.identity.link_tables import UNKNOWN
 from braintumor_tf.identity.people import patient_contradictions, persons
 from braintumor_tf.leakage.provenance.confounding import ClassOrigin, class_origins
 from braintumor_tf.leakage.provenance.origin_labels import contradicted_labels
 from braintumor_tf.leakage.provenance.shared_patients import SharedPatients, find_shared_patients
 
 Rows = list[dict[str, Any]]
-
-UNKNOWN = "unknown"
-"""The origin of images that are no known published picture; they may come from many places."""
 
 
 @dataclass(frozen=True, kw_only=True)

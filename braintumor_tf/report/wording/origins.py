@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WORSE, judge
+from braintumor_tf.identity.link_tables import UNKNOWN as UNKNOWN_ORIGIN
 from braintumor_tf.leakage.origins import UNKNOWN
 from braintumor_tf.leakage.provenance.confounding import class_origins
-from braintumor_tf.leakage.provenance.provenance_result import UNKNOWN as UNKNOWN_ORIGIN
 from braintumor_tf.leakage.rungs import SplitLeaks
 from braintumor_tf.report.wording.judgements import reason
 from braintumor_tf.report.wording.numbers import as_score, counted, number, percent, score_text
