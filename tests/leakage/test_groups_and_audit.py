@@ -1,6 +1,7 @@
 """Groups of look-alikes and the audit, on folders with planted near-duplicates and on the real sets."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,16 @@ def test_overlap_with_another_set_is_a_leak(near_duplicates, tmp_path):
     [row] = report.against
     assert (row.md5.images, row.near.images, row.near.ours) == (0, 1, 1)
     assert report.leak and "overlaps with" in audit_verdict(report)
+
+
+def test_equal_patients_of_two_lists_of_one_name_are_two_people(near_duplicates, tmp_path):
+    one, two = (scan(tmp_path / name, show_progress=False) for name in ("one", "two"))
+    found = {}
+    for source in ("list", "other"):
+        here, there = one.manifest.assign(patient="7", source="list"), two.manifest.assign(patient="7", source=source)
+        report = audit(replace(one, manifest=here), [replace(two, manifest=there)], show_progress=False)
+        found[source] = report.against[0].patients.images
+    assert found == {"list": 0, "other": 0}
 
 
 def test_pictures_that_another_set_files_differently_are_named(near_duplicates, tmp_path):

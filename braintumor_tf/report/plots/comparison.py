@@ -38,8 +38,8 @@ def leaderboard(table: pd.DataFrame, *, score: str = "macro_f1", title: str = ""
     """Draws one row for each run, configuration with several seeds, and shortcut baseline, in the table's order.
 
     Filled dots are the best run and those that are not told apart from it by macro-F1, hollow ones are behind it; the
-    shaded band is the interval of the best. The bar of a configuration with several seeds goes from the least to the
-    largest of them, other bars are 95 % intervals over groups.
+    shaded band is the interval of the best. The bar of a configuration with several seeds is a 95 % interval
+    over seeds and groups, other bars are 95 % intervals over groups.
 
     Args:
         table: the leaderboard of a `Comparison`.
