@@ -80,7 +80,7 @@ def test_the_page_is_selfcontained_and_holds_every_run_and_pair(comparisons, run
     path = write_comparison(comparison, tmp_path / "new" / "folder")
     page = check_page(path)
     text = path.read_text(encoding="utf-8")
-    assert "<b>a data" not in text and f"paired bootstrap over groups, {comparison.resamples:,} draws" in page.text
+    assert "<b>a data" not in text and f"correlation over {comparison.resamples:,} draws of groups" in page.text
     for name in comparison.leaderboard.query("kind == 'run'")["name"]:
         assert " ".join(name.split()) in page.text
     assert len(re.findall(r"<tr", text)) >= len(comparison.leaderboard) + len(comparison.pairs)
