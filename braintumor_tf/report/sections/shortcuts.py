@@ -161,16 +161,15 @@ def near_duplicate_sentence(metrics: Mapping[str, Any], near_duplicates: int, im
         near_duplicates: test images that have a near-duplicate in training.
         images: test images.
     """
+    what = "a near-duplicate or their patient" if metrics.get("patients") else "a near-duplicate"
     if not near_duplicates:
         return (
-            f"0 of the {images:,} test images have a near-duplicate in training: nothing suggests that answers come "
-            "from memory."
+            f"0 of the {images:,} test images have {what} in training: nothing suggests that answers come from memory."
         )
     with_one, rest = (score(metrics, f"{part}.accuracy").value for part in ("twins", "clean"))
     if with_one is None or rest is None:
         return (
-            f"{near_duplicates:,} of {images:,} test images have a near-duplicate in training, and there is no score "
-            "on others."
+            f"{near_duplicates:,} of {images:,} test images have {what} in training, and there is no score on others."
         )
     lead = score(metrics, "twins.above_clean")
     lead = lead if lead.value is not None else Score(with_one - rest)
@@ -179,7 +178,7 @@ def near_duplicate_sentence(metrics: Mapping[str, Any], near_duplicates: int, im
         found.outcome, judged(found)
     )
     return (
-        f"On the {near_duplicates:,} test images with a near-duplicate in training accuracy is {number(with_one, 2)}, "
+        f"On the {near_duplicates:,} test images with {what} in training accuracy is {number(with_one, 2)}, "
         f"{distance(lead)} the {number(rest, 2)} on the {images - near_duplicates:,} without: {meaning}."
     )
 
