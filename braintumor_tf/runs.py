@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ import pandas as pd
 
 from braintumor_tf.datasets.manifest import read_manifest, write_manifest
 from braintumor_tf.errors import RunError
-from braintumor_tf.files import comparable_json, remove_leftovers, write_csv, write_json
-from braintumor_tf.types import ModelConfig
+from braintumor_tf.files import remove_leftovers, write_csv, write_json
+from braintumor_tf.types import changed_settings
 
 PACKAGES = ("braintumor_tf", "tensorflow", "jax", "keras", "numpy", "pandas", "scikit-learn", "scikit-image", "Pillow")
 """Packages whose versions a run records, where they are installed."""
@@ -61,10 +60,12 @@ class Run:
             manifest: the table of images with its splits.
 
         Raises:
-            RunError: the directory already holds a finished run.
+            RunError: the directory already holds a finished run, or a leak ladder.
         """
         run = cls(path)
         run.refuse_if_finished()
+        if (run.path / LADDER_SETTINGS).exists():
+            raise RunError(f"{path}: holds a leak ladder; choose another name")
         write_json(
             run.path / "config.json",
             {**config, "data_fingerprint": data_fingerprint(manifest), "environment": environment()},
@@ -85,11 +86,7 @@ class Run:
             return cls.create(path, config, manifest)
         run = cls.of(path)
         wanted = {**config, "data_fingerprint": data_fingerprint(manifest)}
-        unchanged = {field.name: field.default for field in fields(ModelConfig) if field.name in wanted}
-        found = {**unchanged, **run.config}  # a setting that is newer than the run was at its default
-        wanted, found = (json.loads(comparable_json(values)) for values in (wanted, found))
-        changed = sorted(key for key in {*wanted, *found} - {"environment"} if wanted.get(key) != found.get(key))
-        if changed:
+        if changed := changed_settings(wanted, run.config):
             raise RunError(
                 f"{path}: was started with another {', '.join(changed)}; resume with the same, or choose another name"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from braintumor_tf.errors import ModelError
+from braintumor_tf.files import comparable_json
 
 RANDOM = "random"
 IMAGENET = "imagenet"
@@ -136,3 +138,15 @@ class Predictor(Protocol):
             batch_size: images that are predicted at once.
         """
         ...
+
+
+def changed_settings(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the settings that differ, sorted; one of a model that `found` lacks was at its default.
+
+    Args:
+        wanted: the settings of now.
+        found: those that a run's or a ladder's file holds.
+    """
+    unchanged = {field.name: field.default for field in fields(ModelConfig) if field.name in wanted}
+    wanted, found = (json.loads(comparable_json(values)) for values in (wanted, {**unchanged, **found}))
+    return sorted(key for key in {*wanted, *found} - {"environment"} if wanted.get(key) != found.get(key))

@@ -25,7 +25,7 @@ from braintumor_tf.leakage.rungs import LOOK_ALIKE, PATIENT_RUNG, RANDOM, RUNGS,
 from braintumor_tf.matching.fingerprints import near_pairs
 from braintumor_tf.runs import LADDER, LADDER_SETTINGS, Run
 from braintumor_tf.training import Preset
-from braintumor_tf.types import ModelConfig, Score
+from braintumor_tf.types import ModelConfig, Score, changed_settings
 
 IMAGES, TABLE = "manifest.csv", "ladder.csv"
 """Files of a ladder's directory, beside the directories of its runs, its settings and ``ladder.json``."""
@@ -81,7 +81,7 @@ def run_ladder(
 
     Raises:
         SplitError: too few groups of a class.
-        RunError: `out` holds rungs with other settings or images.
+        RunError: `out` holds a run, or a ladder with other settings, images or patients; nothing is changed there.
         TrainingError: several processes were joined (`join_processes`).
         BrainTumorError: of the step that failed; finished rungs stay in the directory.
 
@@ -99,6 +99,7 @@ def run_ladder(
     )
     pairs = near_pairs(manifest, show_progress=show_progress)
     manifest = group(manifest, pairs=pairs)
+    _refuse_others(out, made, manifest)
     write_json(out / LADDER_SETTINGS, made.to_dict())
     write_manifest(out / IMAGES, manifest)
     how = {"pairs": pairs, "show_progress": show_progress, "devices": devices}
@@ -161,6 +162,24 @@ def keep_ladder(ladder: Ladder, out: str | Path) -> None:
     """Writes ``ladder.csv`` and then ``ladder.json`` into a directory."""
     write_csv(Path(out) / TABLE, ladder.table())
     write_json(Path(out) / LADDER, ladder.to_dict())
+
+
+def _refuse_others(out: Path, made: ExperimentSettings, manifest: pd.DataFrame) -> None:
+    """Refuses a directory that holds a run, or the rungs of another ladder, before anything in it is replaced."""
+    if (out / "config.json").exists():
+        raise RunError(f"{out}: holds a run; give the ladder a directory of its own")
+    if not (out / LADDER_SETTINGS).exists() or not any(out.glob(f"**/{PATIENT_RUNG}/config.json")):
+        return
+    changed = changed_settings(made.to_dict(), json.loads((out / LADDER_SETTINGS).read_text(encoding="utf-8")))
+    before = read_manifest(out / IMAGES)
+    for name, columns in (("images", ["md5", "label"]), ("patients", ["md5", "patient"])):
+        now, then = (rows[columns].sort_values(columns).to_numpy().tolist() for rows in (manifest, before))
+        changed += [name] if now != then else []
+    if changed:
+        raise RunError(
+            f"{out}: is a ladder that was started with another {', '.join(changed)}; go on with the same, or choose "
+            "another name"
+        )
 
 
 def _one_seed(

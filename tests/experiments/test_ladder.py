@@ -101,6 +101,28 @@ def test_other_settings_and_other_folders_are_refused(out, manifest, tmp_path):
         resume_ladder(tmp_path)
 
 
+def test_what_is_refused_changes_nothing_in_the_directory(out, manifest, tmp_path):
+    def files(folder: Path) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    before = files(out)
+    for changed, seed, name in (
+        (manifest, 6, "another seed"),
+        (manifest.iloc[4:], 5, "another images, patients"),
+        (manifest.assign(patient=""), 5, "another patients"),
+    ):
+        with pytest.raises(RunError, match=name):
+            run_ladder(changed, "PCA", out=out, seed=seed, config={"dataset": "toy"}, **SETTINGS)
+    with pytest.raises(RunError, match="holds a leak ladder"):
+        Run.create(out, {}, manifest)
+    assert files(out) == before
+    Run.create(tmp_path / "run", {}, manifest)
+    before = files(tmp_path)
+    with pytest.raises(RunError, match="holds a run"):
+        run_ladder(manifest, "PCA", out=tmp_path / "run", seed=5, config={"dataset": "toy"}, **SETTINGS)
+    assert files(tmp_path) == before
+
+
 def test_the_report_of_the_patient_rung_shows_the_ladder(out):
     page = write_report(out / "patient").read_text(encoding="utf-8")
     assert '<section id="ladder">' in page and "patients together" in page

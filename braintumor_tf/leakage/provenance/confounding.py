@@ -39,6 +39,11 @@ class ClassOrigin:
         """Whether the guess is right in `CONFOUNDED` or more."""
         return self.balanced_accuracy >= CONFOUNDED
 
+    @property
+    def gap(self) -> float:
+        """How far the two shares of `origin` lie apart, 0..1."""
+        return abs(self.share - self.share_of_others)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields, and `confounded`."""
         return {**asdict(self), "confounded": self.confounded}

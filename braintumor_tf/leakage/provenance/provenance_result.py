@@ -9,7 +9,7 @@ import pandas as pd
 
 from braintumor_tf.identity.link_tables import UNKNOWN
 from braintumor_tf.identity.people import patient_contradictions, persons
-from braintumor_tf.leakage.provenance.confounding import ClassOrigin, class_origins
+from braintumor_tf.leakage.provenance.confounding import CONFOUNDED, ClassOrigin, class_origins
 from braintumor_tf.leakage.provenance.origin_labels import contradicted_labels
 from braintumor_tf.leakage.provenance.shared_patients import SharedPatients, find_shared_patients
 
@@ -43,8 +43,19 @@ class Provenance:
 
     @property
     def confounded(self) -> bool | None:
-        """Whether some class can be told by its origin; None where no origin is known, so that nothing can be said."""
-        return any(found.confounded for found in self.classes) if self.known else None
+        """Whether some class can be told by its origin; None where nothing can be said.
+
+        That is where no origin is known, where there is one class, and where the origins of the classes differ but too
+        few groups show it.
+        """
+        if any(found.confounded for found in self.classes):
+            return True
+        return None if not self.classes or self.in_doubt else False
+
+    @property
+    def in_doubt(self) -> list[ClassOrigin]:
+        """The classes that all images together would call confounded, and images of other groups do not."""
+        return [row for row in self.classes if not row.confounded and row.gap >= 2 * CONFOUNDED - 1]
 
     @property
     def sentences(self) -> list[str]:
@@ -106,13 +117,17 @@ def _origin_sentence(found: Provenance) -> str:
             f"{count:,} {name}" for name, count in parts if name != UNKNOWN
         )
     patients = found.patients
-    people = f"{patients.patients:,} patients in {patients.images:,} images" if patients.images else "of no image"
+    count = f"{patients.patients:,} patient" + ("" if patients.patients == 1 else "s")
+    people = f"{count} in {patients.images:,} images" if patients.images else "of no image"
     return f"{text}. Patients known: {people}."
 
 
 def _confounding_sentences(found: Provenance) -> list[str]:
-    if found.confounded is None:
+    if not found.classes:
         return []
+    if found.confounded is None:
+        row = max(found.in_doubt, key=lambda row: row.gap)
+        return [f"Whether class and origin are confounded cannot be told from so few groups: {_shares(row)}."]
     rows = sorted((row for row in found.classes if row.confounded), key=lambda row: -row.balanced_accuracy)
     if not rows:
         best = max((row.balanced_accuracy for row in found.classes), default=0.5)
@@ -122,12 +137,16 @@ def _confounding_sentences(found: Provenance) -> list[str]:
 
 
 def _confounded(row: ClassOrigin) -> str:
-    pictures = "of unknown origin" if row.origin == UNKNOWN else f"{row.origin} pictures"
     return (
         f"CONFOUNDED: the origin alone tells {row.label} with balanced accuracy {row.balanced_accuracy:.2f} (chance "
-        f"0.50); {row.share:.0%} of its images are {pictures}, of the others {row.share_of_others:.0%}. "
-        "A score may be about the place."
+        f"0.50); {_shares(row, 'its images')}. A score may be about the place."
     )
+
+
+def _shares(row: ClassOrigin, images: str = "") -> str:
+    pictures = "of unknown origin" if row.origin == UNKNOWN else f"{row.origin} pictures"
+    images = images or f"the images of {row.label}"
+    return f"{row.share:.0%} of {images} are {pictures}, of the others {row.share_of_others:.0%}"
 
 
 def _contradiction_sentences(found: Provenance) -> list[str]:

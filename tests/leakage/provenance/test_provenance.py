@@ -131,3 +131,29 @@ def test_own_patients_that_the_pictures_contradict_are_said(places):
 def test_all_of_it_is_json(places):
     found = json.loads(json.dumps(find_provenance(places).to_dict()))
     assert found["classes"][0]["label"] == "glioma" and found["patients"]["patients"] == 5
+
+
+def test_classes_of_two_places_in_too_few_groups_are_not_called_free_of_confounding(places):
+    """All images are one group: no other group shows anything, but nothing says that the place is innocent."""
+    groups = pd.Series(["one"] * 6 + [str(number) for number in range(5)])
+    rows = places[:10]
+    found = find_provenance(rows, groups=pd.Series(["one"] * 10))
+    assert [row.balanced_accuracy for row in found.classes] == [0.5, 0.5]
+    assert found.confounded is None and found.to_dict()["confounded"] is None
+    said = " ".join(found.sentences)
+    assert "not confounded" not in said and "CONFOUNDED" not in said
+    assert (
+        "cannot be told from so few groups: 0% of the images of glioma are br35h pictures, of the others 100%"
+        in said
+    )
+    assert find_provenance(rows, groups=groups[:10]).confounded is True
+
+
+def test_one_class_alone_is_not_called_free_of_confounding(places):
+    found = find_provenance(places[:6])
+    assert found.confounded is None and "confounded" not in " ".join(found.sentences)
+
+
+def test_one_patient_is_one_patient():
+    found = find_provenance(made([("glioma", "", "figshare", "7")] * 3))
+    assert "Patients known: 1 patient in 3 images." in found.sentences[0]
