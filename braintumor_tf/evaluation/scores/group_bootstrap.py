@@ -193,7 +193,7 @@ def difference_with_interval(first: Drawn, second: Drawn, *, confidence: float =
     Example:
         >>> draws = np.linspace(0.7, 0.9, 101)
         >>> print(difference_with_interval(Drawn(0.8, draws, 30.0), Drawn(0.7, draws - 0.1, 30.0)))
-        0.10 (0.06-0.14)
+        0.10 (0.05-0.15)
     """
     one, two = first.score(confidence=confidence), second.score(confidence=confidence)
     if one.low is None or two.low is None:

@@ -208,7 +208,7 @@ def proportion_scores(
     Example:
         >>> hit, answered = np.array([1.0, 0.0, 1.0]), np.array([True, False, True])
         >>> print(proportion_scores({"hit": (hit, answered)}, np.array([0, 0, 1]))["hit"])
-        1.00 (0.33-1.00)
+        1.00 (0.16-1.00)
     """
     found = {}
     for name, (values, counted) in columns.items():

@@ -143,7 +143,7 @@ def mean_over_seeds(
         >>> draws = np.linspace(0.6, 0.8, 101)
         >>> seeds = np.stack([draws - 0.02, draws, draws + 0.02])
         >>> print(mean_over_seeds(np.array([0.68, 0.70, 0.72]), seeds, groups=50))
-        0.70 (0.57-0.81)
+        0.70 (0.56-0.82)
     """
     value, seeds = float(np.mean(values)), len(values)
     if not np.isfinite(value):

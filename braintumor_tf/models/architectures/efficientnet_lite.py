@@ -87,7 +87,7 @@ def scaled_blocks(width: float, depth: float) -> Iterator[Block]:
 
     Example:
         >>> len(list(scaled_blocks(1.0, 1.0))), len(list(scaled_blocks(1.1, 1.2)))
-        (16, 23)
+        (16, 21)
     """
     for stage in STAGES:
         repeats = stage.repeats if stage in (STAGES[0], STAGES[-1]) else math.ceil(stage.repeats * depth)
