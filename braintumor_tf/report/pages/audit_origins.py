@@ -67,7 +67,7 @@ def provenance_warnings(audit: Mapping[str, Any]) -> list[str]:
     warnings = [
         sentence.replace("CONFOUNDED", "Class and origin are confounded")
         for sentence in found["sentences"]
-        if sentence.startswith("CONFOUNDED")
+        if sentence.startswith(("CONFOUNDED", "Whether class and origin are confounded"))
     ]
     if found["patients"]["test_in_training"]:
         warnings.insert(0, f"{shared_patients(found)}: a score on this test set says little about new patients.")

@@ -143,8 +143,7 @@ def test_classes_of_two_places_in_too_few_groups_are_not_called_free_of_confound
     said = " ".join(found.sentences)
     assert "not confounded" not in said and "CONFOUNDED" not in said
     assert (
-        "cannot be told from so few groups: 0% of the images of glioma are br35h pictures, of the others 100%"
-        in said
+        "cannot be told from so few groups: 0% of the images of glioma are br35h pictures, of the others 100%" in said
     )
     assert find_provenance(rows, groups=groups[:10]).confounded is True
 

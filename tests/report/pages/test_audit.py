@@ -155,5 +155,12 @@ def test_unknown_origins_are_said_to_be_unknown(provenance, tmp_path):
     assert "confounded with origin" not in page.text
 
 
+def test_that_confounding_cannot_be_told_is_a_warning(provenance, tmp_path):
+    said = "Whether class and origin are confounded cannot be told from so few groups: 0% of the images."
+    provenance["provenance"] |= {"confounded": None, "sentences": ["Origin known for 2 of 2 images.", said]}
+    page = check_page(write_audit_page(provenance, tmp_path / "audit.html"))
+    assert said in page.text and "Add images of the confounded class" not in page.text
+
+
 def test_an_almost_empty_audit_still_makes_a_page(tmp_path):
     check_page(write_audit_page({}, tmp_path / "audit.html"))
