@@ -19,7 +19,8 @@ def decide(found: Found, rows: pd.DataFrame) -> Found:
 
     The best picture wins. Others that stay behind it by `LEAD` at most may be as good: of one patient they do not
     matter, and where the best has no patient but one of these has, that one is taken. If they are of several
-    patients, nothing tells which it is, and the image stays unknown.
+    patients of one set, nothing tells which it is, and the image stays unknown. Of two sets, both may hold the picture:
+    the best counts, and at a tie that of the set that was given first.
 
     Args:
         found: pairs, in any order; a pair may stand twice.
@@ -38,6 +39,8 @@ def decide(found: Found, rows: pd.DataFrame) -> Found:
         [0]
         >>> decide(pairs(0.98, 0.9, 0.97), rows).picture.tolist()
         []
+        >>> decide(pairs(0.98, 0.9, 0.98), rows.assign(origin=["a", "a", "b"])).picture.tolist()
+        [0]
     """
     found = found.at(np.lexsort((found.picture, -found.correlation, found.image)))
     best = found.correlation[np.searchsorted(found.image, found.image)]
@@ -46,8 +49,9 @@ def decide(found: Found, rows: pd.DataFrame) -> Found:
         return found
     names = pd.factorize(rows["origin"].str.cat(rows["patient"], sep="\n"))[0]
     patient = np.where(rows["patient"] != "", names, -1)[found.picture]
-    start = np.unique(found.image, return_index=True)[1]
-    highest = np.maximum.reduceat(patient, start)
-    lowest = np.minimum.reduceat(np.where(patient < 0, len(rows), patient), start)
+    origin = pd.factorize(rows["origin"])[0][found.picture]
     order = np.lexsort((np.arange(len(patient)), patient < 0, found.image))
-    return found.at(order[start][(highest < 0) | (highest == lowest)])
+    start, place = np.unique(found.image, return_index=True, return_inverse=True)[1:]
+    first = order[start]
+    rivals = (patient >= 0) & (origin == origin[first][place]) & (patient != patient[first][place])
+    return found.at(first[np.bincount(place, rivals, minlength=len(start)) == 0])

@@ -10,7 +10,7 @@ from pathlib import Path
 from braintumor_tf.datasets.cache import cache_directory
 from braintumor_tf.errors import DatasetError
 
-VERSION = 1
+VERSION = 2
 """Part of the cache's key: raised when `find_origins` answers otherwise for the same picture and tables."""
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS links (

@@ -132,9 +132,13 @@ def test_the_thresholds(correlations, patients, chosen):
     assert (decisions.LEAST_CORRELATION, decisions.LEAD) == (0.92, 0.02)
 
 
-def test_equal_patients_of_two_sets_are_two_people():
-    rows = pd.DataFrame({"origin": ["x", "y"], "patient": ["7", "7"]})
-    assert decide(pairs(0.98, 0.97), rows).picture.tolist() == []
+def test_a_picture_that_two_sets_hold_is_that_of_the_better_and_at_a_tie_of_the_first():
+    rows = pd.DataFrame({"origin": ["x", "y"], "patient": ["7", "8"]})
+    for correlations, chosen in (((0.98, 0.97), [0]), ((0.97, 0.98), [1]), ((0.98, 0.98), [0])):
+        assert decide(pairs(*correlations), rows).picture.tolist() == chosen
+    two_of_one_set = pd.DataFrame({"origin": ["x", "y", "x"], "patient": ["7", "7", "8"]})
+    assert decide(pairs(0.98, 0.97, 0.97), two_of_one_set).picture.tolist() == []
+    assert decide(pairs(0.98, 0.99, 0.98), two_of_one_set).picture.tolist() == [1]
 
 
 def test_images_are_looked_for_in_parts(tmp_path, slices, index, monkeypatch):
