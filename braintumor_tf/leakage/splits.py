@@ -189,8 +189,8 @@ def _check_enough(table: pd.DataFrame, parts: int) -> None:
     if counts.min() < parts:
         few = "1 group" if counts.min() == 1 else f"{counts.min()} groups"
         raise SplitError(
-            f"class {counts.idxmin()} has {few} (near-duplicates and images of one patient are one); {parts} parts need "
-            "at least one each: add patients, leave the class out, or use fewer folds"
+            f"class {counts.idxmin()} has {few} (near-duplicates and images of one patient are one); "
+            f"{parts} parts need at least one each: add patients, leave the class out, or use fewer folds"
         )
 
 
