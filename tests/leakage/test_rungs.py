@@ -96,5 +96,5 @@ def test_equal_numbers_of_two_data_sets_are_two_patients():
 
 def test_too_few_groups_are_refused(manifest, pairs):
     few = manifest.iloc[:10].reset_index(drop=True)
-    with pytest.raises(SplitError, match="groups"):
+    with pytest.raises(SplitError, match="1 group .*; 3 parts"):
         rung_splits(few, pairs=pairs.iloc[:2])
