@@ -1,4 +1,4 @@
-"""The judgement which of several published pictures an image is, or that it is none of them."""
+"""Which of several published pictures an image is; unknown where nothing tells."""
 
 from __future__ import annotations
 

@@ -128,18 +128,19 @@ VISION_TRANSFORMERS = (
 """Name, size and timm checkpoint (Dosovitskiy et al., 2021; Steiner et al., 2022)."""
 
 
+def _pretrained_network(**row: Any) -> ModelSpec:
+    """A network of colour images that starts from ImageNet weights or from random ones."""
+    presets = {"preset": "transfer", "random_preset": "scratch"}
+    return ModelSpec(kind=NETWORK, channels=3, weights=(RANDOM, IMAGENET), **presets, **row)
+
+
 def _efficientnet(variant: str, side: int, md5: str) -> ModelSpec:
     file = f"efficientnet{variant.lower()}_notop.h5"
-    return ModelSpec(
+    return _pretrained_network(
         name=f"EfficientNet{variant}",
-        kind=NETWORK,
         builder="braintumor_tf.models.architectures.transfer:build_efficientnet",
         image_size=side,
-        channels=3,
-        preset="transfer",
-        random_preset="scratch",
         preprocessing="RGB, resized, pixels scaled to 0..1; with ImageNet weights normalised by ImageNet's colours",
-        weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
         smallest=STRIDE,
         options={"variant": variant},
@@ -155,16 +156,11 @@ def _efficientnet_lite(variant: str, side: int, width: float, depth: float, sha2
         sha256=sha256,
         package=package,
     )
-    return ModelSpec(
+    return _pretrained_network(
         name=f"EfficientNetLite{variant}",
-        kind=NETWORK,
         builder="braintumor_tf.models.architectures.efficientnet_lite:build_efficientnet_lite",
         image_size=side,
-        channels=3,
-        preset="transfer",
-        random_preset="scratch",
         preprocessing="RGB, resized, less 127 and divided by 128",
-        weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
         smallest=STRIDE,
         options={"width": width, "depth": depth},
@@ -176,16 +172,11 @@ def _mobilenet(name: str, width: float) -> ModelSpec:
     stem = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}"
     files = {side: f"{stem}_{side}_no_top.h5" for side in MOBILENET_SIDES}
     folder = f"{_GOOGLE}/tensorflow/keras-applications/mobilenet_v2"
-    return ModelSpec(
+    return _pretrained_network(
         name=name,
-        kind=NETWORK,
         builder="braintumor_tf.models.architectures.transfer:build_mobilenet_v2",
         image_size=224,
-        channels=3,
-        preset="transfer",
-        random_preset="scratch",
         preprocessing="RGB, resized, pixels scaled to -1..1",
-        weights=(RANDOM, IMAGENET),
         licence="Apache-2.0",
         smallest=STRIDE,
         options={"width": width},
@@ -195,16 +186,11 @@ def _mobilenet(name: str, width: float) -> ModelSpec:
 
 def _vision_transformer(name: str, size: Mapping[str, int], checkpoint: str) -> ModelSpec:
     url = f"https://huggingface.co/timm/{checkpoint}/resolve/main/model.safetensors"
-    return ModelSpec(
+    return _pretrained_network(
         name=name,
-        kind=NETWORK,
         builder="braintumor_tf.models.architectures.vit:build_vit",
         image_size=224,
-        channels=3,
-        preset="transfer",
-        random_preset="scratch",
         preprocessing="RGB, resized, pixels scaled to -1..1, cut into patches of 16 x 16",
-        weights=(RANDOM, IMAGENET),
         licence="MIT; timm's weights Apache-2.0",
         smallest=16,
         patch=16,

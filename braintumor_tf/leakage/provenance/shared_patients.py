@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.leakage.groups import near_duplicate_in_training
+
 _SPLITS = ("train", "validation", "test")
 
 
@@ -52,7 +54,8 @@ def find_shared_patients(manifest: pd.DataFrame, people: pd.Series) -> SharedPat
     """
     known = people != ""
     test = known & (manifest["split"] == "test")
-    crosses = test & people.isin(people[known & (manifest["split"] == "train")])
+    shown = manifest.assign(person=people)
+    crosses = test & near_duplicate_in_training(shown, shown, column="person")
     counts = pd.crosstab(people[known], manifest.loc[known, "split"])
     rows = [
         {
