@@ -10,6 +10,7 @@ from typing import Any
 
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.explanation.methods import METHODS, Method
+from braintumor_tf.identity.lesions import LesionBox, find_masks
 
 _LAZY = {
     "explain": "heat_maps",
@@ -19,9 +20,7 @@ _LAZY = {
     "draw_activations": "network.activation_pictures",
     "draw_architecture": "network.architecture",
     "energy_inside": "checks.map_scores",
-    "find_masks": "checks.masks",
     "layer_activations": "network.activations",
-    "LesionBox": "checks.lesion_boxes",
     "localisation_check": "checks.localisation",
     "localise_images": "checks.localised_images",
     "masking_check": "checks.masking",
@@ -31,7 +30,7 @@ _LAZY = {
     "summarise_localisation": "checks.localisation",
 }
 
-__all__ = ["METHODS", "ExplanationError", "Method", *_LAZY]
+__all__ = ["METHODS", "ExplanationError", "LesionBox", "Method", "find_masks", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:

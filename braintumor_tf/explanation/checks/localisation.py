@@ -11,8 +11,8 @@ import pandas as pd
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores
 from braintumor_tf.evaluation.scores.proportions import proportion_scores
 from braintumor_tf.explanation.checks.localised_images import CENTRE, HEAD, RANDOM, REFERENCES, localise_images
-from braintumor_tf.explanation.checks.masks import Mask
 from braintumor_tf.explanation.checks.results import CheckResult, CheckRow
+from braintumor_tf.identity.lesions import Mask
 from braintumor_tf.types import Score
 
 if TYPE_CHECKING:

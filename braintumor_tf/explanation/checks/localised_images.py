@@ -11,7 +11,6 @@ import pandas as pd
 from braintumor_tf.datasets.head_crop import head_mask
 from braintumor_tf.datasets.reading import read_image
 from braintumor_tf.evaluation.prediction.predict import predict_manifest
-from braintumor_tf.explanation.checks.lesion_boxes import LesionBox
 from braintumor_tf.explanation.checks.map_scores import (
     TOLERANCE,
     Maps,
@@ -20,8 +19,9 @@ from braintumor_tf.explanation.checks.map_scores import (
     pointing_by_chance,
     pointing_game,
 )
-from braintumor_tf.explanation.checks.masks import Mask, read_mask, with_masks
+from braintumor_tf.explanation.checks.masks import with_masks
 from braintumor_tf.explanation.methods import methods_for
+from braintumor_tf.identity.lesions import LesionBox, Mask, read_mask
 from braintumor_tf.progress import progress_bar
 
 if TYPE_CHECKING:

@@ -13,15 +13,14 @@ from braintumor_tf.datasets.head_crop import head_mask
 from braintumor_tf.evaluation.scores.group_bootstrap import group_numbers, mean_scores
 from braintumor_tf.explanation.checks.covered_images import class_numbers, masked_probabilities
 from braintumor_tf.explanation.checks.masks import (
-    Mask,
     border_mask,
     cover,
     grow,
     place_elsewhere,
-    read_mask,
     with_masks,
 )
 from braintumor_tf.explanation.checks.results import CheckResult, CheckRow
+from braintumor_tf.identity.lesions import Mask, read_mask
 from braintumor_tf.types import Score
 
 if TYPE_CHECKING:

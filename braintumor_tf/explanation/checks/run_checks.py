@@ -13,10 +13,11 @@ import pandas as pd
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.checks.localisation import LocalisationRow, localisation_check
 from braintumor_tf.explanation.checks.masking import MaskingRow, masking_check
-from braintumor_tf.explanation.checks.masks import Mask, masks_of
+from braintumor_tf.explanation.checks.masks import masks_of
 from braintumor_tf.explanation.checks.outside_head import SHOWN, OutsideRow, outside_check
 from braintumor_tf.explanation.checks.results import CheckResult
 from braintumor_tf.explanation.methods import DEFAULT_METHODS
+from braintumor_tf.identity.lesions import Mask
 from braintumor_tf.runs import Run
 
 if TYPE_CHECKING:

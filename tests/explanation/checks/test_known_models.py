@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from braintumor_tf import explanation
-from braintumor_tf.errors import ExplanationError
+from braintumor_tf.errors import DatasetError, ExplanationError
 from braintumor_tf.explanation.checks.covered_images import masked_probabilities
 from braintumor_tf.explanation.checks.map_scores import area_share, pointing_by_chance
 from braintumor_tf.explanation.checks.masks import border_mask, cover, grow, place_elsewhere
@@ -199,7 +199,7 @@ def test_what_cannot_be_checked_is_refused(pictures):
         explanation.masking_check(model, manifest)
     with pytest.raises(ExplanationError, match="no image has a lesion mask"):
         explanation.localisation_check(model, manifest)
-    with pytest.raises(ExplanationError, match="mask of shape"):
+    with pytest.raises(DatasetError, match="mask of shape"):
         explanation.masking_check(model, manifest, masks=[np.ones((3, 3))] * len(manifest))
     with pytest.raises(ExplanationError, match="split 'validation'"):
         explanation.outside_check(model, manifest, split="validation")

@@ -17,11 +17,11 @@ from braintumor_tf.datasets import write_synthetic
 from braintumor_tf.datasets.head_crop import head_box
 from braintumor_tf.datasets.manifest import COLUMNS
 from braintumor_tf.datasets.synthetic.ground_truth import read_ground_truth
-from braintumor_tf.errors import ExplanationError
+from braintumor_tf.errors import DatasetError
 from braintumor_tf.explanation import LesionBox
 from braintumor_tf.explanation.checks import run_checks
 from braintumor_tf.explanation.checks.map_scores import area_share
-from braintumor_tf.explanation.checks.masks import read_mask
+from braintumor_tf.identity.lesions import read_mask
 from braintumor_tf.report.sections.trust import map_sentences
 from braintumor_tf.runs import Run
 
@@ -65,9 +65,9 @@ def test_a_box_covers_its_share_of_the_picture_at_any_size(box, size):
     ["0.5 0.5 0.1", "0.5 0.5 0.1 x", "0.5 0.5 -0.1 0.1", "0.5 1.2 0.1 0.1", "0.5 0.5 0.1 1.1", "nan 0.5 0.1 0.1"],
 )
 def test_what_is_no_box_is_refused_with_the_image_s_name(text):
-    with pytest.raises(ExplanationError, match="lesion box"):
+    with pytest.raises(DatasetError, match="lesion box"):
         LesionBox.of(text)
-    with pytest.raises(ExplanationError, match=r"3\.jpg: lesion box"):
+    with pytest.raises(DatasetError, match=r"3\.jpg: lesion box"):
         explanation.find_masks(pd.DataFrame({"path": ["3.jpg"], "label": ["glioma"], "lesion_box": [text]}))
 
 
@@ -76,7 +76,7 @@ def test_a_box_without_area_is_none(text):
     rows = {"path": ["a", "b"], "label": "glioma", "lesion_box": [text, "0.5 0.5 0.1 0.001"]}
     assert explanation.find_masks(pd.DataFrame(rows)).notna().tolist() == [False, True]
     if text:
-        with pytest.raises(ExplanationError, match="lesion box"):
+        with pytest.raises(DatasetError, match="lesion box"):
             LesionBox.of(text)
 
 

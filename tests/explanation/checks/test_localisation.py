@@ -11,7 +11,8 @@ from braintumor_tf import explanation
 from braintumor_tf.datasets import write_synthetic
 from braintumor_tf.datasets.synthetic.ground_truth import read_ground_truth
 from braintumor_tf.explanation.checks.map_scores import area_share, pointing_by_chance
-from braintumor_tf.explanation.checks.masks import grow, read_mask
+from braintumor_tf.explanation.checks.masks import grow
+from braintumor_tf.identity.lesions import read_mask
 
 SHAPES = ((40, 52), (48, 36))
 CLASSES = ("left", "right")

@@ -10,6 +10,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
+from braintumor_tf.errors import DatasetError
 from braintumor_tf.explanation import ExplanationError, LesionBox, attention_maps, layer_activations
 from braintumor_tf.models import build
 from braintumor_tf.report import plots
@@ -208,7 +209,7 @@ def test_a_box_is_outlined_and_a_peak_is_marked_where_it_is():
 def test_maps_and_lesions_that_do_not_fit_are_refused():
     with pytest.raises(ExplanationError, match=r"\[2, 3\]"):
         plots.maps_and_lesions(IMAGES, MAPS[:2], {"grad_cam": MAPS})
-    with pytest.raises(ExplanationError, match="mask of shape"):
+    with pytest.raises(DatasetError, match="mask of shape"):
         plots.maps_and_lesions(IMAGES[:1], [np.ones((3, 3))], {"grad_cam": MAPS[:1]})
     assert "no image with a known lesion" in texts(plots.maps_and_lesions([], [], {}))
 

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from braintumor_tf.errors import ExplanationError
-from braintumor_tf.explanation.checks.lesion_boxes import LesionBox
 from braintumor_tf.explanation.checks.map_scores import area_share, energy_inside
-from braintumor_tf.explanation.checks.masks import read_mask
+from braintumor_tf.identity.lesions import LesionBox, read_mask
 from braintumor_tf.report.plots.explanation.checks import method_name
 from braintumor_tf.report.plots.explanation.overlays import colour_bar, heat_tile, overlay, tile
 from braintumor_tf.report.plots.style import message_figure, new_figure, set_heading, shorten, themed

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.labels import NO_TUMOR
-from braintumor_tf.errors import ExplanationError
+from braintumor_tf.errors import DatasetError
 from braintumor_tf.identity.lesion_boxes import parse_box
 from braintumor_tf.identity.link_tables import label_contradictions
 
@@ -28,7 +28,7 @@ class LesionBox:
         height: above 0, at most 1.
 
     Raises:
-        ExplanationError: a number is out of range.
+        DatasetError: a number is out of range.
     """
 
     x: float
@@ -39,7 +39,7 @@ class LesionBox:
     def __post_init__(self) -> None:
         inside = 0 <= self.x <= 1 and 0 <= self.y <= 1
         if not (inside and 0 < self.width <= 1 and 0 < self.height <= 1):
-            raise ExplanationError(
+            raise DatasetError(
                 f"lesion box {self.text!r} is out of range; give centre and size as shares of the picture, 0 to 1"
             )
 
@@ -48,7 +48,7 @@ class LesionBox:
         """Reads a box as a manifest's column ``lesion_box`` has it: ``"x y width height"``.
 
         Raises:
-            ExplanationError: these are not four numbers, or one is out of range.
+            DatasetError: these are not four numbers, or one is out of range.
 
         Example:
             >>> LesionBox.of("0.63 0.42 0.22 0.15").width
@@ -59,7 +59,7 @@ class LesionBox:
         except ValueError:
             numbers = None
         if numbers is None:
-            raise ExplanationError(
+            raise DatasetError(
                 f"lesion box {text!r} is not four numbers; give 'x y width height', shares of the picture, 0 to 1"
             )
         return cls(*numbers.tolist())
@@ -105,7 +105,7 @@ def boxes_of(manifest: pd.DataFrame) -> list[LesionBox | None]:
         manifest: a manifest; without the column ``lesion_box`` no box is known.
 
     Raises:
-        ExplanationError: a box cannot be read; the text names the image.
+        DatasetError: a box cannot be read; the text names the image.
 
     Example:
         >>> rows = {"path": ["a", "b"], "label": ["glioma", "no_tumor"], "lesion_box": ["0.5 0.5 0.1 0.2", ""]}
@@ -128,5 +128,5 @@ def _box(path: str, text: str) -> LesionBox | None:
         return None
     try:
         return LesionBox.of(text)
-    except ExplanationError as error:
-        raise ExplanationError(f"{path}: {error}") from None
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from None
