@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from keras.utils import load_img
@@ -12,7 +14,7 @@ from PIL import Image, ImageOps
 
 from braintumor_tf.augment.keras_compat import PIL_INTERPOLATION_METHODS
 from braintumor_tf.augment.noise.base import has_equal_channels
-from braintumor_tf.datasets.reading import crop_picture
+from braintumor_tf.datasets.reading import IMAGE_SUFFIXES, crop_picture
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.progress import progress_bar
 
@@ -118,3 +120,32 @@ def refuse(paths: Sequence[str], failures: list[tuple[int, str]]) -> None:
         f"{len(failures)} of {len(paths)} image files cannot be read: {listed}{more}. "
         "Remove or replace them, or pass on_error='skip' to leave them out"
     )
+
+
+def why_invalid(path: str, endings: tuple[str, ...]) -> str:
+    """Returns why Keras's iterators pass over a path, "" where they do not."""
+    if not Path(path).is_file():
+        return "no such file"
+    return "" if path.lower().endswith(endings) else f"Keras reads {', '.join(endings)}"
+
+
+def unused_files(
+    directory: str, classes: Collection[str], endings: tuple[str, ...], follow_links: bool = False
+) -> list[str]:
+    """Returns the files that Keras's iterator over a folder passes over: in class folders, and pictures beside them.
+
+    Hidden files are not among them.
+    """
+    beside = [path for path in sorted(Path(directory).iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
+    unused = [str(path) for path in beside if path.is_file()]
+    for label in classes:
+        for folder, _, names in os.walk(os.path.join(directory, label), followlinks=follow_links):
+            visible = [name for name in sorted(names) if not name.startswith(".")]
+            unused += [os.path.join(folder, name) for name in visible if not name.lower().endswith(endings)]
+    return unused
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """Returns the first names as text, with the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

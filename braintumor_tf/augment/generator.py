@@ -38,8 +38,7 @@ class ImageDataGenerator(KerasImageDataGenerator):
     of workers nor the order in which batches are asked for changes a batch. An epoch ends with `on_epoch_end`, which
     Keras's `fit` calls, or after the last batch of a loop over the iterator.
 
-    (A `fit` whose ``steps_per_epoch`` is not a whole pass changes the epoch while batches are made ahead. There, as in
-    Keras, the first batches after the change may belong to either.)
+    (Where ``steps_per_epoch`` is not a whole pass, the first batches after an epoch may belong to either, as in Keras.)
 
     Order for each image: read and resize, warp and flip, channel shift, brightness, noise (on 0..255),
     ``preprocessing_function`` (one float32 image in 0..255, whose shape it keeps), ``rescale``, samplewise and
@@ -52,7 +51,12 @@ class ImageDataGenerator(KerasImageDataGenerator):
     - ``brightness_range`` turns images on 0..1 to zeros and ones. Here they are brightened within 0..1.
     - ``brightness_range`` with ``data_format="channels_first"`` fails there and works here.
     - The subset ``"validation"`` is augmented there. Here it is clean: no transforms, no noise.
-    - A file that cannot be read stops an epoch in its middle there. Here it is refused when the iterator is made.
+    - A file that cannot be read stops an epoch in its middle there. Here it is refused when the iterator is made, except
+      with ``validate_filenames=False``, which reads files when batches need them, in both.
+    - Files that are left out (WebP, GIF, text; rows without a file) are named here. A folder without pictures is a wrong
+      path and is refused here; an empty table or subset gives an iterator without batches in both, here with a warning.
+    - `flow` with a subset gives an image another's ``sample_weight`` there, and its own here.
+    - `flow_from_dataframe` ignores unknown arguments there. Here they are a `TypeError`.
     - Random numbers come from NumPy's global generator there. Here they do not; only if no seed is given at all, an
       iterator takes its seed from there once, so `keras.utils.set_random_seed` still makes a notebook repeatable.
 
@@ -224,8 +228,9 @@ class ImageDataGenerator(KerasImageDataGenerator):
     ) -> DataFrameIterator:
         """Returns batches of the images whose paths a table's column holds; arguments as in Keras.
 
-        All files are read once, in parallel, before this returns. `keep_aspect_ratio` is passed on here (Keras ignores
-        it).
+        All files are read once, in parallel, before this returns. With ``validate_filenames=False`` each is read when a
+        batch first needs it, and kept while there is room in memory; the iterator's `read_files` reads all at once.
+        `keep_aspect_ratio` is passed on here (Keras ignores it).
 
         Raises:
             DatasetError: files cannot be read and `on_error` is ``"raise"``, or none can.

@@ -66,6 +66,13 @@ class ImageCache:
             self._write(np.ascontiguousarray(array), place)
             self._places[number] = (place, array.dtype, array.shape)
 
+    def keep(self, number: int, array: np.ndarray) -> None:
+        """Keeps an array that is not there yet, if there is room in memory; may be called at any time."""
+        with self._lock:
+            if self._arrays[number] is None and self.memory_used + array.nbytes <= self.memory_bytes:
+                self.memory_used += array.nbytes
+                self._arrays[number] = np.ascontiguousarray(array)
+
     def freeze(self) -> None:
         """Ends writing: maps the file, if there is one, into memory."""
         if self._file is None:
@@ -79,8 +86,8 @@ class ImageCache:
         os.close(self._file)
         self._file = None
 
-    def get(self, number: int) -> np.ndarray:
-        """Returns an array; it must not be changed."""
+    def get(self, number: int) -> np.ndarray | None:
+        """Returns an array, which must not be changed, or None where none was put."""
         return self._arrays[number]
 
     def _open(self) -> None:

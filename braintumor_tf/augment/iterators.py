@@ -61,6 +61,9 @@ class ReproducibleIterator:
 
     Attributes:
         epoch: the current epoch, from 0. `on_epoch_end` moves to the next; assign to go to any.
+        index_array: the numbers of the images in the order of the current epoch. After the last batch of a loop it is
+            still the order of the epoch that ended, as in Keras, so that ``classes[index_array]`` belongs to the
+            batches just seen; the next batch replaces it.
         threads: how many threads fill one batch; None for the processors available, divided by `workers`.
         clean: whether images are left as they are (the subset ``"validation"``).
         skipped: list of (path, reason) of files left out because they cannot be read.
@@ -99,17 +102,24 @@ class ReproducibleIterator:
         if not -len(self) <= idx < len(self):
             raise ValueError(f"batch {idx} of an iterator that has {len(self)}")
         self.total_batches_seen += 1
+        self._set_index_array()
         return self.batch(idx % len(self))
 
     def __next__(self) -> Any:
         with self.lock:
-            epoch, index = self.epoch, self.batch_index
+            epoch, numbers = self.epoch, next(self.index_generator)
+        return self._make(numbers, epoch)
+
+    def _flow_index(self) -> PythonIterator[np.ndarray]:
+        while True:
+            self._set_index_array()
             self.total_batches_seen += 1
+            numbers = self.index_array[self.batch_size * self.batch_index : self.batch_size * (self.batch_index + 1)]
             self.batch_index += 1
             if self.batch_index >= len(self):
                 self.batch_index = 0
-                self.epoch += 1
-        return self.batch(index, epoch)
+                self._epoch += 1
+            yield numbers
 
     def on_epoch_end(self) -> None:
         """Goes to the next epoch; Keras calls this."""

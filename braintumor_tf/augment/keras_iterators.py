@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.augment.file_reading import make_loader, read_all, refuse
+from braintumor_tf.augment.file_reading import make_loader, read_all, refuse, some_of, unused_files, why_invalid
 from braintumor_tf.augment.image_cache import CACHE_BYTES, ImageCache
 from braintumor_tf.augment.iterators import AugmentingGenerator, ReproducibleIterator
-from braintumor_tf.augment.keras_compat import KerasDataFrameIterator, KerasDirectoryIterator, KerasNumpyArrayIterator
+from braintumor_tf.augment.keras_compat import (
+    PIL_INTERPOLATION_METHODS,
+    KerasDataFrameIterator,
+    KerasDirectoryIterator,
+    KerasNumpyArrayIterator,
+    arguments_of,
+)
 from braintumor_tf.augment.noise.base import has_equal_channels
+from braintumor_tf.augment.render import Scaling
+from braintumor_tf.augment.transform_draws import TransformRanges
 from braintumor_tf.augment.worker_threads import available_cores
 from braintumor_tf.datasets.reading import LUMA
 from braintumor_tf.errors import DatasetError, NoiseError
@@ -21,20 +32,35 @@ from braintumor_tf.errors import DatasetError, NoiseError
 _LUMA = np.array(LUMA, dtype=np.float32)
 
 
+@dataclass(frozen=True)
+class _PlainSettings:
+    """What iterators that are made without a generator go by: images as they are."""
+
+    noise: None = None
+    seed: None = None
+    grey: None = None
+    crop: None = None
+    cache: bool = True
+    on_error: str = "raise"
+    transform_ranges: TransformRanges = field(default_factory=TransformRanges)
+    scaling: Scaling = field(default_factory=Scaling)
+    replaced_methods: frozenset[str] = frozenset()
+    _validation_split: float = 0.0
+
+
 class FilesIterator(ReproducibleIterator):
     """What the iterators over files share: reading all of them at the start, and the targets."""
 
-    def _open_files(self) -> None:
-        """Reads every file, keeps the pixels in the cache, if any, and refuses or leaves out what cannot be read."""
+    def read_files(self) -> None:
+        """Reads every file now, in parallel, and keeps the pixels as the generator's `cache` says.
+
+        `flow_from_directory` and `flow_from_dataframe` have done so, unless `validate_filenames` was False.
+
+        Raises:
+            DatasetError: files cannot be read and `on_error` is ``"raise"``, or none can; or there is no room to keep
+                the pixels.
+        """
         generator = self.image_data_generator
-        self._load = make_loader(
-            self.color_mode,
-            self.target_size,
-            interpolation=self.interpolation,
-            keep_aspect_ratio=self.keep_aspect_ratio,
-            grey=generator.grey,
-            crop=generator.crop,
-        )
         paths = list(self._filepaths)
         cache = _make_cache(generator.cache, len(paths))
         try:
@@ -54,12 +80,33 @@ class FilesIterator(ReproducibleIterator):
         if failures:
             self._leave_out(paths, failures)
 
+    def _open_files(self, *, read: bool = True) -> None:
+        generator = self.image_data_generator
+        if self.interpolation.lower() not in PIL_INTERPOLATION_METHODS:
+            known = ", ".join(PIL_INTERPOLATION_METHODS)
+            raise ValueError(f"interpolation={self.interpolation!r}; give one of {known}")
+        self._load = make_loader(
+            self.color_mode,
+            self.target_size,
+            interpolation=self.interpolation,
+            keep_aspect_ratio=self.keep_aspect_ratio,
+            grey=generator.grey,
+            crop=generator.crop,
+        )
+        self._cache, self._cache_numbers = _make_cache(generator.cache, self.samples), np.arange(self.samples)
+        if not self.samples:
+            where = f"the {self.subset} subset" if self.subset else "the table"
+            warnings.warn(f"no image files in {where}: the iterator has no batches", stacklevel=6)
+        elif read or generator.on_error == "skip":
+            self.read_files()
+        self._start(self.subset, self.seed)
+
     def _leave_out(self, paths: list[str], failures: list[tuple[int, str]]) -> None:
         self.skipped = [(paths[number], reason) for number, reason in failures]
         warnings.warn(
             f"left out {len(failures)} of {len(paths)} image files that cannot be read, such as "
             f"{paths[failures[0][0]]} ({failures[0][1]}); see the iterator's `skipped`",
-            stacklevel=6,
+            stacklevel=8,
         )
         kept = np.delete(np.arange(len(paths)), [number for number, _ in failures])
         self._cache_numbers = kept
@@ -86,7 +133,12 @@ class FilesIterator(ReproducibleIterator):
     def _pixels(self, number: int) -> np.ndarray:
         if self._cache is None:
             return self._load(self._filepaths[number])
-        return self._cache.get(int(self._cache_numbers[number]))
+        place = int(self._cache_numbers[number])
+        pixels = self._cache.get(place)
+        if pixels is None:  # the file was not read at the start
+            pixels = self._load(self._filepaths[number])
+            self._cache.keep(place, pixels)
+        return pixels
 
     def _with_targets(self, batch: np.ndarray, numbers: np.ndarray) -> Any:
         if self.class_mode is None:
@@ -110,51 +162,76 @@ class FilesIterator(ReproducibleIterator):
 class DirectoryIterator(FilesIterator, KerasDirectoryIterator):
     """Batches of the images in a folder of class folders; see `ImageDataGenerator.flow_from_directory`."""
 
-    def __init__(self, directory: str, image_data_generator: AugmentingGenerator, **arguments: Any):
-        super().__init__(directory, image_data_generator, **arguments)
-        if not self.samples:
+    @arguments_of(KerasDirectoryIterator.__init__)
+    def __init__(self, directory: str, image_data_generator: AugmentingGenerator | None, **arguments: Any):
+        super().__init__(directory, _or_plain(image_data_generator), **arguments)
+        unused = unused_files(directory, self.class_indices, self.white_list_formats, arguments["follow_links"])
+        if unused:
+            warnings.warn(
+                f"{len(unused)} files in {directory} are left out, as they lie in no class folder or do not end in "
+                f"{', '.join(self.white_list_formats)}: {some_of(unused)}",
+                stacklevel=5,
+            )
+        if not self.samples and self.subset is None:
             raise DatasetError(
                 f"{directory}: no images in its class folders; give a folder with one folder for each class"
             )
         self._open_files()
-        self._start(self.subset, self.seed)
 
 
 class DataFrameIterator(FilesIterator, KerasDataFrameIterator):
     """Batches of the images whose paths a table's column holds; see `ImageDataGenerator.flow_from_dataframe`."""
 
+    @arguments_of(KerasDataFrameIterator.__init__)
     def __init__(
         self,
         dataframe: pd.DataFrame,
-        directory: str | None = None,
-        image_data_generator: AugmentingGenerator | None = None,
+        directory: str | None,
+        image_data_generator: AugmentingGenerator | None,
+        *,
+        validate_filenames: bool,
         **arguments: Any,
     ):
-        super().__init__(dataframe, directory, image_data_generator, **arguments)
-        if not self.samples:
-            raise DatasetError("no image files in the table; check x_col and directory")
-        self._open_files()
-        self._start(self.subset, self.seed)
+        super().__init__(
+            dataframe, directory, _or_plain(image_data_generator), validate_filenames=validate_filenames, **arguments
+        )
+        self._open_files(read=validate_filenames)
+
+    def _filter_valid_filepaths(self, df: pd.DataFrame, x_col: str) -> pd.DataFrame:
+        paths = [os.path.join(self.directory, name) for name in df[x_col]]
+        reasons = [why_invalid(path, self.white_list_formats) for path in paths]
+        invalid = [f"{path} ({reason})" for path, reason in zip(paths, reasons, strict=True) if reason]
+        if invalid:
+            warnings.warn(
+                f"{len(invalid)} invalid image filename(s) in x_col={x_col!r} are left out: {some_of(invalid)}",
+                stacklevel=7,
+            )
+        return df[np.array([not reason for reason in reasons], dtype=bool)]
 
 
 class NumpyArrayIterator(ReproducibleIterator, KerasNumpyArrayIterator):
     """Batches of images in an array; see `ImageDataGenerator.flow`."""
 
+    @arguments_of(KerasNumpyArrayIterator.__init__)
     def __init__(
         self,
         x: Any,
         y: Any,
         image_data_generator: AugmentingGenerator,
         *,
-        subset: str | None = None,
-        dtype: str = "float32",
+        subset: str | None,
+        dtype: str | None,
         **arguments: Any,
     ):
+        dtype = keras.config.floatx() if dtype is None else dtype
         images = x[0] if isinstance(x, (list, tuple)) else x
         stored = "uint8" if getattr(images, "dtype", None) == np.uint8 else dtype  # a quarter of the memory
         super().__init__(x, y, image_data_generator, subset=subset, dtype=stored, **arguments)
         self.dtype = dtype
         self.image_shape = self.x.shape[1:]
+        if subset is not None and self.sample_weight is not None:
+            first = len(images) - len(self.x)  # of the training images; Keras leaves the weights whole
+            self.sample_weight = self.sample_weight[first:] if subset == "training" else self.sample_weight[: self.n]
         if image_data_generator.noise is not None and subset != "validation":
             _check_scale(self.x)
         self._is_grey = np.full(len(self.x), -1, dtype=np.int8)  # not known yet
@@ -201,3 +278,9 @@ def _check_scale(images: np.ndarray) -> None:
         raise NoiseError(
             f"images with values in {low:g}..{high:g}; noise works on 0..255, so give such images and rescale=1/255"
         )
+
+
+def _or_plain(generator: AugmentingGenerator | None) -> AugmentingGenerator | _PlainSettings:
+    if generator is not None and not hasattr(generator, "transform_ranges"):
+        raise TypeError(f"image_data_generator is {generator!r}; give an ImageDataGenerator of braintumor_tf")
+    return _PlainSettings() if generator is None else generator

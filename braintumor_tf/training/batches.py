@@ -104,7 +104,7 @@ def _flow(
     seed: int = 0,
 ) -> Any:
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints how many files it found
-        return generator.flow_from_dataframe(
+        batches = generator.flow_from_dataframe(
             rows,
             x_col="path",
             y_col="label",
@@ -116,4 +116,7 @@ def _flow(
             batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
+            validate_filenames=False,  # else images that a scan takes, such as WebP, would be left out for their names
         )
+    batches.read_files()
+    return batches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from braintumor_tf.augment.noise import GaussianNoise
 from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.errors import DatasetError
 from braintumor_tf.files import to_json
 from braintumor_tf.models import load_model
 from braintumor_tf.models.network import as_predictor
@@ -92,6 +94,19 @@ def test_augmentation_and_noise_touch_the_training_images_only(manifest):
     labels = np.concatenate([clean[index][1] for index in range(len(clean))]).argmax(axis=1)
     expected = manifest.loc[manifest["split"] == "validation", "label"]
     assert [predictor.classes[index] for index in labels] == list(expected)
+
+
+def test_images_are_batched_whatever_their_names_end_in(manifest, tmp_path):
+    rows, predictor = manifest.copy(), as_predictor(small_cnn())
+    for place, suffix in zip(rows.index[rows["split"] == "train"][:3], (".webp", ".gif", ""), strict=False):
+        renamed = tmp_path / f"image{suffix}"
+        renamed.write_bytes(Path(rows.loc[place, "path"]).read_bytes())
+        rows.loc[place, "path"] = str(renamed)
+    batches = training_batches(rows, predictor, batch_size=8, augmentation={})
+    assert batches.n == (rows["split"] == "train").sum()
+    rows.loc[place, "path"] = str(tmp_path / "absent.png")
+    with pytest.raises(DatasetError, match=r"absent\.png"):
+        training_batches(rows, predictor, batch_size=8, augmentation={})
 
 
 def test_images_scaled_twice_are_refused(manifest):
