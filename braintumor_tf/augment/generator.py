@@ -51,10 +51,10 @@ class ImageDataGenerator(KerasImageDataGenerator):
     - ``brightness_range`` turns images on 0..1 to zeros and ones. Here they are brightened within 0..1.
     - ``brightness_range`` with ``data_format="channels_first"`` fails there and works here.
     - The subset ``"validation"`` is augmented there. Here it is clean: no transforms, no noise.
-    - A file that cannot be read stops an epoch in its middle there. Here it is refused when the iterator is made, except
-      with ``validate_filenames=False``, which reads files when batches need them, in both.
-    - Files that are left out (WebP, GIF, text; rows without a file) are named here. A folder without pictures is a wrong
-      path and is refused here; an empty table or subset gives an iterator without batches in both, here with a warning.
+    - A file that cannot be read stops an epoch in its middle there. Here it is refused when the iterator is made; only
+      with ``validate_filenames=False`` files are read when batches need them, as there.
+    - Files that both leave out (WebP, GIF, text; rows without a file) are named here. A folder without pictures is
+      refused here, as a wrong path; a table or subset without any gives no batches, as there, and a warning.
     - `flow` with a subset gives an image another's ``sample_weight`` there, and its own here.
     - `flow_from_dataframe` ignores unknown arguments there. Here they are a `TypeError`.
     - Random numbers come from NumPy's global generator there. Here they do not; only if no seed is given at all, an
