@@ -38,6 +38,41 @@ class RunError(BrainTumorError):
     """A run directory is missing, incomplete, or does not fit what is asked of it."""
 
 
+class DamagedRun(RunError):
+    """A file of a run cannot be read as what it is: it was cut short, overwritten, or edited by hand.
+
+    Attributes:
+        path: the file.
+        reason: what is wrong with it, without the path.
+    """
+
+    def __init__(self, path: str | Path, reason: str):
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"{path}: damaged, {reason}; restore it from a copy, or make the run again")
+
+    def __reduce__(self):
+        return type(self), (self.path, self.reason)
+
+
+class UnwrittenFile(BrainTumorError, OSError):
+    """A file could not be written: the disk is full, the folder is read-only; what stood there before is kept.
+
+    Attributes:
+        path: the file.
+        reason: the system's words, such as ``"No space left on device"``.
+    """
+
+    def __init__(self, path: str | Path, reason: str):
+        self.path = str(path)
+        self.reason = reason
+        kept = "what stood there before is kept" if Path(path).exists() else "no part of it is left behind"
+        super().__init__(f"{path}: not written ({reason}); {kept}; make room or choose another folder, then go on")
+
+    def __reduce__(self):
+        return type(self), (self.path, self.reason)
+
+
 class NotebookError(BrainTumorError):
     """A notebook is unknown, was given wrong parameters, or failed while running."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -16,8 +17,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from braintumor_tf.errors import UnwrittenFile
+
 DOWNLOAD_TIMEOUT = (5.0, 30.0)
 """Seconds to wait for a connection and for the next bytes."""
+
+_NAMES = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EACCES", "EPERM", "ENAMETOOLONG", "EMFILE", "ENFILE")
+_UNWRITABLE = {getattr(errno, name) for name in _NAMES if hasattr(errno, name)}
+"""The system's errors that say that a file cannot be written; others in a block of `atomic_path` are of its content."""
+
+_OPEN: set[Path] = set()
 
 
 @contextlib.contextmanager
@@ -32,22 +41,65 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Yields:
         The temporary path to write to.
+
+    Raises:
+        UnwrittenFile: the disk is full, or the folder cannot be written to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    _OPEN.add(temporary)
     try:
         yield temporary
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        _remove(temporary)
+        if isinstance(error, UnwrittenFile) and error.path == str(temporary):  # a block within this one
+            raise UnwrittenFile(path, error.reason) from error
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            raise UnwrittenFile(path, os.strerror(error.errno)) from error
         raise
+    finally:
+        _OPEN.discard(temporary)
+
+
+def remove_open_files() -> None:
+    """Removes what blocks of `atomic_path` have written so far, for a process that ends without leaving them."""
+    for path in tuple(_OPEN):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def printable(text: str) -> str:
+    r"""Returns a text that UTF-8 can hold: a byte of a file name that is none is written as ``\udc`` and two digits.
+
+    `restored` undoes it.
+
+    Example:
+        >>> printable(os.fsdecode(b"slice_\xff.png"))
+        'slice_\\udcff.png'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def restored(text: str) -> str:
+    r"""Returns the text that `printable` was given, as a path needs it.
+
+    Example:
+        >>> os.fsencode(restored(r"slice_\udcff.png"))
+        b'slice_\xff.png'
+    """
+    return re.sub(r"\\udc[89a-f][0-9a-f]", lambda found: chr(int(found[0][2:], 16)), text)
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Writes `text` to `path` in UTF-8, atomically, and returns the path."""
+    """Writes `text` to `path` in UTF-8, atomically, and returns the path; what UTF-8 cannot hold as by `printable`."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return Path(path)
 
 
@@ -57,9 +109,9 @@ def write_json(path: str | Path, value: Any) -> Path:
 
 
 def write_csv(path: str | Path, frame: pd.DataFrame) -> Path:
-    """Writes a table as CSV without its index, atomically, and returns the path."""
+    """Writes a table as CSV without its index, atomically, and returns the path; texts as by `write_text`."""
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False)
+        frame.to_csv(temporary, index=False, errors="backslashreplace")
     return Path(path)
 
 

@@ -137,8 +137,8 @@ def test_scores_end_a_run_and_its_checkpoint_and_protect_it(manifest, tmp_path):
     (run.checkpoint / "state.npz").write_bytes(b"state")
     Run.create(run.path, {}, manifest)  # what is not finished may be started again
     assert not run.finished
-    run.write_metrics({"accuracy": np.float64(0.5)})
-    assert run.finished and not run.checkpoint.exists() and run.metrics == {"accuracy": 0.5}
+    run.write_metrics({"accuracy": {"value": np.float64(0.5)}})
+    assert run.finished and not run.checkpoint.exists() and run.metrics == {"accuracy": {"value": 0.5}}
     with pytest.raises(RunError, match="finished"):
         Run.create(run.path, {}, manifest)
     assert Run.resume(run.path, {}, manifest).finished
@@ -146,7 +146,9 @@ def test_scores_end_a_run_and_its_checkpoint_and_protect_it(manifest, tmp_path):
 
 def test_robustness_is_there_only_with_its_predictions(manifest, tmp_path):
     run = Run.create(tmp_path / "run", {}, manifest)
-    run.write_robustness({"drop": 0.1}, pd.DataFrame({"path": ["a"], "group": ["007"]}))
+    noisy = pd.DataFrame({"path": ["a"], "label": "tumor", "split": "test", "group": ["007"], "predicted": "tumor"})
+    noisy = noisy.assign(noise="speckle", severity=1, p_no_tumor=0.5, p_tumor=0.5)
+    run.write_robustness({"drop": 0.1}, noisy)
     assert run.robustness == {"drop": 0.1} and list(run.robustness_predictions["group"]) == ["007"]
 
     class Broken:
@@ -155,11 +157,12 @@ def test_robustness_is_there_only_with_its_predictions(manifest, tmp_path):
 
     with pytest.raises(OSError, match="disk full"):
         run.write_robustness({"drop": 0.2}, Broken())
-    assert run.robustness is None
+    assert run.robustness == {"drop": 0.1} and list(run.robustness_predictions["group"]) == ["007"]
 
 
 def test_groups_of_digits_and_the_class_na_are_read_as_words(manifest, tmp_path):
     run = Run.create(tmp_path / "run", {}, manifest)
-    table = pd.DataFrame({"path": ["a"], "label": ["NA"], "group": ["0012"], "p_NA": [0.25]})
+    table = pd.DataFrame({"path": ["a"], "label": ["NA"], "split": "test", "group": ["0012"], "predicted": "1"})
+    table = table.assign(p_1=[0.75], p_NA=[0.25])
     run.write_predictions(table)
     pd.testing.assert_frame_equal(run.predictions, table)

@@ -17,7 +17,7 @@ from braintumor_tf.datasets.descriptions import PICTURE_SIZE, THUMBNAIL_SIZE, De
 from braintumor_tf.datasets.layouts import IDENTITY, csv_rows, folder_rows, patient_of_group, read_table
 from braintumor_tf.datasets.reading import read_bytes
 from braintumor_tf.errors import DatasetError, ImageReadError
-from braintumor_tf.files import write_csv
+from braintumor_tf.files import restored, write_csv
 from braintumor_tf.progress import progress_bar
 
 _FIRST = ("path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group")
@@ -156,7 +156,7 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
         ['a.png']
 
     Raises:
-        DatasetError: the file is missing, or lacks a column of a manifest.
+        DatasetError: the file is missing, lacks a column of a manifest, or a width or a height is no number.
     """
     frame = read_table(Path(path))
     missing = [column for column in _FIRST if column not in frame]
@@ -165,7 +165,11 @@ def read_manifest(path: str | Path) -> pd.DataFrame:
     if "patient" not in frame:
         frame["patient"] = frame["group"].map(patient_of_group)
     frame = frame.assign(**{name: "" for name in IDENTITY if name not in frame})
-    return frame[list(COLUMNS)].astype({"width": int, "height": int})
+    frame["path"] = frame["path"].map(restored)
+    try:
+        return frame[list(COLUMNS)].astype({"width": int, "height": int})
+    except ValueError as error:
+        raise DatasetError(f"{path}: not a manifest, a width or a height is no whole number ({error})") from error
 
 
 def thumbnails(manifest: pd.DataFrame, *, show_progress: bool = True) -> np.ndarray:

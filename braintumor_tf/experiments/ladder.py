@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.augment.noise.base import Noise
-from braintumor_tf.datasets.manifest import read_manifest, write_manifest
+from braintumor_tf.datasets.manifest import write_manifest
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.scores.seeds import seed_means
 from braintumor_tf.experiments.folds import refuse_processes
@@ -24,6 +23,7 @@ from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.leakage.rungs import LOOK_ALIKE, PATIENT_RUNG, RANDOM, RUNGS, rung_splits
 from braintumor_tf.matching.fingerprints import near_pairs
 from braintumor_tf.runs import LADDER, LADDER_SETTINGS, Run
+from braintumor_tf.runs.readers import read_fields, read_images
 from braintumor_tf.training import Preset
 from braintumor_tf.types import ModelConfig, Score, changed_settings
 
@@ -136,13 +136,13 @@ def resume_ladder(out: str | Path, *, show_progress: bool = True, devices: str |
         raise RunError(
             f"{out}: holds no ladder (no {LADDER_SETTINGS} and {IMAGES}); give the directory that --ladder made"
         )
-    config = json.loads((out / LADDER_SETTINGS).read_text(encoding="utf-8"))
+    config = read_fields(out / LADDER_SETTINGS)
     if holds_functions(config):
         raise RunError(
             f"{out}: was started with a function, which no file keeps; call run_ladder again with the same arguments"
         )
     how = {"baselines": config["baselines"], "show_progress": show_progress, "devices": devices}
-    return run_ladder(read_manifest(out / IMAGES), out=out, seeds=config["seeds"], **how, **arguments_from(config))
+    return run_ladder(read_images(out / IMAGES), out=out, seeds=config["seeds"], **how, **arguments_from(config))
 
 
 def read_ladder(path: str | Path) -> Ladder:
@@ -155,7 +155,7 @@ def read_ladder(path: str | Path) -> Ladder:
         >>> read_ladder("models/ladder").seeds  # doctest: +SKIP
         (0,)
     """
-    return Ladder.from_dict(json.loads(Run(path).file(LADDER).read_text(encoding="utf-8")))
+    return Ladder.from_dict(read_fields(Run(path).file(LADDER)))
 
 
 def keep_ladder(ladder: Ladder, out: str | Path) -> None:
@@ -170,8 +170,8 @@ def _refuse_others(out: Path, made: ExperimentSettings, manifest: pd.DataFrame) 
         raise RunError(f"{out}: holds a run; give the ladder a directory of its own")
     if not (out / LADDER_SETTINGS).exists() or not any(out.glob(f"**/{PATIENT_RUNG}/config.json")):
         return
-    changed = changed_settings(made.to_dict(), json.loads((out / LADDER_SETTINGS).read_text(encoding="utf-8")))
-    before = read_manifest(out / IMAGES)
+    changed = changed_settings(made.to_dict(), read_fields(out / LADDER_SETTINGS))
+    before = read_images(out / IMAGES)
     for name, columns in (("images", ["md5", "label"]), ("patients", ["md5", "patient"])):
         now, then = (rows[columns].sort_values(columns).to_numpy().tolist() for rows in (manifest, before))
         changed += [name] if now != then else []

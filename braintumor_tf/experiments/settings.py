@@ -9,6 +9,7 @@ from typing import Any
 
 from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.augment.noise.base import Noise
+from braintumor_tf.errors import DamagedRun, NoiseError
 from braintumor_tf.models import get_spec, resolve_config
 from braintumor_tf.training import Preset, resolve_preset, split_settings
 from braintumor_tf.types import ModelConfig
@@ -96,12 +97,22 @@ def arguments_from(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         config: of a single run, or of a k-fold run as a whole.
+
+    Raises:
+        DamagedRun: the preset or the noise is none of this version.
     """
     known = {name: config[name] for name in ModelConfig.names() if name in config}
+    try:
+        preset = Preset.from_dict(config["training"])
+        noise = None if config["noise"] is None else from_description(config["noise"])
+    except (NoiseError, TypeError, ValueError) as error:
+        raise DamagedRun(
+            getattr(config, "file", "config.json"), f"its settings are of no training ({error})"
+        ) from error
     return {
         "model": ModelConfig(**known),
-        "preset": Preset.from_dict(config["training"]),
-        "noise": None if config["noise"] is None else from_description(config["noise"]),
+        "preset": preset,
+        "noise": noise,
         "seed": config["seed"],
         "resamples": config["resamples"],
         "config": config,  # whole: what the experiment settles itself replaces the entry of the same name

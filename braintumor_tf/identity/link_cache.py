@@ -2,67 +2,67 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from braintumor_tf.datasets.cache import cache_directory
-from braintumor_tf.errors import DatasetError
+from braintumor_tf.datasets.cache_file import CacheFile
 
-VERSION = 2
-"""Part of the cache's key: raised when `find_origins` answers otherwise for the same picture and tables."""
+_ROOMS = ("matching", "identity")
+"""The rooms whose code decides what is found for the same picture and tables."""
 
-_SCHEMA = """CREATE TABLE IF NOT EXISTS links (
-    tables TEXT, pixel_hash TEXT, found TEXT, PRIMARY KEY (tables, pixel_hash)) WITHOUT ROWID"""
 _CHUNK = 500
 
 
 class LinkCache:
     """A SQLite file of links, ``links.sqlite`` in `cache_directory`; several processes may use it at once.
 
+    What was found is kept for the same tables and the same code (`code_hash`). A cache that is damaged is made anew,
+    one that cannot be used is gone on without (`CacheFile`).
+
     Args:
         tables: name and hash of the tables that were searched; None keeps nothing.
         columns: the columns of what was found.
-
-    Raises:
-        DatasetError: the file cannot be opened or is no SQLite database.
     """
 
     def __init__(self, tables: Mapping[str, str] | None, columns: Sequence[str]):
-        self._key = json.dumps([VERSION, *columns, sorted(tables.items())]) if tables is not None else ""
-        place = ":memory:" if tables is None else str(cache_directory() / "links.sqlite")
-        try:
-            if tables is not None:
-                Path(place).parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(place, timeout=60)
-            self._connection.execute(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise DatasetError(
-                f"{place}: the cache of links cannot be used ({error}); "
-                "remove it, or set BRAINTUMOR_TF_CACHE to another folder"
-            ) from error
+        self._key = "" if tables is None else json.dumps([code_hash(), *columns, sorted(tables.items())])
+        place = None if tables is None else cache_directory() / "links.sqlite"
+        self._store = CacheFile(place, {"links": ("tables", "pixel_hash", "found")}, {"links": 2}, what="links")
 
     def __enter__(self) -> LinkCache:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._connection.close()
+        self._store.__exit__(*exception)
 
     def read(self, pixel_hashes: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Returns what was found for the pictures that were searched before."""
         asked, found = sorted(set(pixel_hashes)), {}
         for start in range(0, len(asked), _CHUNK):
             part = asked[start : start + _CHUNK]
-            places = ", ".join("?" * len(part))
-            query = f"SELECT pixel_hash, found FROM links WHERE tables = ? AND pixel_hash IN ({places})"
-            found |= {
-                name: tuple(json.loads(text)) for name, text in self._connection.execute(query, [self._key, *part])
-            }
+            where = f"tables = ? AND pixel_hash IN ({', '.join('?' * len(part))})"
+            rows = self._store.rows("links", where, [self._key, *part])
+            found |= {name: tuple(json.loads(text)) for _, name, text in rows}
         return found
 
     def add(self, found: Mapping[str, Sequence[str]]) -> None:
         """Keeps what was found for pictures."""
-        rows = [(self._key, name, json.dumps(list(row))) for name, row in found.items()]
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO links VALUES (?, ?, ?)", rows)
+        self._store.add({"links": [(self._key, name, json.dumps(list(row))) for name, row in found.items()]})
+
+
+@functools.cache
+def code_hash() -> str:
+    """Returns a SHA-256 over the code that searches and its learned weights; what older code has found is not reused.
+
+    The tables are not among it: the cache knows each by its own hash.
+    """
+    package, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
+    for room in _ROOMS:
+        for path in sorted((package / room).rglob("*")):
+            if path.suffix in (".py", ".npz") and path.parent.name != "tables":
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

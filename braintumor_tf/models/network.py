@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ def load_network(path: str | Path) -> keras.Model:
     Raises:
         ModelError: the file is damaged, holds a lambda or an unknown layer, or was not built by this package.
     """
+    if not zipfile.is_zipfile(path):  # Keras calls a file that was cut short "not found"
+        raise ModelError(f"{path}: damaged, no whole .keras file; restore it from a copy, or train again")
     try:
         model = keras.saving.load_model(path, safe_mode=True, compile=False)
     except Exception as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import skops.io
@@ -180,13 +180,28 @@ def load_pca(path: str | Path) -> PCALogisticRegression:
         if untrusted:
             raise ModelError(f"{path}: holds types that are not trusted ({', '.join(sorted(untrusted))}); not loaded")
         content = skops.io.load(path, trusted=list(TRUSTED_TYPES))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
-        raise ModelError(f"{path}: not a model file that can be loaded ({error})") from error
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file makes skops raise nearly any type
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{path}: not a model file that can be loaded ({reason}); train again") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ModelError(f"{path}: holds something else than a PCA model of this package")
-    settings = {key: content[key] for key in ("classes", "image_size", "components", "regularisation")}
-    model = PCALogisticRegression(**settings, crop=content.get("crop"))
-    model.pipeline = content["pipeline"]
+    return _from_content(content, path)
+
+
+def _from_content(content: dict[str, Any], path: str | Path) -> PCALogisticRegression:
+    """Puts a model together from the parts that `PCALogisticRegression.save` wrote."""
+    try:
+        settings = {key: content[key] for key in ("classes", "image_size", "components", "regularisation")}
+        model = PCALogisticRegression(**settings, crop=content.get("crop"))
+        model.pipeline = content["pipeline"]
+        pixels = np.zeros((1, *model.image_size, 1), np.uint8)
+        if model.predict_images(pixels).shape != (1, len(model.classes)):
+            raise ValueError("its classes and its pipeline do not fit")
+    except Exception as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise ModelError(f"{path}: damaged, a part of the model is wrong or missing ({reason}); train again") from error
     return model
 
 

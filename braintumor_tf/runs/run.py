@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.datasets.manifest import read_manifest, write_manifest
+from braintumor_tf.datasets.manifest import write_manifest
 from braintumor_tf.errors import RunError
-from braintumor_tf.files import remove_leftovers, write_csv, write_json
+from braintumor_tf.files import atomic_path, remove_leftovers, write_csv, write_json
 from braintumor_tf.runs.provenance import data_fingerprint, environment
+from braintumor_tf.runs.readers import read_fields, read_history, read_images, read_predictions
 from braintumor_tf.types import changed_settings
 
 ROBUSTNESS_PREDICTIONS = "robustness_predictions.csv.gz"
@@ -153,30 +153,30 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """Every setting, the environment and the fingerprint of the data."""
-        found = _read_json(self.file("config.json"))
+        found = read_fields(self.file("config.json"))
         found.setdefault("crop", None)  # runs were made before there was a crop
         return found
 
     @property
     def manifest(self) -> pd.DataFrame:
         """The table of images with the splits that were used."""
-        return read_manifest(self.file("manifest.csv"))
+        return read_images(self.file("manifest.csv"))
 
     @property
     def history(self) -> pd.DataFrame | None:
         """One row an epoch, or None for a model that is not trained in epochs."""
         path = self.path / "history.csv"
-        return pd.read_csv(path) if path.is_file() else None
+        return read_history(path) if path.is_file() else None
 
     @property
     def predictions(self) -> pd.DataFrame:
         """One row a scored image: path, label, split, group, predicted and a probability for each class."""
-        return pd.read_csv(self.file("predictions.csv"), dtype={"group": str}, keep_default_na=False)
+        return read_predictions(self.file("predictions.csv"))
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The scores, each with its interval."""
-        return _read_json(self.file("metrics.json"))
+        return read_fields(self.file("metrics.json"))
 
     @property
     def explanations(self) -> dict[str, Any] | None:
@@ -201,11 +201,11 @@ class Run:
     @property
     def robustness_predictions(self) -> pd.DataFrame:
         """One row a scored image, noise and severity; the columns of `predictions`, and `noise` and `severity`."""
-        return pd.read_csv(self.file(ROBUSTNESS_PREDICTIONS), dtype={"group": str}, keep_default_na=False)
+        return read_predictions(self.file(ROBUSTNESS_PREDICTIONS), needed=("noise", "severity"))
 
     def _optional(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
-        return _read_json(path) if path.is_file() else None
+        return read_fields(path) if path.is_file() else None
 
     def write_history(self, history: pd.DataFrame) -> None:
         """Writes ``history.csv``."""
@@ -224,16 +224,17 @@ class Run:
         write_json(self.path / "calibration.json", dict(found))
 
     def write_robustness(self, found: Mapping[str, Any], predictions: pd.DataFrame) -> None:
-        """Writes ``robustness_predictions.csv.gz``, and then ``robustness.json``, which says that both are there."""
-        (self.path / "robustness.json").unlink(missing_ok=True)
-        write_csv(self.path / ROBUSTNESS_PREDICTIONS, predictions)
-        write_json(self.path / "robustness.json", dict(found))
+        """Writes ``robustness_predictions.csv.gz`` and ``robustness.json``, which says that both are there.
+
+        Both are whole before those that stood there go, so that a full disk costs nothing that was found before.
+        """
+        path = self.path / "robustness.json"
+        with atomic_path(path) as record, atomic_path(self.path / ROBUSTNESS_PREDICTIONS) as table:
+            write_csv(table, predictions)
+            write_json(record, dict(found))
+            path.unlink(missing_ok=True)
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Writes ``metrics.json``, which marks the run as finished, and removes the checkpoint."""
         write_json(self.path / "metrics.json", dict(metrics))
         self.remove_checkpoint()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))

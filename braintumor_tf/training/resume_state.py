@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -122,16 +123,16 @@ class Checkpoint(keras.callbacks.Callback):
             with np.load(path, allow_pickle=False) as content:
                 about = json.loads(str(content["about"]))
                 weights, states, optimizer = (_numbered(content, kind) for kind in ("weight", "generator", "optimizer"))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                position, rows, best = Position(**about["position"]), list(about["rows"]), dict(about["best"])
+                settings, score, rank = dict(about["settings"]), (best["epoch"], best["score"]), tuple(best["rank"])
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise TrainingError(f"{path}: damaged ({error}); remove it to train from the start") from error
-        self._compare(about["settings"], [array.shape for array in weights], model)
+        self._compare(settings, [array.shape for array in weights], model)
         model.set_weights(weights)
         for variable, value in zip(_generator_states(model), states, strict=True):
             variable.assign(value)
-        self.position = Position(**about["position"])
-        self.history.rows = about["rows"]
-        self.best.best_epoch, self.best.best_score = about["best"]["epoch"], about["best"]["score"]
-        self.best.best_rank = tuple(about["best"]["rank"])
+        self.position, self.history.rows = position, rows
+        (self.best.best_epoch, self.best.best_score), self.best.best_rank = score, rank
         self.best.best_weights = load_network(self.run.file("model.keras")).get_weights()
         return optimizer
 

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from braintumor_tf.datasets import COLUMNS, find_dataset, read_manifest, scan, thumbnails, to_binary, write_manifest
-from braintumor_tf.datasets.cache import DescriptionCache
 from braintumor_tf.errors import DatasetError, ImageReadError
 
 QUIET = {"show_progress": False}
@@ -196,12 +195,6 @@ def test_an_interrupted_scan_keeps_most_of_what_was_finished(tmp_path, monkeypat
     decoded.clear()
     assert len(scan(tmp_path / "set", **QUIET).manifest) == 300
     assert last in decoded and len(decoded) < 100
-
-
-def test_a_broken_cache_says_how_to_go_on(tmp_path):
-    (tmp_path / "descriptions.sqlite").write_text("no database" * 1000)
-    with pytest.raises(DatasetError, match="remove it, or set BRAINTUMOR_TF_CACHE"):
-        DescriptionCache(tmp_path)
 
 
 def test_thumbnails_come_in_order_with_and_without_cache(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.prediction.ensemble_model import normalised_weights
 from braintumor_tf.files import file_hash, write_json
 from braintumor_tf.runs import Run
+from braintumor_tf.runs.readers import read_fields
 
 FILE = "ensemble.json"
 
@@ -37,7 +37,7 @@ def members_of(run: Run) -> list[tuple[Run, float]]:
     if not (run.path / FILE).is_file():
         return []
     found = []
-    for row in json.loads((run.path / FILE).read_text(encoding="utf-8"))["members"]:
+    for row in read_fields(run.path / FILE)["members"]:
         member = Run(run.path / row["run"])
         if file_hash(model_file(member), "sha256") != row["sha256"]:
             raise RunError(

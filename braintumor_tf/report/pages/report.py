@@ -47,6 +47,7 @@ from braintumor_tf.report.wording.run_texts import (
     split_text,
 )
 from braintumor_tf.runs import Run
+from braintumor_tf.runs.readers import check_files, read_rows
 
 CONTENTS = (
     ("scores", "Scores"),
@@ -90,15 +91,16 @@ def write_report(
         PosixPath('models/cnn/report.html')
 
     Raises:
-        RunError: the run is missing or has not been scored.
+        RunError: the run is missing, has not been scored, or one of its files is damaged; nothing is written then.
     """
     run = Run.of(run)
+    check_files(run.path)  # before figures are drawn and tables are written
     metrics, predictions, manifest = run.metrics, run.predictions, run.manifest
     if baselines and not metrics.get("baselines"):
         metrics = {**metrics, "baselines": dict(baselines)}
     curve_file = run.path / "leak_curve.csv"
     if leak_curve is None and curve_file.is_file():
-        leak_curve = pd.read_csv(curve_file)
+        leak_curve = read_rows(curve_file)
     write_csv(run.path / "error_analysis.csv", error_table(predictions, split=metrics.get("split", "test")))
     write_csv(run.path / "metrics_summary.csv", summary_table(metrics))
     figures = write_figures(run.figures, metrics, predictions, manifest, history=run.history, leak_curve=leak_curve)
