@@ -9,6 +9,10 @@ class BrainTumorError(Exception):
     """Base of every error raised on purpose; the command line prints it as one line and exits with 1."""
 
 
+class BrainTumorWarning(UserWarning):
+    """What has to be said and stops nothing; the command line prints it as one line."""
+
+
 class ImageReadError(BrainTumorError):
     """An image file could not be read.
 

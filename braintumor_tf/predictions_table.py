@@ -36,6 +36,28 @@ def classes_in(table: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name.removeprefix(_PREFIX) for name in table.columns if name.startswith(_PREFIX))
 
 
+def check_probabilities(probabilities: np.ndarray) -> None:
+    """Refuses what a model answers if it is no probabilities: a model with a NaN weight names the first class.
+
+    Args:
+        probabilities: shape ``(images, classes)``, rows adding up to 1 within 0.001.
+
+    Raises:
+        EvaluationError: they are not finite, negative, or do not add up to 1.
+
+    Example:
+        >>> check_probabilities(np.array([[0.5, np.nan]]))
+        Traceback (most recent call last):
+        braintumor_tf.errors.EvaluationError: the model's answers are no probabilities (NaN, negative, or not adding ...
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    sums = probabilities.sum(axis=1)
+    if not (np.isfinite(sums) & (probabilities >= 0).all(axis=1) & (np.abs(sums - 1) <= _TOLERANCE)).all():
+        raise EvaluationError(
+            "the model's answers are no probabilities (NaN, negative, or not adding up to 1); train it anew"
+        )
+
+
 def make_predictions(rows: pd.DataFrame, classes: Sequence[str], probabilities: np.ndarray) -> pd.DataFrame:
     """Puts probabilities beside what is known of the images.
 
@@ -51,10 +73,8 @@ def make_predictions(rows: pd.DataFrame, classes: Sequence[str], probabilities: 
         EvaluationError: the probabilities are not finite, negative, or do not add up to 1.
     """
     probabilities = np.asarray(probabilities, np.float64).reshape(len(rows), len(classes))
+    check_probabilities(probabilities)
     sums = probabilities.sum(axis=1, keepdims=True)
-    wrong = ~np.isfinite(sums[:, 0]) | (probabilities < 0).any(axis=1) | (np.abs(sums[:, 0] - 1) > _TOLERANCE)
-    if wrong.any():
-        raise EvaluationError("the model's answers are no probabilities (NaN, negative, or not adding up to 1)")
     table = rows[[name for name in IMAGE_COLUMNS if name in rows]].reset_index(drop=True)
     table[PREDICTED] = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
     return pd.concat([table, pd.DataFrame(probabilities / sums, columns=probability_columns(classes))], axis=1)
@@ -81,8 +101,7 @@ def check_predictions(
     for name in ("label", PREDICTED):
         if name in columns:
             class_numbers(table[name], classes)
-    if not np.isfinite(probabilities_of(table, classes)).all():
-        raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
+    finite_probabilities(table, classes)
 
 
 def class_numbers(names: Iterable[str], classes: Sequence[str]) -> np.ndarray:
@@ -102,6 +121,18 @@ def class_numbers(names: Iterable[str], classes: Sequence[str]) -> np.ndarray:
             f"label {', '.join(map(str, unknown))} is not among the classes; they are {', '.join(classes)}"
         )
     return np.array([number[name] for name in names], int)
+
+
+def finite_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Returns `probabilities_of` a table.
+
+    Raises:
+        EvaluationError: one of them is not finite.
+    """
+    probabilities = probabilities_of(table, classes)
+    if not np.isfinite(probabilities).all():
+        raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
+    return probabilities
 
 
 def probabilities_of(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:

@@ -135,7 +135,6 @@ def test_scores_end_a_run_and_its_checkpoint_and_protect_it(manifest, tmp_path):
     run = Run.create(tmp_path / "run", {}, manifest)
     run.checkpoint.mkdir()
     (run.checkpoint / "state.npz").write_bytes(b"state")
-    Run.create(run.path, {}, manifest)  # what is not finished may be started again
     assert not run.finished
     run.write_metrics({"accuracy": {"value": np.float64(0.5)}})
     assert run.finished and not run.checkpoint.exists() and run.metrics == {"accuracy": {"value": 0.5}}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from braintumor_tf.cli._options import BASELINES, DATA_DIR, NO_LINK, VIEWS, json_option
 from braintumor_tf.cli._output import load_dataset, print_json, say_overlap, say_path, say_run, say_scores
+
+if TYPE_CHECKING:
+    from braintumor_tf.runs import Run
 
 
 @click.command()
@@ -75,17 +79,20 @@ def evaluate_under_noise(path: str, noise: str, severity: str, *, as_json: bool)
         severity: a number from 1 to 5, or a range.
         as_json: whether to print ``robustness.json`` rather than a table.
     """
-    from braintumor_tf.augment.noise import parse_severities
-    from braintumor_tf.evaluation import score_robustness
-    from braintumor_tf.report import write_report
-    from braintumor_tf.report.sections.robustness import robustness_sentences
-    from braintumor_tf.report.wording.numbers import number
-    from braintumor_tf.runs import Run
+    from braintumor_tf.runs import Run, writing_to
 
     run = Run.of(path)
-    names = None if noise == "all" else noise.split(",")
-    found = score_robustness(run, noises=names, severities=parse_severities(severity))
-    report = write_report(run) if run.finished else None
+    run.refuse_unfinished()
+    with writing_to(run.path):
+        from braintumor_tf.augment.noise import parse_severities
+        from braintumor_tf.evaluation import score_robustness
+        from braintumor_tf.report import write_report
+        from braintumor_tf.report.sections.robustness import robustness_sentences
+        from braintumor_tf.report.wording.numbers import number
+
+        names = None if noise == "all" else noise.split(",")
+        found = score_robustness(run, noises=names, severities=parse_severities(severity))
+        report = write_report(run)
     if as_json:
         print_json({"run": run.path, **found.to_dict()})
         return
@@ -97,8 +104,7 @@ def evaluate_under_noise(path: str, noise: str, severity: str, *, as_json: bool)
     )
     for sentence in robustness_sentences(run.robustness, run.config):
         click.echo(sentence)
-    if report:
-        say_path("report", report)
+    say_path("report", report)
 
 
 def keep_ensemble(paths: Sequence[str], out: str, *, views: int, baselines: bool, as_json: bool) -> None:
@@ -111,14 +117,16 @@ def keep_ensemble(paths: Sequence[str], out: str, *, views: int, baselines: bool
         baselines: whether to score the shortcut baselines too.
         as_json: whether to print ``metrics.json`` rather than sentences.
     """
-    from braintumor_tf.runs import Run
+    from braintumor_tf.runs import Run, writing_to
 
-    members = [Run.of(path) for path in paths]  # refuses a wrong path before more is imported
-    from braintumor_tf.experiments import run_ensemble
-    from braintumor_tf.report import write_report
+    members = _finished(paths)
+    with writing_to(out):
+        Run(out).refuse_if_taken()
+        from braintumor_tf.experiments import run_ensemble
+        from braintumor_tf.report import write_report
 
-    run = run_ensemble(members, out, baselines=baselines, views=views)
-    report = write_report(run)
+        run = run_ensemble(members, out, baselines=baselines, views=views)
+        report = write_report(run)
     if as_json:
         print_json({"run": run.path, **run.metrics})
     else:
@@ -146,9 +154,7 @@ def evaluate_again(
         data_dir: where data sets are kept.
         as_json: whether to print the scores as JSON rather than sentences.
     """
-    from braintumor_tf.runs import Run
-
-    runs = [Run.of(path) for path in paths]  # refuses a wrong path before more is imported
+    runs = _finished(paths)
     from braintumor_tf.experiments import evaluate_runs
 
     link = link and all(run.config.get("links", {}) is not None for run in runs)
@@ -164,3 +170,13 @@ def evaluate_again(
     say_overlap(found.manifest, dataset)
     config = {**runs[0].config, **({} if dataset is None else {"protocol": "external", "dataset": dataset})}
     say_scores(found.metrics, found.predictions, found.manifest, config)
+
+
+def _finished(paths: Sequence[str]) -> list[Run]:
+    """Opens runs; one that is missing or not finished is refused before more is imported."""
+    from braintumor_tf.runs import Run
+
+    runs = [Run.of(path) for path in paths]
+    for run in runs:
+        run.refuse_unfinished()
+    return runs

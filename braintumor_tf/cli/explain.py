@@ -59,6 +59,9 @@ def explain(
     if check:
         _check(run, as_json=as_json)
         return
+    from braintumor_tf.runs import Run
+
+    Run.of(run).refuse_unfinished()  # before more is imported
     from braintumor_tf.report.explained_images import explain_files
 
     found, errors = explain_files(run, images, Path(out), method=method, target=target, layer=layer)
@@ -72,14 +75,17 @@ def explain(
 
 def _check(path: str, *, as_json: bool) -> None:
     """Checks the explanations of a run, renews its report, and prints what was found."""
-    from braintumor_tf.explanation import check_explanations
-    from braintumor_tf.report import write_report
-    from braintumor_tf.report.sections.trust import trust_sentences
-    from braintumor_tf.runs import Run
+    from braintumor_tf.runs import Run, writing_to
 
     run = Run.of(path)
-    found = check_explanations(run).to_dict()
-    report = write_report(run)
+    run.refuse_unfinished()
+    with writing_to(run.path):
+        from braintumor_tf.explanation import check_explanations
+        from braintumor_tf.report import write_report
+        from braintumor_tf.report.sections.trust import trust_sentences
+
+        found = check_explanations(run).to_dict()
+        report = write_report(run)
     if as_json:
         print_json(found)
         return

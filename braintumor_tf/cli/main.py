@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -17,7 +20,23 @@ from braintumor_tf.cli.predict import predict
 from braintumor_tf.cli.run import run
 from braintumor_tf.cli.search import search
 from braintumor_tf.cli.train import train
-from braintumor_tf.errors import BrainTumorError
+from braintumor_tf.errors import BrainTumorError, BrainTumorWarning
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Prints the package's warnings like its errors, without the place in the code that they come from."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, BrainTumorWarning):
+                click.echo(f"braintumor-tf: {message}", err=True)
+            else:
+                usual(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 class _Group(click.Group):
@@ -25,7 +44,8 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _warnings_in_one_line():
+                return super().invoke(ctx)
         except BrainTumorError as error:
             click.echo(f"braintumor-tf: {error}", err=True)
         except OSError as error:

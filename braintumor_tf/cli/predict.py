@@ -41,6 +41,9 @@ def predict(
     Example: braintumor-tf predict models/CNN_sartaj_grouped_0 slice_1.png slice_2.jpg
     Example: braintumor-tf predict models/CNN_sartaj_grouped_0 slice_1.png --coverage 0.95
     """
+    from braintumor_tf.runs import Run
+
+    Run.of(run).refuse_unfinished()  # before more is imported
     from braintumor_tf.experiments import predict_files
 
     table, errors = predict_files(run, images, views=views, abstain=abstain, coverage=coverage)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,21 +129,36 @@ def train(
         from braintumor_tf.training.devices.devices import resolve_devices
 
         resolve_devices(names)  # before the images are read
+    how = "ladder" if ladder else options["protocol"]
+    out = options["out"] = Path(resume or options["out"] or _default_out(how, **options))
     if ladder:
         say_ladder(_climb(resume, seeds=seeds or 1, devices=names, **options))
         return
-    if resume:
-        from braintumor_tf.experiments import resume_experiment
+    with _held(out, resume=resume is not None) if first else nullcontext():
+        if resume:
+            from braintumor_tf.experiments import resume_experiment
 
-        run = resume_experiment(resume, show_progress=first, devices=names)
-    else:
-        run = _start(devices=names, **options)
-    if not first:
-        click.echo("trained; process 0 has the run and its report")
-        return
-    from braintumor_tf.report import write_report
+            run = resume_experiment(resume, show_progress=first, devices=names)
+        else:
+            run = _start(devices=names, **options)
+        if not first:
+            click.echo("trained; process 0 has the run and its report")
+            return
+        from braintumor_tf.report import write_report
 
-    say_run(run, write_report(run))
+        say_run(run, write_report(run))
+
+
+@contextmanager
+def _held(out: Path, *, resume: bool) -> Iterator[None]:
+    """Holds the directory until the report is written; refuses one that is taken before images are read."""
+    from braintumor_tf.runs import Run, writing_to
+
+    run = Run.of(out) if resume else Run(out)
+    with writing_to(out):
+        if not resume:
+            run.refuse_if_taken()
+        yield
 
 
 def _check(resume: str | None, options: dict[str, Any], *, ladder: bool, seeds: int | None) -> None:
@@ -199,7 +216,6 @@ def _start(
         **({"external": external} if external else {}),
         **({"origin": origin} if origin else {}),
     }
-    how["out"] = how["out"] or _folder(options, protocol)
     from braintumor_tf.experiments import run_experiment, run_folds, run_origins
     from braintumor_tf.leakage import group, split
 
@@ -222,9 +238,8 @@ def _climb(resume: str | None, *, seeds: int, devices: str | list[str] | None, *
     for name in SPLIT_OPTIONS:
         del options[name]
     (manifest,), how = _prepare(external=None, devices=devices, **options)
-    how["out"] = how["out"] or _folder(options, "ladder")
     run_ladder(manifest, seeds=seeds, **how)
-    return Path(how["out"])
+    return how["out"]
 
 
 def _prepare(
@@ -241,7 +256,7 @@ def _prepare(
     seed: int,
     baselines: bool,
     devices: str | list[str] | None,
-    out: str | None,
+    out: Path,
     data_dir: str,
     no_link: bool,
     **settings: Any,
@@ -272,8 +287,8 @@ def _prepare(
     return manifests, how
 
 
-def _folder(options: dict[str, Any], how: str) -> Path:
-    return default_folder(options["model"], Path(options["dataset"]).stem, how, str(options["seed"]))
+def _default_out(how: str, *, model: str, dataset: str, seed: int, **_: Any) -> Path:
+    return default_folder(model, Path(dataset).stem, how, str(seed))
 
 
 def _noise(names: str | None, severity: str, probability: float, size: int | None) -> Noise | None:

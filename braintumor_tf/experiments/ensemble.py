@@ -11,7 +11,7 @@ import pandas as pd
 
 from braintumor_tf.errors import EvaluationError, RunError
 from braintumor_tf.evaluation.calibration.run_calibration import calibrate_where_possible
-from braintumor_tf.evaluation.prediction.ensemble_file import keep_members, members_of
+from braintumor_tf.evaluation.prediction.ensemble_file import FILE, keep_members, members_of
 from braintumor_tf.evaluation.prediction.ensemble_model import (
     normalised_weights,
     refuse_other_classes,
@@ -21,7 +21,7 @@ from braintumor_tf.evaluation.prediction.ensemble_weights import combine, valida
 from braintumor_tf.evaluation.prediction.predict import predict_manifest
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.leakage.baseline_models import predict_baselines
-from braintumor_tf.runs import Run, data_fingerprint
+from braintumor_tf.runs import BEGINNING, PREDICTIONS, Run, data_fingerprint, undone_if_bare, writing_to
 
 VALIDATION, EQUAL = "validation", "equal"
 """How an ensemble can be weighted beside a list of numbers."""
@@ -66,40 +66,44 @@ def run_ensemble(
         EvaluationError: classes, crops or test images differ, a test image or a near-duplicate of it is in the training
             or validation images of a member that was split otherwise, the weights cannot be used, or there are not
             that many views.
-        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself, or `out` holds a finished run.
+        ModelError: a model is not the run's own (`load_run_model`).
+        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself, `out` holds a run, or another
+            process is writing to `out`.
 
     Example:
         >>> pair = run_ensemble(["models/cnn_0", "models/cnn_1"], "models/cnn_pair")  # doctest: +SKIP
         >>> pair.metrics["macro_f1"]["value"]  # doctest: +SKIP
         0.92
     """
-    Run(out).refuse_if_finished()
-    runs = open_members(runs, weights)
-    classes, manifest = runs[0].config["classes"], common_manifest(runs)
-    tables = member_predictions(runs, views=views, show_progress=show_progress)
-    shares = weigh(tables, weights)
-    config = {
-        **_shared_settings(runs),
-        "model": _model_name(runs, views),
-        "classes": classes,
-        "crop": runs[0].config["crop"],
-        "members": [run.name for run in runs],
-        "weights": weights if isinstance(weights, str) else list(weights),
-        "views": views,
-        "baselines": baselines,
-        "seed": seed,
-        "resamples": resamples,
-    }
-    out = Run.create(out, config, manifest)
-    keep_members(out, runs, weights=shares)
-    splits = ["validation", "test"] if _same_split(runs) else ["test"]
-    together = combine([table[table["split"].isin(splits)] for table in tables], weights=shares)
-    out.write_predictions(together)
-    fitted = predict_baselines(manifest, classes, seed=seed) if baselines else None
-    metrics = score_predictions(together, manifest, classes, baselines=fitted, seed=seed, resamples=resamples)
-    calibrate_where_possible(out)
-    out.write_metrics({**metrics.to_dict(), "members": member_scores(runs, shares)})
-    return out
+    with writing_to(out):
+        Run(out).refuse_if_taken()
+        runs = open_members(runs, weights)
+        classes, manifest = runs[0].config["classes"], common_manifest(runs)
+        tables = member_predictions(runs, views=views, show_progress=show_progress)
+        shares = weigh(tables, weights)
+        splits = ["validation", "test"] if _same_split(runs) else ["test"]
+        together = combine([table[table["split"].isin(splits)] for table in tables], weights=shares)
+        fitted = predict_baselines(manifest, classes, seed=seed) if baselines else None
+        metrics = score_predictions(together, manifest, classes, baselines=fitted, seed=seed, resamples=resamples)
+        config = {
+            **_shared_settings(runs),
+            "model": _model_name(runs, views),
+            "classes": classes,
+            "crop": runs[0].config["crop"],
+            "members": [run.name for run in runs],
+            "weights": weights if isinstance(weights, str) else list(weights),
+            "views": views,
+            "baselines": baselines,
+            "seed": seed,
+            "resamples": resamples,
+        }
+        with undone_if_bare(out, (*BEGINNING, FILE, PREDICTIONS)):
+            found = Run.create(out, config, manifest)
+            keep_members(found, runs, weights=shares)
+            found.write_predictions(together)
+            calibrate_where_possible(found)
+        found.write_metrics({**metrics.to_dict(), "members": member_scores(runs, shares)})
+    return found
 
 
 def _shared_settings(runs: Sequence[Run]) -> dict[str, Any]:
@@ -122,8 +126,7 @@ def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float
     opened = [Run.of(run) for run in runs]
     _known_weights(weights, len(opened))
     for run in opened:
-        if not run.finished:
-            raise RunError(f"{run.path}: is not finished; finish it with train --resume {run.path}")
+        run.refuse_unfinished()
         if members_of(run):
             raise RunError(f"{run.path}: is an ensemble itself (of folds or of runs); give single runs")
         refuse_other_classes(opened[0].config["classes"], run.config["classes"])

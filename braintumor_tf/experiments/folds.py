@@ -18,7 +18,7 @@ from braintumor_tf.experiments.settings import ExperimentSettings
 from braintumor_tf.experiments.single import run_experiment
 from braintumor_tf.leakage import group, split
 from braintumor_tf.leakage.baseline_models import predict_baselines
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import BEGINNING, Run, undone_if_bare, writing_to
 from braintumor_tf.training import Preset, TrainingError
 from braintumor_tf.types import ModelConfig
 
@@ -78,6 +78,7 @@ def run_folds(
 
     Raises:
         SplitError: a class has fewer groups than there are folds.
+        RunError: as for `run_experiment`.
         TrainingError: several processes were joined (`join_processes`).
         BrainTumorError: of the step that failed; the folds before it stay in the directory.
 
@@ -121,13 +122,30 @@ def train_parts(
         devices: as for `run_folds`.
 
     Raises:
+        RunError: as for `run_experiment`.
         TrainingError: several processes were joined (`join_processes`).
         BrainTumorError: of the step that failed.
     """
     refuse_processes("folds")
-    run = (Run.resume if resume else Run.create)(out, made.to_dict(), manifest)
-    if run.finished:
-        return run
+    with writing_to(out):
+        begun = Run(out).begun
+        run = (Run.resume if resume else Run.create)(out, made.to_dict(), manifest)
+        if run.finished:
+            return run
+        how = {"show_progress": show_progress, "resume": resume, "devices": devices}
+        with undone_if_bare(out, BEGINNING, wanted=not begun):
+            _train_each(run, parts, made, own, **how)
+    return run
+
+
+def _train_each(
+    run: Run,
+    parts: Sequence[pd.DataFrame],
+    made: ExperimentSettings,
+    own: Sequence[Mapping[str, Any]] | None,
+    **how: Any,
+) -> None:
+    """Trains each part, and writes what all of them say and score together."""
     seed, resamples = made.model.seed, made.resamples
     runs, fitted = [], []
     for fold, part in enumerate(parts):
@@ -143,18 +161,15 @@ def train_parts(
                 seed=seed,
                 resamples=resamples,
                 config={**made.about, "fold": fold, **(own[fold] if own else {})},
-                show_progress=show_progress,
-                resume=resume,
-                devices=devices,
+                **how,
             )
         )
     keep_members(run, runs)
     run.write_predictions(pool_predictions([one.predictions for one in runs], run.manifest))
     pooled = pool_each(fitted, run.manifest)
-    how = {"baselines": pooled, "seed": seed, "resamples": resamples}
-    metrics = score_predictions(run.predictions, run.manifest, made.model.classes, **how)
+    drawn = {"baselines": pooled, "seed": seed, "resamples": resamples}
+    metrics = score_predictions(run.predictions, run.manifest, made.model.classes, **drawn)
     run.write_metrics({**metrics.to_dict(), "folds": fold_scores(runs), "training": _training(runs)})
-    return run
 
 
 def refuse_processes(what: str) -> None:

@@ -15,7 +15,7 @@ from braintumor_tf.evaluation.prediction.ensemble_weights import combine
 from braintumor_tf.evaluation.prediction.predict import open_predictor
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.models.image_fitting import read_for
-from braintumor_tf.predictions_table import PREDICTED, probability_columns
+from braintumor_tf.predictions_table import PREDICTED, check_probabilities, probability_columns
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 from braintumor_tf.types import Predictor
@@ -55,18 +55,20 @@ def predict_files(
 
     Raises:
         EvaluationError: there are not that many views, or the run cannot abstain: it has no validation predictions, or
-            other views are asked for than it was calibrated on.
-        RunError: there is no such run, or it has no model.
+            other views are asked for than it was calibrated on. Also where the model's answers are no probabilities.
+        ModelError: the model is not the run's own (`load_run_model`).
+        RunError: there is no such run, it is not finished, or it has no model.
 
     Example:
         >>> table, errors = predict_files("models/cnn", ["slice_1.png"])  # doctest: +SKIP
         >>> table["predicted"][0]  # doctest: +SKIP
         'glioma'
     """
+    run = Run.of(run)
+    run.refuse_unfinished()
     paths = [str(path) for path in paths]
     if not abstain and coverage is None:
         return _predict(run, paths, views, batch_size, show_progress)
-    run = Run.of(run)
     own = views_of(run.config)
     if views not in (None, own):
         raise EvaluationError(f"views={views}: this run is calibrated on views={own}; leave views out")
@@ -107,7 +109,12 @@ def _predict_by(
 
 
 def _table(paths: Sequence[str], classes: Sequence[str], probabilities: np.ndarray) -> pd.DataFrame:
-    """Puts the model's own probabilities beside paths: unlike those of a run, they are not divided by their sum."""
+    """Puts the model's own probabilities beside paths: unlike those of a run, they are not divided by their sum.
+
+    Raises:
+        EvaluationError: they are no probabilities.
+    """
+    check_probabilities(probabilities)
     columns = dict(zip(probability_columns(classes), probabilities.astype(float).T))
     predicted = [classes[place] for place in probabilities.argmax(axis=1)]
     return pd.DataFrame({"path": list(paths), PREDICTED: predicted, **columns})

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.augment.noise.base import Noise
+from braintumor_tf.datasets.content_check import check_contents
 from braintumor_tf.datasets.manifest import write_manifest
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.scores.seeds import seed_means
@@ -20,9 +21,9 @@ from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage import group
 from braintumor_tf.leakage.baseline_models import predict_baselines
-from braintumor_tf.leakage.rungs import LOOK_ALIKE, PATIENT_RUNG, RANDOM, RUNGS, rung_splits
+from braintumor_tf.leakage.rungs import LOOK_ALIKE, PATIENT_RUNG, RANDOM, RUNGS, SplitLeaks, rung_splits
 from braintumor_tf.matching.fingerprints import near_pairs
-from braintumor_tf.runs import LADDER, LADDER_SETTINGS, Run
+from braintumor_tf.runs import LADDER, LADDER_SETTINGS, Run, undone_if_bare, writing_to
 from braintumor_tf.runs.readers import read_fields, read_images
 from braintumor_tf.training import Preset
 from braintumor_tf.types import ModelConfig, Score, changed_settings
@@ -81,7 +82,9 @@ def run_ladder(
 
     Raises:
         SplitError: too few groups of a class.
-        RunError: `out` holds a run, or a ladder with other settings, images or patients; nothing is changed there.
+        ImageReadError: an image is missing, or its content is not that of the manifest.
+        RunError: `out` holds a run, or a ladder with other settings, images or patients, or another process is writing
+            to it; nothing is changed there.
         TrainingError: several processes were joined (`join_processes`).
         BrainTumorError: of the step that failed; finished rungs stay in the directory.
 
@@ -99,17 +102,24 @@ def run_ladder(
     )
     pairs = near_pairs(manifest, show_progress=show_progress)
     manifest = group(manifest, pairs=pairs)
-    _refuse_others(out, made, manifest)
-    write_json(out / LADDER_SETTINGS, made.to_dict())
-    write_manifest(out / IMAGES, manifest)
-    how = {"pairs": pairs, "show_progress": show_progress, "devices": devices}
-    names = {seed + number: out / f"seed_{seed + number}" if seeds > 1 else out for number in range(seeds)}
-    ladders = [_one_seed(manifest, made, each, folder, **how) for each, folder in names.items()]
-    means = _means(ladders, list(names.values()), made) if seeds > 1 else None
-    ladder = combine_ladders(ladders, means=means)
-    keep_ladder(ladder, out)
-    for folder in names.values():
-        write_json(folder / ladder.rungs[-1].run / LADDER, ladder.to_dict())
+    splits = [rung_splits(manifest, seed=seed + number, pairs=pairs) for number in range(seeds)]
+    with writing_to(out):
+        _refuse_others(out, made, manifest)
+        check_contents(manifest, splits=None, show_progress=show_progress)
+        write_json(out / LADDER_SETTINGS, made.to_dict())
+        write_manifest(out / IMAGES, manifest)
+        how = {"show_progress": show_progress, "devices": devices}
+        names = {seed + number: out / f"seed_{seed + number}" if seeds > 1 else out for number in range(seeds)}
+        with undone_if_bare(out, (LADDER_SETTINGS, IMAGES)):
+            ladders = [
+                _one_seed(manifest, *found, made, each, folder, **how)
+                for found, (each, folder) in zip(splits, names.items())
+            ]
+        means = _means(ladders, list(names.values()), made) if seeds > 1 else None
+        ladder = combine_ladders(ladders, means=means)
+        keep_ladder(ladder, out)
+        for folder in names.values():
+            write_json(folder / ladder.rungs[-1].run / LADDER, ladder.to_dict())
     return ladder
 
 
@@ -184,16 +194,16 @@ def _refuse_others(out: Path, made: ExperimentSettings, manifest: pd.DataFrame) 
 
 def _one_seed(
     manifest: pd.DataFrame,
+    splits: Mapping[str, pd.DataFrame],
+    leaks: Mapping[str, SplitLeaks],
     made: ExperimentSettings,
     seed: int,
     out: Path,
     *,
-    pairs: pd.DataFrame,
     show_progress: bool,
     devices: str | Sequence[str] | None,
 ) -> Ladder:
     """Trains the rungs of one seed, the one to believe first, and returns their ladder."""
-    splits, leaks = rung_splits(manifest, seed=seed, pairs=pairs)
     same = splits[LOOK_ALIKE]["split"].equals(splits[PATIENT_RUNG]["split"])
     names = {rung: PATIENT_RUNG if same and rung == LOOK_ALIKE else rung for rung in RUNGS}
     runs = {}

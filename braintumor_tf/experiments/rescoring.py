@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.datasets.content_check import SPLITS, check_contents
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine
@@ -71,7 +72,9 @@ def evaluate_run(
     Raises:
         EvaluationError: the data set has other classes than the run, nothing of it is left to score, or there are not
             that many views.
-        RunError: there is no such run, or it has no model.
+        ImageReadError: an image is missing, or its content is not that of the manifest.
+        ModelError: the model is not the run's own (`load_run_model`).
+        RunError: there is no such run, it is not finished, or it has no model.
 
     Example:
         >>> other = bt.load("data/navoneel").manifest  # doctest: +SKIP
@@ -79,9 +82,11 @@ def evaluate_run(
         {'value': 0.81, 'low': 0.76, 'high': 0.86}
     """
     run = Run.of(run)
+    run.refuse_unfinished()
     config, manifest = run.config, run.manifest
     used = views_of(config) if views is None else views
     if has_folds(config) and external is None:
+        check_contents(manifest, show_progress=show_progress)
         predictions = predict_folds(run, views=views, show_progress=show_progress)
         fitted = baselines_of_folds(run) if baselines else None
         return Evaluation(_scores(predictions, manifest, config, fitted), predictions, manifest, views=used)
@@ -89,6 +94,7 @@ def evaluate_run(
         manifest = manifest.assign(split="train")  # every image has trained all folds but one
     if external is not None:
         manifest = _join(manifest, external, config["classes"], show_progress)
+    check_contents(manifest, splits=SPLITS if baselines else ["test"], show_progress=show_progress)
     predictions = predict_manifest(run, manifest, splits=("test",), show_progress=show_progress, views=views)
     fitted = predict_baselines(manifest, config["classes"], seed=config["seed"]) if baselines else None
     return Evaluation(_scores(predictions, manifest, config, fitted), predictions, manifest, views=used)
@@ -133,6 +139,7 @@ def evaluate_runs(
     shares = weigh(weighed, weights)
     if external is not None:
         manifest = _join(manifest, external, config["classes"], show_progress)
+    check_contents(manifest, splits=SPLITS if baselines else ["test"], show_progress=show_progress)
     asked = [run.manifest if external is None else manifest for run in runs]
     tables = [predict_manifest(run, rows, splits=("test",), **how) for run, rows in zip(runs, asked)]
     predictions = combine(tables, weights=shares)

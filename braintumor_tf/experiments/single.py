@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from braintumor_tf.augment.noise.base import Noise
+from braintumor_tf.datasets.content_check import check_contents
 from braintumor_tf.evaluation.calibration.run_calibration import calibrate_where_possible
-from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest
+from braintumor_tf.evaluation.prediction.predict import load_kept_model, predict_manifest
 from braintumor_tf.evaluation.probing.origin_probe import source_probe
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
 from braintumor_tf.experiments.settings import ExperimentSettings
 from braintumor_tf.leakage.baseline_models import predict_baselines
 from braintumor_tf.models import build, describe_weights, get_spec
 from braintumor_tf.models.registry import PIPELINE
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import BEGINNING, Run, undone_if_bare, writing_to
 from braintumor_tf.training import Preset, TrainingError, trainer_of
 from braintumor_tf.types import ModelConfig
 
@@ -72,7 +74,11 @@ def run_experiment(
         The finished run; of several processes, those on other hosts have its directory only if they share it.
 
     Raises:
-        BrainTumorError: of the step that failed; what came before it stays in the directory.
+        ImageReadError: an image is missing, or its content is not that of the manifest; nothing is trained then.
+        ModelError: the model of a run that is resumed is not the one that it wrote.
+        RunError: another process is writing to `out`, it holds a run (one that is not finished needs `resume`), or a
+            run that is resumed was started with other settings or images.
+        BrainTumorError: of the step that failed; what came before it stays in the directory, from the first epoch on.
 
     Example:
         >>> run = run_experiment(manifest, "CNN", out="models/cnn", crop="head", epochs=5)  # doctest: +SKIP
@@ -93,33 +99,47 @@ def run_experiment(
         resamples=resamples,
         about=config or {},
     ).resolved()
-    spec = get_spec(made.model.model)
-    with on_devices(devices) as names:
-        if names and spec.kind == PIPELINE:
-            raise TrainingError(f"{spec.name} is no network and trains on one processor; leave devices out")
-        with in_precision(made.preset.precision):
-            built = build(made.model)
-        kept = {**made.to_dict(), "weights_used": describe_weights(made.model)}
-        first = is_first_process()
-        run = (Run.resume if resume else Run.create)(out, kept, manifest) if first else Run(out)
-        check_agreement(lambda: str([resume, run.finished]), "run")
-        if run.finished:
-            run.remove_checkpoint()
-            return run
-        manifest = run.manifest if resume and first else manifest
-        how = {"preset": made.preset, "noise": noise, "seed": seed, "show_progress": show_progress, "resume": resume}
-        training = trainer_of(spec)(built, manifest, run=run, **how)
-    if first:
-        model = load_run_model(run)
-        run.write_predictions(predict_manifest(model, manifest, show_progress=show_progress))
-        beside = predict_baselines(manifest, made.model.classes, seed=seed) if baselines is True else baselines or None
-        metrics = score_predictions(
-            run.predictions, manifest, made.model.classes, baselines=beside, seed=seed, resamples=resamples
-        )
-        calibrate_where_possible(run)
-        probe = source_probe(model, manifest, seed=seed, resamples=resamples, show_progress=show_progress)
-        about = {"training": {**training.to_dict(), "devices": list(names)}}
-        about |= {} if probe is None else {"source_probe": probe.to_dict()}
-        run.write_metrics({**metrics.to_dict(), **about})
-    wait_for_processes()  # until the run is scored
+    spec, first = get_spec(made.model.model), is_first_process()
+    with writing_to(out) if first else nullcontext():
+        with on_devices(devices) as names:
+            if names and spec.kind == PIPELINE:
+                raise TrainingError(f"{spec.name} is no network and trains on one processor; leave devices out")
+            with in_precision(made.preset.precision):
+                built = build(made.model)
+            kept = {**made.to_dict(), "weights_used": describe_weights(made.model)}
+            begun = Run(out).begun
+            run = (Run.resume if resume else Run.create)(out, kept, manifest) if first else Run(out)
+            check_agreement(lambda: str([resume, run.finished]), "run")
+            if run.finished:
+                run.remove_checkpoint()
+                return run
+            manifest = run.manifest if resume and first else manifest
+            how = {"preset": made.preset, "noise": noise, "seed": seed, "show_progress": show_progress}
+            with undone_if_bare(out, BEGINNING, wanted=first and not begun):
+                check_contents(manifest, show_progress=show_progress)
+                training = trainer_of(spec)(built, manifest, run=run, resume=resume, **how)
+        if first:
+            about = {"training": {**training.to_dict(), "devices": list(names)}}
+            _score(run, manifest, made, baselines, about, show_progress)
+        wait_for_processes()  # until the run is scored
     return run
+
+
+def _score(
+    run: Run,
+    manifest: pd.DataFrame,
+    made: ExperimentSettings,
+    baselines: Mapping[str, pd.DataFrame] | bool,
+    about: Mapping[str, Any],
+    show_progress: bool,
+) -> None:
+    """Lets the model that is on disk predict, scores what it says, and ends the run with ``metrics.json``."""
+    model, drawn = load_kept_model(run), {"seed": made.model.seed, "resamples": made.resamples}
+    run.write_predictions(predict_manifest(model, manifest, show_progress=show_progress))
+    if baselines is True:
+        baselines = predict_baselines(manifest, made.model.classes, seed=made.model.seed)
+    metrics = score_predictions(run.predictions, manifest, made.model.classes, baselines=baselines or None, **drawn)
+    calibrate_where_possible(run)
+    probe = source_probe(model, manifest, show_progress=show_progress, **drawn)
+    probed = {} if probe is None else {"source_probe": probe.to_dict()}
+    run.write_metrics({**metrics.to_dict(), **about, **probed})

@@ -17,6 +17,7 @@ from braintumor_tf.explanation.gradients import compile_forward
 from braintumor_tf.explanation.model_kinds import ATTENTION, CONVOLUTION, OTHER
 from braintumor_tf.models.layers import ClassProbabilities, FitSize, SelectChannels
 from braintumor_tf.models.network import Network, as_predictor
+from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.runs import Run
 from braintumor_tf.types import Predictor
 
@@ -118,14 +119,20 @@ class Subject:
         return functions[key]
 
     def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Returns the probabilities, shape ``(images, classes)``, of a batch of images of any size."""
+        """Returns the probabilities, shape ``(images, classes)``, of a batch of images of any size.
+
+        Raises:
+            EvaluationError: the model's answers are no probabilities.
+        """
         if self.network is None:
             return _by_shape(self.predictor.predict_images, images)
         network, fitted = self.network, self.fit(images)
         forward = self.compiled(
             "probabilities", lambda: compile_forward(keras.Model(network.inputs[0], network.outputs[0]), fitted.shape)
         )
-        return forward(fitted)
+        found = forward(fitted)
+        check_probabilities(found)
+        return found
 
 
 def map_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from braintumor_tf.datasets.content_check import read_unchanged
 from braintumor_tf.datasets.reading import open_image, to_array
 from braintumor_tf.errors import ImageInputError
 from braintumor_tf.types import Predictor
@@ -41,20 +42,21 @@ def check_images(images: np.ndarray) -> None:
         raise ImageInputError(f"pixels range from {lowest:g} to {highest:g}, scaled to 0-1; give 0 to 255, unscaled")
 
 
-def read_for(predictor: Predictor, path: str | Path) -> np.ndarray:
+def read_for(predictor: Predictor, path: str | Path, *, md5: str = "") -> np.ndarray:
     """Reads an image file as a model takes it.
 
     Args:
         predictor: the model; its `crop`, `image_size` and `channels` are read.
         path: the file.
+        md5: what the manifest says of its bytes; empty for a file that no manifest knows.
 
     Returns:
         uint8 of shape ``(height, width, channels)``.
 
     Raises:
-        ImageReadError: it cannot be read.
+        ImageReadError: it cannot be read, or its content is not that of the manifest.
     """
-    return fit_picture(predictor, open_image(path))
+    return fit_picture(predictor, open_image(path, read_unchanged(path, md5)))
 
 
 def fit_picture(predictor: Predictor, image: Image.Image | np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from braintumor_tf.errors import ModelError
 from braintumor_tf.models.image_fitting import check_images
 from braintumor_tf.models.layers import ClassProbabilities, FitSize, SelectChannels
+from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.types import Predictor
 
 
@@ -43,9 +44,15 @@ class Network:
         """Returns probabilities, float32 of shape ``(images, classes)``, of images as `check_images` accepts them.
 
         They are taken to be cut down to `crop` already.
+
+        Raises:
+            EvaluationError: the answers are no probabilities; the weights are damaged.
+            ImageInputError: the images do not fit.
         """
         check_images(images)
-        return self.model.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
+        found = self.model.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
+        check_probabilities(found)
+        return found
 
 
 def load_network(path: str | Path) -> keras.Model:

@@ -18,6 +18,7 @@ from braintumor_tf.datasets.reading import to_array
 from braintumor_tf.errors import ModelError
 from braintumor_tf.files import atomic_path
 from braintumor_tf.models.image_fitting import check_images
+from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.types import ModelConfig
 
 COMPONENTS = 200
@@ -116,6 +117,7 @@ class PCALogisticRegression:
             batch_size: has no effect on a pipeline.
 
         Raises:
+            EvaluationError: the answers are no probabilities; the file of the model is damaged.
             ModelError: the model has not been fitted.
             ImageInputError: the images do not fit.
         """
@@ -124,6 +126,7 @@ class PCALogisticRegression:
         found = self.pipeline.predict_proba(self._pixels(images))
         probabilities = np.zeros((len(found), len(self.classes)))
         probabilities[:, self.pipeline.classes_] = found
+        check_probabilities(probabilities)
         return probabilities
 
     def save(self, path: str | Path) -> None:

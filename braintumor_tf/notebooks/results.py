@@ -13,7 +13,7 @@ from typing import Any
 
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.files import write_json
-from braintumor_tf.runs import LADDER_SETTINGS
+from braintumor_tf.runs import LADDER_SETTINGS, LOCK, writing_to
 
 
 def record_results(out: str | Path, notebook: str, results: Mapping[str, Any]) -> Path:
@@ -66,6 +66,9 @@ def run_folder(out: str | Path, name: str) -> Path:
         out: the notebook's ``OUT``.
         name: of the run, beginning with the notebook's number.
 
+    Raises:
+        RunError: another process is writing to it.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as out:
@@ -74,7 +77,10 @@ def run_folder(out: str | Path, name: str) -> Path:
     """
     folder = Path(out) / name
     if any((folder / name).is_file() for name in ("config.json", LADDER_SETTINGS)):
-        shutil.rmtree(folder)
+        with writing_to(folder):
+            for each in [each for each in folder.iterdir() if each.name != LOCK]:
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+        folder.rmdir()
     return folder
 
 

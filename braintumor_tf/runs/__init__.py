@@ -1,6 +1,21 @@
-"""The directory of an experiment: its files, where it comes from, and who may write to it."""
+"""The directory of an experiment: its files, its model, where it comes from, and who may write to it."""
 
+from braintumor_tf.runs.lock import LOCK, undone_if_bare, writing_to
+from braintumor_tf.runs.model_hash import check_model, keeping_hash
 from braintumor_tf.runs.provenance import data_fingerprint, environment
-from braintumor_tf.runs.run import LADDER, LADDER_SETTINGS, Run
+from braintumor_tf.runs.run import BEGINNING, LADDER, LADDER_SETTINGS, PREDICTIONS, Run
 
-__all__ = ["LADDER", "LADDER_SETTINGS", "Run", "data_fingerprint", "environment"]
+__all__ = [
+    "BEGINNING",
+    "LADDER",
+    "LADDER_SETTINGS",
+    "LOCK",
+    "PREDICTIONS",
+    "Run",
+    "check_model",
+    "data_fingerprint",
+    "environment",
+    "keeping_hash",
+    "undone_if_bare",
+    "writing_to",
+]

@@ -16,7 +16,10 @@ from braintumor_tf.runs.provenance import data_fingerprint, environment
 from braintumor_tf.runs.readers import read_fields, read_history, read_images, read_predictions
 from braintumor_tf.types import changed_settings
 
-ROBUSTNESS_PREDICTIONS = "robustness_predictions.csv.gz"
+BEGINNING = ("config.json", "manifest.csv")
+"""What a run begins with."""
+
+PREDICTIONS, ROBUSTNESS_PREDICTIONS = "predictions.csv", "robustness_predictions.csv.gz"
 
 LADDER, LADDER_SETTINGS = "ladder.json", "ladder_settings.json"
 """What a leak ladder found, also in the run of its rung ``patient``; and what it was started with."""
@@ -52,12 +55,10 @@ class Run:
             manifest: the table of images with its splits.
 
         Raises:
-            RunError: the directory already holds a finished run, or a leak ladder.
+            RunError: the directory already holds a run, finished or not, or a leak ladder.
         """
         run = cls(path)
-        run.refuse_if_finished()
-        if (run.path / LADDER_SETTINGS).exists():
-            raise RunError(f"{path}: holds a leak ladder; choose another name")
+        run.refuse_if_taken()
         write_json(
             run.path / "config.json",
             {**config, "data_fingerprint": data_fingerprint(manifest), "environment": environment()},
@@ -74,7 +75,7 @@ class Run:
         Raises:
             RunError: the run was started with other settings or images; the text names which.
         """
-        if not all((Path(path) / name).is_file() for name in ("config.json", "manifest.csv")):
+        if not cls(path).begun:
             return cls.create(path, config, manifest)
         run = cls.of(path)
         wanted = {**config, "data_fingerprint": data_fingerprint(manifest)}
@@ -118,10 +119,33 @@ class Run:
         """Whether the run has been scored."""
         return (self.path / "metrics.json").is_file()
 
-    def refuse_if_finished(self) -> None:
-        """Raises RunError if a finished run would be overwritten here."""
+    @property
+    def begun(self) -> bool:
+        """Whether everything is there that training, or going on with it, starts from."""
+        return all((self.path / name).is_file() for name in BEGINNING)
+
+    def refuse_if_taken(self) -> None:
+        """Raises RunError if a run, finished or not, or a leak ladder would be overwritten here."""
         if self.finished:
             raise RunError(f"{self.path}: holds a finished run already; choose another name or remove it")
+        if (self.path / LADDER_SETTINGS).exists():
+            raise RunError(f"{self.path}: holds a leak ladder; choose another name")
+        if self.begun:
+            raise RunError(f"{self.path}: holds a run that is not finished; {self._way_on}, or choose another name")
+
+    def refuse_unfinished(self) -> None:
+        """Raises RunError if the run has not been scored: its model is not the one that training would end with."""
+        if not self.finished:
+            raise RunError(f"{self.path}: is not finished; {self._way_on}")
+
+    @property
+    def _way_on(self) -> str:
+        """What to do with a run that is not finished, whose ``config.json`` is there."""
+        config = self.config
+        if "members" in config:
+            return "remove it and make the ensemble anew"
+        whole = self.path.parent if "fold" in config else self.path
+        return f"finish it with train --resume {whole}"
 
     @property
     def figures(self) -> Path:
@@ -171,7 +195,7 @@ class Run:
     @property
     def predictions(self) -> pd.DataFrame:
         """One row a scored image: path, label, split, group, predicted and a probability for each class."""
-        return read_predictions(self.file("predictions.csv"))
+        return read_predictions(self.file(PREDICTIONS))
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -213,7 +237,7 @@ class Run:
 
     def write_predictions(self, predictions: pd.DataFrame) -> None:
         """Writes ``predictions.csv``."""
-        write_csv(self.path / "predictions.csv", predictions)
+        write_csv(self.path / PREDICTIONS, predictions)
 
     def write_explanations(self, found: Mapping[str, Any]) -> None:
         """Writes ``explanations.json``."""

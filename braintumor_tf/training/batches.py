@@ -12,6 +12,7 @@ import pandas as pd
 
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.augment.noise import Noise
+from braintumor_tf.datasets.content_check import check_contents
 from braintumor_tf.errors import TrainingError
 from braintumor_tf.types import Predictor
 
@@ -103,6 +104,7 @@ def _flow(
     shuffle: bool,
     seed: int = 0,
 ) -> Any:
+    check_contents(rows, splits=None)
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints how many files it found
         batches = generator.flow_from_dataframe(
             rows,

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from braintumor_tf.errors import TrainingError
 from braintumor_tf.files import atomic_path
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, keeping_hash
 from braintumor_tf.training.devices.tensorflow_mirrored import synchronised
 from braintumor_tf.training.presets import rank
 
@@ -73,7 +73,7 @@ class KeepBest(keras.callbacks.Callback):
         network: the whole network; what Keras trains may be its head alone.
         monitor: one of `MONITORS`.
         patience: epochs without a better one after which a stage ends; None for never.
-        path: the file to write at each better epoch, or None.
+        path: the file to write at each better epoch, with its SHA-256 beside it, or None.
 
     Attributes:
         best_epoch: counted from 1, or None before the first.
@@ -106,7 +106,8 @@ class KeepBest(keras.callbacks.Callback):
             self.best_rank, self.best_epoch, self.best_score = found, epoch + 1, score
             self.best_weights = self.network.get_weights()
             if self.path is not None:
-                save_network(self.network, self.path)
+                with keeping_hash(self.path) as temporary:
+                    save_network(self.network, temporary)
         elif self.patience is not None and epoch + 1 - max(self.best_epoch, self.first_epoch) >= self.patience:
             self.model.stop_training = True
 

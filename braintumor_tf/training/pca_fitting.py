@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from braintumor_tf.augment.noise import Noise
 from braintumor_tf.models.pca import PCALogisticRegression
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, keeping_hash
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.fitting import Training
 from braintumor_tf.training.presets import Preset, rank
@@ -70,7 +70,8 @@ def fit_pipeline(
     _, _, score, best = max(ranked, key=lambda entry: entry[:2])
     model.regularisation, model.pipeline = best.regularisation, best.pipeline
     if run is not None:
-        model.save(run.path / "model.skops")
+        with keeping_hash(run.path / "model.skops") as temporary:
+            model.save(temporary)
     seconds = time.perf_counter() - started
     chosen = {"regularisation": best.regularisation, "monitor": preset.monitor, "score": score}
     return Training(model, None, chosen, seconds, len(rows) / seconds)

@@ -16,7 +16,7 @@ import numpy as np
 from braintumor_tf.errors import TrainingError
 from braintumor_tf.files import atomic_path, comparable_json
 from braintumor_tf.models.network import load_network
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, check_model
 from braintumor_tf.training.callbacks import HistoryWriter, KeepBest
 from braintumor_tf.training.presets import Stage
 
@@ -114,6 +114,7 @@ class Checkpoint(keras.callbacks.Callback):
             The state of the optimizer of the stage in `position`; empty where that stage has not begun.
 
         Raises:
+            ModelError: ``model.keras`` is another one than this training wrote.
             TrainingError: the checkpoint is damaged, or was left by a training with other settings.
         """
         if self.run is None or not (self.run.checkpoint / FILE).is_file():
@@ -133,7 +134,9 @@ class Checkpoint(keras.callbacks.Callback):
             variable.assign(value)
         self.position, self.history.rows = position, rows
         (self.best.best_epoch, self.best.best_score), self.best.best_rank = score, rank
-        self.best.best_weights = load_network(self.run.file("model.keras")).get_weights()
+        file = self.run.file("model.keras")
+        check_model(file)
+        self.best.best_weights = load_network(file).get_weights()
         return optimizer
 
     def _compare(self, settings: Mapping[str, Any], shapes: list[tuple[int, ...]], model: keras.Model) -> None:

@@ -12,7 +12,7 @@ from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation import EvaluationError, compare, cost_of
 from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.runs import Run
-from tests.experiments.quick import hashed, without_trees
+from tests.experiments.quick import without_trees
 from tests.training.toy import toy_manifest
 
 DRAWS = 300
@@ -26,7 +26,7 @@ def runs_of(comparison) -> pd.DataFrame:
 def kinds(tmp_path_factory) -> Iterator[dict[str, Run]]:
     """A trained run of every kind on the toy images."""
     folder = tmp_path_factory.mktemp("kinds")
-    manifest = hashed(toy_manifest(folder / "toy"))
+    manifest = toy_manifest(folder / "toy")
     how = {"resamples": 50, "show_progress": False}
     with without_trees():
         runs = {

@@ -13,6 +13,7 @@ from PIL import Image
 from braintumor_tf import explanation
 from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.datasets import CropError, head_box, read_image
+from braintumor_tf.datasets.descriptions import content_hash
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest
 from braintumor_tf.evaluation.comparison.cost import milliseconds_per_image
@@ -25,7 +26,6 @@ from braintumor_tf.report import write_model_card
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import training_batches, validation_batches
 from tests.calling import call
-from tests.experiments.quick import hashed
 from tests.training.toy import toy_manifest
 
 SIDE = 32
@@ -46,7 +46,8 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
         picture = np.zeros((120, 130), np.uint8)
         picture[top : top + len(toy), left : left + len(toy)] = 80 + toy // 2
         Image.fromarray(np.stack([picture] * 3, axis=-1)).save(path)
-    return hashed(manifest).assign(width=130, height=120)
+    hashes = [content_hash(Path(path).read_bytes()) for path in manifest["path"]]
+    return manifest.assign(md5=hashes, width=130, height=120)
 
 
 @pytest.fixture(scope="module", params=sorted(QUICK))

@@ -27,7 +27,7 @@ from braintumor_tf.experiments import evaluate_run, evaluate_runs, predict_files
 from braintumor_tf.files import write_csv
 from braintumor_tf.report import write_model_card, write_report
 from braintumor_tf.runs import Run
-from tests.experiments.quick import hashed, without_trees
+from tests.experiments.quick import without_trees
 from tests.training.toy import toy_manifest
 
 PROBABILITIES = [f"p_{name}" for name in CLASSES]
@@ -45,7 +45,7 @@ def _quick_baselines() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> pd.DataFrame:
-    return hashed(toy_manifest(tmp_path_factory.mktemp("toy")))
+    return toy_manifest(tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from braintumor_tf.leakage.baseline_models import BASELINES
 from braintumor_tf.models.network import load_network
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
-from tests.experiments.quick import hashed, without_trees
+from tests.experiments.quick import without_trees
 from tests.training.toy import toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -67,7 +67,7 @@ def _quick_baselines() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> pd.DataFrame:
-    return hashed(toy_manifest(tmp_path_factory.mktemp("toy")))
+    return toy_manifest(tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_the_model_of_the_run_is_the_ensemble_of_its_folds(run, manifest):
 
 
 def test_on_other_data_what_any_fold_has_seen_is_left_out(run, manifest, tmp_path):
-    new = hashed(toy_manifest(tmp_path / "new", seed=5))
+    new = toy_manifest(tmp_path / "new", seed=5)
     new["pixel_hash"] = "new" + new["pixel_hash"]
     hashes = np.random.default_rng(0).integers(0, 1 << 62, len(manifest) + len(new))
     everything = pd.concat([manifest, new], ignore_index=True)

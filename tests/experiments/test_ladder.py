@@ -16,7 +16,7 @@ from braintumor_tf.experiments import ladder as module
 from braintumor_tf.leakage import count_leaks
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
-from tests.experiments.quick import hashed, without_trees
+from tests.experiments.quick import without_trees
 from tests.training.toy import toy_manifest
 
 SETTINGS = {"image_size": 16, "augmentation": {}, "resamples": 20, "show_progress": False}
@@ -25,7 +25,7 @@ SETTINGS = {"image_size": 16, "augmentation": {}, "resamples": 20, "show_progres
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> pd.DataFrame:
     """Toy images of 36 patients, four images each."""
-    rows = hashed(toy_manifest(tmp_path_factory.mktemp("toy")))
+    rows = toy_manifest(tmp_path_factory.mktemp("toy"))
     number = rows.groupby("label").cumcount()
     patient = rows["label"] + (number // 4).astype(str)
     return rows.assign(patient=patient, group="", split="", pixel_hash=rows["md5"])

@@ -15,7 +15,7 @@ from braintumor_tf.experiments import evaluate_run, predict_files, resume_experi
 from braintumor_tf.leakage import split
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
-from tests.experiments.quick import hashed, without_trees
+from tests.experiments.quick import without_trees
 from tests.training.toy import toy_manifest
 
 SETTINGS = {"image_size": 24, "augmentation": {}, "resamples": 20, "show_progress": False}
@@ -24,7 +24,7 @@ SETTINGS = {"image_size": 24, "augmentation": {}, "resamples": 20, "show_progres
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> pd.DataFrame:
     """Origins ``a`` and ``b`` with a group in common; only ``b`` and the unknown have pituitary tumours."""
-    rows = hashed(toy_manifest(tmp_path_factory.mktemp("toy")))
+    rows = toy_manifest(tmp_path_factory.mktemp("toy"))
     number = rows.groupby(["split", "label"]).cumcount()
     origin = np.array(["a", "b", ""])[number // 2 % 3]
     origin = np.where((rows["label"] == "pituitary") & (origin == "a"), "b", origin)

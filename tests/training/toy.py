@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from braintumor_tf.datasets.descriptions import content_hash
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.types import ModelConfig
 
@@ -40,10 +41,8 @@ def toy_manifest(folder: Path, classes: tuple[str, ...] = CLASSES, seed: int = 0
             for index in range(count):
                 path = folder / f"{split}_{label}_{index}.png"
                 Image.fromarray(toy_image(number, generator)).save(path)
-                name = path.stem
-                rows.append(
-                    (str(path), label, split, "toy", SIDE, SIDE, name, name, "0" * 16, f"{split}{label}{index // 2}")
-                )
+                md5, group = content_hash(path.read_bytes()), f"{split}{label}{index // 2}"
+                rows.append((str(path), label, split, "toy", SIDE, SIDE, md5, path.stem, "0" * 16, group))
     columns = ["path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -18,7 +18,7 @@ from braintumor_tf.evaluation.calibration.selective import SelectiveScores, meas
 from braintumor_tf.evaluation.calibration.temperature import Temperature, fit_temperature, scale_predictions
 from braintumor_tf.evaluation.calibration.temperature_effect import measure_changes
 from braintumor_tf.evaluation.scores.group_bootstrap import Resampling, group_numbers
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, writing_to
 from braintumor_tf.types import Score
 
 BEFORE, AFTER = "before", "after"
@@ -96,7 +96,7 @@ def calibrate_run(
     Raises:
         EvaluationError: the run has no validation or no test predictions, `alpha` is not between 0 and 1, or `count` is
             unknown.
-        RunError: there is no such run, or it was not predicted yet.
+        RunError: there is no such run, it was not predicted yet, or another process is writing to it.
 
     Example:
         >>> found = calibrate_run("models/cnn", alpha=0.1)  # doctest: +SKIP
@@ -115,7 +115,8 @@ def calibrate_run(
         seed=config.get("seed", 0) if seed is None else seed,
         resamples=config.get("resamples", 1000) if resamples is None else resamples,
     )
-    run.write_calibration(found.to_dict())
+    with writing_to(run.path):
+        run.write_calibration(found.to_dict())
     return found
 
 

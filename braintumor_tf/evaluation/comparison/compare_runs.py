@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.errors import EvaluationError, RunError
+from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.comparison.cost import cost_of, milliseconds_per_image
 from braintumor_tf.evaluation.comparison.image_matching import (
     common_images,
@@ -20,7 +20,7 @@ from braintumor_tf.evaluation.comparison.image_matching import (
 from braintumor_tf.evaluation.comparison.leaderboard import Entrant, display_names, make_leaderboard, table_records
 from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, compare_pairs
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
-from braintumor_tf.predictions_table import PREDICTED
+from braintumor_tf.predictions_table import PREDICTED, check_predictions
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 
@@ -95,7 +95,8 @@ def compare(
         show_progress: whether to show a bar while time is measured.
 
     Raises:
-        EvaluationError: fewer than two runs, a run twice, or classes, test images or labels differ.
+        EvaluationError: fewer than two runs, a run twice, or classes, test images or labels differ. Also where a run
+            has predictions that are no probabilities.
         RunError: a run is missing or not finished, or its model is gone though the time was asked for.
 
     Example:
@@ -105,7 +106,7 @@ def compare(
     """
     opened = _open(runs)
     names = display_names([str(run.path) for run in opened])
-    tables = {name: tested_images(run.predictions, run.manifest) for name, run in zip(names, opened)}
+    tables = {name: _tested(run) for name, run in zip(names, opened)}
     if common:
         shared = common_images(tables)
     else:
@@ -134,6 +135,16 @@ def compare(
     )
 
 
+def _tested(run: Run) -> pd.DataFrame:
+    """Returns what a run was tested on and what it said; the text of an error names the run."""
+    predictions = run.predictions
+    try:
+        check_predictions(predictions, run.config["classes"])
+    except EvaluationError as error:
+        raise EvaluationError(f"{run.path}: {error}") from None
+    return tested_images(predictions, run.manifest)
+
+
 def _entrant(name: str, run: Run, rows: pd.DataFrame, rescore: bool, measure_time: bool) -> Entrant:
     """Returns a run with its cost and its scores: those that it has kept, or anew on some of its images."""
     cost, config = cost_of(run), run.config
@@ -153,8 +164,7 @@ def _open(runs: Sequence[Run | str | Path]) -> list[Run]:
         raise EvaluationError(f"{len(opened)} run is given; give two or more to compare")
     places = [run.path.resolve() for run in opened]
     for place, run in enumerate(opened):
-        if not run.finished:
-            raise RunError(f"{run.path}: is not finished; finish it with train --resume {run.path}")
+        run.refuse_unfinished()
         if places.index(places[place]) < place:
             raise EvaluationError(f"{run.path}: is given twice; give each run once")
         wanted, found = opened[0].config["classes"], run.config["classes"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.prediction.ensemble_model import normalised_weights
 from braintumor_tf.files import file_hash, write_json
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, check_model
 from braintumor_tf.runs.readers import read_fields
 
 FILE = "ensemble.json"
@@ -48,12 +48,15 @@ def members_of(run: Run) -> list[tuple[Run, float]]:
 
 
 def model_file(run: Run) -> Path:
-    """Returns the file of the model that a run has kept, whichever kind it is.
+    """Returns the file of the model that a run has kept, whichever kind it is, once it is known to be the run's own.
 
     Raises:
+        ModelError: it is another one than the run wrote (`check_model`).
         RunError: it has none.
     """
     from braintumor_tf.models.registry import FILES
 
     names = [name for name in FILES.values() if (run.path / name).is_file()]
-    return run.file(names[0] if names else next(iter(FILES.values())))
+    path = run.file(names[0] if names else next(iter(FILES.values())))
+    check_model(path)
+    return path

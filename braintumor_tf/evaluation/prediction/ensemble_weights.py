@@ -15,6 +15,7 @@ from braintumor_tf.predictions_table import (
     PREDICTED,
     class_numbers,
     classes_in,
+    finite_probabilities,
     probabilities_of,
     probability_columns,
 )
@@ -34,7 +35,7 @@ def combine(predictions: Sequence[pd.DataFrame], weights: Sequence[float] | None
         The first table's rows and other columns, with the mean probabilities and the class that they name.
 
     Raises:
-        EvaluationError: there is no table, or images, labels, splits or classes differ.
+        EvaluationError: there is no table, images, labels, splits or classes differ, or a probability is not finite.
 
     Example:
         >>> rows = pd.DataFrame({"path": ["a.png"]})
@@ -47,7 +48,7 @@ def combine(predictions: Sequence[pd.DataFrame], weights: Sequence[float] | None
     mean = np.zeros((len(first), len(classes)))
     for table, share in zip(predictions, shares):
         refuse_other_classes(classes, classes_in(table))
-        mean += share * probabilities_of(_in_order_of(first, table), classes)
+        mean += share * finite_probabilities(_in_order_of(first, table), classes)
     mean /= np.maximum(mean.sum(axis=1, keepdims=True), LEAST)
     predicted = np.array(classes, dtype=object)[mean.argmax(axis=1)]
     return first.assign(**{PREDICTED: predicted}, **dict(zip(probability_columns(classes), mean.T)))

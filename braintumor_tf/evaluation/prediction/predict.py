@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.errors import EvaluationError
+from braintumor_tf.datasets.content_check import known_hashes
+from braintumor_tf.errors import EvaluationError, ModelError
 from braintumor_tf.evaluation.prediction.ensemble_file import members_of, model_file
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine
@@ -66,8 +67,9 @@ def predict_manifest(
     Raises:
         EvaluationError: no image is in those splits, there are not that many views, or the model answered with
             something other than probabilities.
-        ImageReadError: an image cannot be read.
-        RunError: the run has no model.
+        ImageReadError: an image cannot be read, or its content is not that of the manifest.
+        ModelError: the model is not the run's own (`load_run_model`).
+        RunError: the run is not finished, or has no model.
 
     Example:
         >>> predict_manifest("models/cnn", manifest, splits=("test",), views=4)["predicted"][0]  # doctest: +SKIP
@@ -86,7 +88,7 @@ def predict_manifest(
             for member in predictor.members
         ]
         return combine(tables, predictor.weights)
-    chunks = read_ahead(rows["path"].tolist(), predictor, batch_size * BATCHES_AT_ONCE, workers)
+    chunks = read_ahead(rows, predictor, batch_size * BATCHES_AT_ONCE, workers)
     total = -(-len(rows) // (batch_size * BATCHES_AT_ONCE))
     found = [
         predictor.predict_images(images, batch_size=batch_size)
@@ -107,7 +109,8 @@ def open_predictor(
 
     Raises:
         EvaluationError: there are not that many views.
-        RunError: there is no such run, or it has no model.
+        ModelError: as `load_run_model`.
+        RunError: as `load_run_model`.
     """
     model = Run.of_path(model)
     if isinstance(model, Run):
@@ -124,35 +127,64 @@ def load_run_model(run: Run) -> Predictor:
     """Loads the model that a run has kept, whichever kind it is; that of a k-fold run is the `Ensemble` of its folds.
 
     Raises:
-        RunError: it has no model.
+        ModelError: the file of the model is damaged, or is another one than was scored: its SHA-256, its classes, its
+            image size or its crop.
+        RunError: the run is not finished, or it has no model.
     """
+    run.refuse_unfinished()
+    return load_kept_model(run)
+
+
+def load_kept_model(run: Run) -> Predictor:
+    """Loads the model of a run, as `load_run_model` does, also before the run is scored."""
     members = members_of(run)
     if not members:
-        return load_model(model_file(run))
+        model = load_model(model_file(run))
+        _refuse_other_model(run, model, ("classes", "crop", "image_size"))
+        return model
     models, weights = [load_run_model(member) for member, _ in members], [weight for _, weight in members]
     mirrored = [mirrors(member.config) for member, _ in members]
-    return Ensemble(models, weights, mirrored=mirrored, views=views_of(run.config))
+    ensemble = Ensemble(models, weights, mirrored=mirrored, views=views_of(run.config))
+    _refuse_other_model(run, ensemble, ("classes", "crop"))
+    return ensemble
 
 
-def read_ahead(paths: list[str], predictor: Predictor, size: int, workers: int | None) -> Iterator[np.ndarray]:
+def _refuse_other_model(run: Run, model: Predictor | keras.Model, names: Sequence[str]) -> None:
+    """Raises ModelError unless a model has the classes and the input that the run's ``config.json`` says it has."""
+    from braintumor_tf.models.network import as_predictor  # imports Keras
+
+    config, predictor = run.config, as_predictor(model)
+    for name in names:
+        said, found = (_comparable(value) for value in (config.get(name), getattr(predictor, name)))
+        if name in config and said != found:
+            raise ModelError(
+                f"{run.path}: its model has the {name} {found}, and its config.json says {said}; put its own files back"
+            )
+
+
+def _comparable(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
+def read_ahead(rows: pd.DataFrame, predictor: Predictor, size: int, workers: int | None) -> Iterator[np.ndarray]:
     """Yields images as a model takes them, uint8 of shape ``(up to size, height, width, channels)``.
 
     Args:
-        paths: image files.
+        rows: rows of a manifest; a file whose content is not theirs is refused.
         predictor: whose size, channels and crop they are read for.
         size: images at once; the next ones are read meanwhile.
         workers: threads that read; None for one a core.
     """
-
-    def read(path: str) -> np.ndarray:
-        return read_for(predictor, path)
-
+    files = list(zip(rows["path"], known_hashes(rows)))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        starts = range(0, len(paths), size)
-        pending = [pool.submit(read, path) for path in paths[:size]]
+
+        def begin(start: int) -> list[Future[np.ndarray]]:
+            return [pool.submit(read_for, predictor, path, md5=md5) for path, md5 in files[start : start + size]]
+
+        pending = begin(0)
         try:
-            for start in starts:
-                following = [pool.submit(read, path) for path in paths[start + size : start + 2 * size]]
+            for start in range(0, len(files), size):
+                following = begin(start + size)
                 chunk, pending = pending, following
                 yield np.stack([image.result() for image in chunk])
         finally:

@@ -45,8 +45,9 @@ def image_features(
 
     Raises:
         EvaluationError: the model has no features of one kind: an ensemble, or a model from elsewhere.
-        ImageReadError: an image cannot be read.
-        RunError: the run has no model.
+        ImageReadError: an image cannot be read, or its content is not that of the manifest.
+        ModelError: the model is not the run's own (`load_run_model`).
+        RunError: the run is not finished, or has no model.
 
     Example:
         >>> image_features("models/cnn", manifest).shape  # doctest: +SKIP
@@ -55,7 +56,7 @@ def image_features(
     predictor = open_predictor(model)
     of_batch = _feature_function(predictor, batch_size)
     size = batch_size * BATCHES_AT_ONCE
-    chunks = read_ahead(manifest["path"].tolist(), predictor, size, workers)
+    chunks = read_ahead(manifest, predictor, size, workers)
     bar = progress_bar(chunks, "Computing features", total=-(-len(manifest) // size), show=show_progress)
     return np.concatenate([of_batch(images) for images in bar])
 

@@ -13,7 +13,8 @@ import numpy as np
 from braintumor_tf.augment.noise import SEVERITIES, Noise, describe, noise_at, replay
 from braintumor_tf.augment.noise.base import has_equal_channels
 from braintumor_tf.augment.random_streams import quick_stream
-from braintumor_tf.datasets.reading import open_image, read_bytes, to_array
+from braintumor_tf.datasets.content_check import read_unchanged
+from braintumor_tf.datasets.reading import open_image, to_array
 from braintumor_tf.errors import EvaluationError
 
 NOISES = ("gaussian", "salt_and_pepper", "speckle", "rician", "motion_blur", "gaussian_blur", "bias_field")
@@ -93,13 +94,13 @@ def choose_corruptions(
     return found
 
 
-def read_picture(path: str | Path, *, size: tuple[int, int]) -> Picture:
+def read_picture(path: str | Path, *, size: tuple[int, int], md5: str = "") -> Picture:
     """Reads an image file at the size at which it is corrupted, ``(height, width)``.
 
     Raises:
-        ImageReadError: it cannot be read.
+        ImageReadError: it cannot be read, or its bytes have another `md5` than was given.
     """
-    data = read_bytes(path)
+    data = read_unchanged(path, md5)
     pixels = to_array(open_image(path, data), grey=False, size=size)
     identity = hashlib.blake2b(data, digest_size=16).hexdigest()
     return Picture(np.ascontiguousarray(pixels[..., 0]) if has_equal_channels(pixels) else pixels, identity)

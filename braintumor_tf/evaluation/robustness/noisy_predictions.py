@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from braintumor_tf.datasets.content_check import known_hashes
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, Picture, corrupt, read_picture
 from braintumor_tf.models.image_fitting import check_images, fit_picture
@@ -54,9 +55,9 @@ def predict_corrupted(
 
     Raises:
         EvaluationError: the model answered with something other than probabilities.
-        ImageReadError: an image cannot be read.
+        ImageReadError: an image cannot be read, or its content is not that of the manifest.
     """
-    work = _Work(tuple(rows["path"]), (None, *corruptions), seed, size, batch_size)
+    work = _Work(tuple(zip(rows["path"], known_hashes(rows))), (None, *corruptions), seed, size, batch_size)
     members = zip(predictor.members, predictor.weights) if isinstance(predictor, Ensemble) else [(predictor, 1.0)]
     found = sum(weight * _probabilities(member, work, show_progress) for member, weight in members)
     names = [(CLEAN, 0), *((each.name, each.severity) for each in corruptions)]
@@ -72,14 +73,14 @@ class _Work:
     """What has to be predicted.
 
     Attributes:
-        paths: image files.
+        files: path and MD5 of each image.
         versions: what is done to each; None for nothing.
         seed: of the corruptions.
         size: ``(height, width)`` of the picture that is corrupted.
         batch_size: images that the model takes at once.
     """
 
-    paths: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
     versions: tuple[Corruption | None, ...]
     seed: int
     size: tuple[int, int]
@@ -93,19 +94,19 @@ class _Work:
     @property
     def batches(self) -> int:
         """How many batches there are of all versions."""
-        parts = [self.paths[start : start + self.images_at_once] for start in self.starts]
+        parts = [self.files[start : start + self.images_at_once] for start in self.starts]
         return sum(-(-len(part) // self.batch_size) for part in parts) * len(self.versions)
 
     @property
     def starts(self) -> range:
         """The number of the first image of each part that is read at once."""
-        return range(0, len(self.paths), self.images_at_once)
+        return range(0, len(self.files), self.images_at_once)
 
 
 def _probabilities(predictor: Predictor, work: _Work, show_progress: bool) -> np.ndarray:
     """Returns probabilities, float64 of shape ``(versions, images, classes)``."""
     answer = _answering(predictor, work.batch_size)
-    found = np.empty((len(work.versions), len(work.paths), len(predictor.classes)))
+    found = np.empty((len(work.versions), len(work.files), len(predictor.classes)))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         batches = _ahead(_tasks(pool, work, predictor))
         try:
@@ -129,8 +130,8 @@ def _tasks(
         return np.stack([fit_picture(predictor, pixels) for pixels in shown])
 
     for start in work.starts:
-        paths = work.paths[start : start + work.images_at_once]
-        pictures = [pool.submit(read_picture, path, size=work.size) for path in paths]
+        files = work.files[start : start + work.images_at_once]
+        pictures = [pool.submit(read_picture, path, size=work.size, md5=md5) for path, md5 in files]
         for number, version in enumerate(work.versions):
             for first in range(0, len(pictures), work.batch_size):
                 chosen = pictures[first : first + work.batch_size]

@@ -18,7 +18,7 @@ from braintumor_tf.evaluation.robustness.corruptions import SIZE, choose_corrupt
 from braintumor_tf.evaluation.robustness.noisy_predictions import predict_corrupted
 from braintumor_tf.evaluation.robustness.result import Robustness
 from braintumor_tf.predictions_table import class_numbers
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, writing_to
 from braintumor_tf.types import Predictor
 
 if TYPE_CHECKING:
@@ -65,9 +65,10 @@ def robustness(
     Raises:
         EvaluationError: there is no image, a label is not among the model's classes, a manifest is missing, or there
             are no such noises, severities or size.
-        ImageReadError: an image cannot be read.
+        ImageReadError: an image cannot be read, or its content is not that of the manifest.
         NoiseError: no noise has that name.
-        RunError: there is no such run, or it has no model.
+        ModelError: the model is not the run's own (`load_run_model`).
+        RunError: there is no such run, it is not finished, or it has no model.
 
     Example:
         >>> found = robustness("models/cnn", noises=["gaussian", "rician"], severities=(1, 3))  # doctest: +SKIP
@@ -79,6 +80,8 @@ def robustness(
     if len(sides) != 2 or min(sides) < 1:
         raise EvaluationError(f"size={size!r}; give a side in pixels, or (height, width)")
     model = Run.of_path(model)
+    if isinstance(model, Run):
+        model.refuse_unfinished()
     how = {"seed": seed, "size": sides, "batch_size": batch_size, "show_progress": show_progress is not False}
     tables = []
     for part, rows in _parts(model, manifest):
@@ -148,11 +151,15 @@ def score_robustness(run: Run | str | Path, **options: Any) -> Robustness:
         run: the run, or its directory.
         options: as for `robustness`.
 
+    Raises:
+        RunError: another process is writing to the run.
+
     Example:
         >>> score_robustness("models/cnn", noises=["gaussian"]).mean_loss().value  # doctest: +SKIP
         0.05
     """
     run = Run.of(run)
-    found = dataclasses.replace(robustness(run, **options), name=run.name)
-    run.write_robustness(found.to_dict(), found.predictions)
+    with writing_to(run.path):
+        found = dataclasses.replace(robustness(run, **options), name=run.name)
+        run.write_robustness(found.to_dict(), found.predictions)
     return found

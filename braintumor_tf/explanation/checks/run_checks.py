@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from braintumor_tf.datasets.content_check import check_contents
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.checks.localisation import LocalisationRow, localisation_check
 from braintumor_tf.explanation.checks.masking import MaskingRow, masking_check
@@ -18,7 +19,7 @@ from braintumor_tf.explanation.checks.outside_head import SHOWN, OutsideRow, out
 from braintumor_tf.explanation.checks.results import CheckResult
 from braintumor_tf.explanation.methods import DEFAULT_METHODS
 from braintumor_tf.identity.lesions import Mask
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, writing_to
 
 if TYPE_CHECKING:
     from braintumor_tf.explanation.checks.randomisation import RandomisationRow
@@ -96,17 +97,42 @@ def check_explanations(
 
     Raises:
         ExplanationError: no image is in that split, or a method does not fit the model.
-        RunError: there is no such run, or it has no model.
+        ImageReadError: an image is missing, or its content is not that of the manifest.
+        ModelError: the model is not the run's own (`load_run_model`).
+        RunError: there is no such run, it is not finished, it has no model, or another process is writing to it.
 
     Example:
         >>> found = check_explanations("models/cnn")  # doctest: +SKIP
         >>> print(found.outside["background alone"].accuracy)  # doctest: +SKIP
         0.31 (0.25-0.38)
     """
+    run = Run.of(run)
+    run.refuse_unfinished()
+    how = {"images": images, "lesions": lesions, "seed": seed, "resamples": resamples, "show_progress": show_progress}
+    with writing_to(run.path):
+        checks = _check(run, masks, methods, split, **how)
+        run.write_explanations(checks.to_dict())
+    return checks
+
+
+def _check(
+    run: Run,
+    masks: Sequence[Mask | None] | None,
+    methods: Sequence[str] | None,
+    split: str,
+    *,
+    images: int,
+    lesions: int,
+    seed: int,
+    resamples: int,
+    show_progress: bool,
+) -> ExplanationChecks:
+    """Runs the checks on a run, and writes nothing."""
     from braintumor_tf.explanation.subject import Subject  # imports Keras
 
-    run = Run.of(run)
-    model, manifest = load_run_model(run), run.manifest
+    manifest = run.manifest
+    check_contents(manifest, splits=[split], show_progress=show_progress)
+    model = load_run_model(run)
     subject = Subject(model)
     masks = masks_of(manifest, masks)
     chosen = (manifest["split"] == split).to_numpy()
@@ -129,9 +155,7 @@ def check_explanations(
         masks = known[few.index].tolist()
         found["localisation"] = localisation_check(model, few, masks=masks, methods=methods, **settings)
         found["masking"] = masking_check(model, few, masks=masks, **settings)
-    checks = ExplanationChecks(split=split, **found)
-    run.write_explanations(checks.to_dict())
-    return checks
+    return ExplanationChecks(split=split, **found)
 
 
 def draw_images(rows: pd.DataFrame, count: int, *, seed: int = 0) -> pd.DataFrame:

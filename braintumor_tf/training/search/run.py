@@ -12,6 +12,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from braintumor_tf.augment.noise import Noise
+from braintumor_tf.datasets.content_check import check_contents
 from braintumor_tf.errors import SearchError, TrainingError
 from braintumor_tf.models import build, get_spec
 from braintumor_tf.models.registry import NETWORK
@@ -84,6 +85,7 @@ def run_search(
         SearchError: Optuna is missing, the space is not valid, the study is one of another model, space, preset, seed
             or data, or no trial has finished.
         TrainingError: a split is empty, or a setting is not known.
+        ImageReadError: an image is missing, or its content is not that of the manifest.
 
     Example:
         >>> wanted = ["learning_rate", "epochs"]
@@ -103,6 +105,7 @@ def run_search(
     seen = manifest[manifest["split"].isin(("train", "validation"))].reset_index(drop=True)
     for split in ("train", "validation"):
         split_rows(seen, split, plan.model.classes)
+    check_contents(seen, show_progress=show_progress)
     out = Path(out)
     agreed = {**plan.settings(manifest), "prune": prune}
     study = shared_study(

@@ -14,7 +14,7 @@ from braintumor_tf.experiments import run_ensemble, run_experiment, run_folds
 from braintumor_tf.report import write_model_card
 from braintumor_tf.runs import Run
 from tests.calling import call
-from tests.experiments.quick import hashed, without_trees
+from tests.experiments.quick import without_trees
 from tests.report.model_card.card_parts import Card
 from tests.training.toy import toy_manifest
 
@@ -25,7 +25,7 @@ TRAINING = {"image_size": 24, "augmentation": {}, "show_progress": False, "resam
 def trained(tmp_path_factory):
     """A single run, a k-fold run and an ensemble, with a working directory in which all lie."""
     folder = tmp_path_factory.mktemp("trained")
-    manifest = hashed(toy_manifest(folder / "images"))
+    manifest = toy_manifest(folder / "images")
     with without_trees(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         settings = {**TRAINING, "config": {"dataset": "toy", "protocol": "grouped"}}
