@@ -129,7 +129,10 @@ def finite_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> np.ndar
     Raises:
         EvaluationError: one of them is not finite.
     """
-    probabilities = probabilities_of(table, classes)
+    try:
+        probabilities = probabilities_of(table, classes)
+    except ValueError:  # an empty field, which is how NaN is written
+        probabilities = np.array(np.nan)
     if not np.isfinite(probabilities).all():
         raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
     return probabilities

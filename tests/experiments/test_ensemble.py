@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.errors import RunError
+from braintumor_tf.errors import BrainTumorWarning, ModelError, RunError
 from braintumor_tf.evaluation import (
     Ensemble,
     EvaluationError,
@@ -277,7 +277,10 @@ def test_a_member_that_has_changed_since_is_named(members, tmp_path):
     moved = tmp_path.with_name(f"{tmp_path.name}_moved")
     assert isinstance(load_run_model(Run(moved / "out")), Ensemble)  # members are found beside it
     (moved / "PCA" / "model.skops").write_bytes(b"another")
-    with pytest.raises(RunError, match="not the one"):
+    with pytest.raises(ModelError, match="not the model of this run"):
+        load_run_model(Run(moved / together.name))
+    (moved / "PCA" / "model.sha256").unlink()
+    with pytest.raises(RunError, match="not the one"), pytest.warns(BrainTumorWarning):
         load_run_model(Run(moved / together.name))
     shutil.rmtree(moved / "PCA")
     with pytest.raises(RunError, match="PCA"):

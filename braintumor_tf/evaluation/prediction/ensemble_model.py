@@ -9,6 +9,7 @@ import numpy as np
 
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.prediction.test_time_views import in_views
+from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.types import Predictor
 
 if TYPE_CHECKING:
@@ -71,10 +72,16 @@ class Ensemble:
         return Ensemble(self.members, self.weights, mirrored=own, views=views)
 
     def predict_images(self, images: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
-        """Returns probabilities, float64 of shape ``(images, classes)``, of images as the members accept them."""
-        answers = (
+        """Returns probabilities, float64 of shape ``(images, classes)``, of images as the members accept them.
+
+        Raises:
+            EvaluationError: the answers of a member are no probabilities, whatever it weighs.
+        """
+        answers = [
             np.asarray(member.predict_images(images, batch_size=batch_size), np.float64) for member in self.members
-        )
+        ]
+        for answer in answers:
+            check_probabilities(answer)
         return sum(weight * answer for weight, answer in zip(self.weights, answers))
 
 

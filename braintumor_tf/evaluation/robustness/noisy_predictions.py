@@ -15,7 +15,7 @@ from braintumor_tf.datasets.content_check import known_hashes
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, Picture, corrupt, read_picture
 from braintumor_tf.models.image_fitting import check_images, fit_picture
-from braintumor_tf.predictions_table import make_predictions
+from braintumor_tf.predictions_table import check_probabilities, make_predictions
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.types import Predictor
 
@@ -117,6 +117,7 @@ def _probabilities(predictor: Predictor, work: _Work, show_progress: bool) -> np
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    check_probabilities(found.reshape(-1, found.shape[-1]))
     return found
 
 
