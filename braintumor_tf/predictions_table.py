@@ -129,10 +129,7 @@ def finite_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> np.ndar
     Raises:
         EvaluationError: one of them is not finite.
     """
-    try:
-        probabilities = probabilities_of(table, classes)
-    except ValueError:  # an empty field, which is how NaN is written
-        probabilities = np.array(np.nan)
+    probabilities = probabilities_of(table, classes)
     if not np.isfinite(probabilities).all():
         raise EvaluationError("the predictions hold a probability that is no finite number; predict again")
     return probabilities

@@ -20,7 +20,7 @@ from braintumor_tf.evaluation.comparison.image_matching import (
 from braintumor_tf.evaluation.comparison.leaderboard import Entrant, display_names, make_leaderboard, table_records
 from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, compare_pairs
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
-from braintumor_tf.predictions_table import PREDICTED, check_predictions
+from braintumor_tf.predictions_table import PREDICTED
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 
@@ -95,8 +95,9 @@ def compare(
         show_progress: whether to show a bar while time is measured.
 
     Raises:
-        EvaluationError: fewer than two runs, a run twice, or classes, test images or labels differ. Also where a run
-            has predictions that are no probabilities.
+        EvaluationError: fewer than two runs, a run twice, or classes, test images or labels differ.
+        DamagedRun: a run has predictions that are no probabilities, such as NaN.
+        ModelError: the time was asked for and a model is not the run's own.
         RunError: a run is missing or not finished, or its model is gone though the time was asked for.
 
     Example:
@@ -106,7 +107,7 @@ def compare(
     """
     opened = _open(runs)
     names = display_names([str(run.path) for run in opened])
-    tables = {name: _tested(run) for name, run in zip(names, opened)}
+    tables = {name: tested_images(run.predictions, run.manifest) for name, run in zip(names, opened)}
     if common:
         shared = common_images(tables)
     else:
@@ -133,16 +134,6 @@ def compare(
         len({one.config.get("data_fingerprint") for one in entrants}) == 1,
         resamples,
     )
-
-
-def _tested(run: Run) -> pd.DataFrame:
-    """Returns what a run was tested on and what it said; the text of an error names the run."""
-    predictions = run.predictions
-    try:
-        check_predictions(predictions, run.config["classes"])
-    except EvaluationError as error:
-        raise EvaluationError(f"{run.path}: {error}") from None
-    return tested_images(predictions, run.manifest)
 
 
 def _entrant(name: str, run: Run, rows: pd.DataFrame, rescore: bool, measure_time: bool) -> Entrant:
