@@ -21,6 +21,7 @@ from braintumor_tf.experiments import predict_files
 from braintumor_tf.explanation import METHODS, explain
 from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.report.explained_images import explain_files, read_map, write_map
+from braintumor_tf.runs import keeping_hash
 from braintumor_tf.training.callbacks import save_network
 from tests.calling import call
 from tests.training.toy import small_cnn, toy_image
@@ -33,7 +34,9 @@ def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "cnn"
     write_json(folder / "config.json", {"model": "CNN", "classes": list(CLASSES), "seed": 0})
     write_csv(folder / "manifest.csv", pd.DataFrame())
-    save_network(small_cnn(), folder / "model.keras")
+    with keeping_hash(folder / "model.keras") as temporary:
+        save_network(small_cnn(), temporary)
+    write_json(folder / "metrics.json", {})
     return folder
 
 

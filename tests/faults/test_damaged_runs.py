@@ -9,7 +9,6 @@ import pytest
 
 from braintumor_tf.evaluation.prediction.ensemble_file import keep_members
 from tests.calling import call
-from tests.experiments.quick import hashed
 from tests.faults.damages import (
     OF_JSON,
     OF_TABLE,
@@ -104,7 +103,7 @@ ROWS = [
 def kept(tmp_path_factory) -> Path:
     """The runs, whole, and one picture."""
     folder = tmp_path_factory.mktemp("kept")
-    manifest = hashed(toy_manifest(folder / "images"))
+    manifest = toy_manifest(folder / "images")
     runs = [made_run(folder / name, manifest, seed=seed, noise=name == NETWORK)
             for seed, name in enumerate((NETWORK, OTHER))]  # fmt: skip
     made_run(folder / PIPELINE, manifest, model="PCA", seed=2)
@@ -135,6 +134,7 @@ def test_damage_is_one_line_that_names_the_file(kept, runs, name, file, how, dam
     for command in commands:
         result = call(*words(command, kept, runs, name))
         lines = [line for line in result.stderr.splitlines() if line.startswith("braintumor-tf: ")]
+        lines = [line for line in lines if "cannot be checked" not in line]  # the models have no hash, as in old runs
         assert isinstance(result.exception, SystemExit), (command, result.exception)
         assert result.exit_code == 1 and len(lines) == 1, (command, result.output)
         assert str(runs / name / file) in lines[0], (command, lines)

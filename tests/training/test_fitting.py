@@ -62,6 +62,7 @@ def test_an_interrupted_fit_keeps_its_history_and_its_best_model(manifest, tmp_p
         "history.csv",
         "manifest.csv",
         "model.keras",
+        "model.sha256",
     ]
 
 

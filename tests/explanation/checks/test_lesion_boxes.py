@@ -242,6 +242,7 @@ def test_a_run_whose_manifest_has_boxes_is_checked_against_them(tmp_path, monkey
     rows.loc[3, "lesion_box"] = ""
     manifest = rows.reindex(columns=list(COLUMNS)).fillna("")
     run = Run.create(tmp_path / "run", {"dataset": "heads", "seed": 0}, manifest)
+    run.write_metrics({})
     monkeypatch.setattr(run_checks, "load_run_model", lambda run: Constant())
     options = {"methods": ["occlusion"], "resamples": 20, "show_progress": False}
     whole = explanation.check_explanations(run, **options).localisation["occlusion"]
