@@ -1,8 +1,7 @@
-"""One progress bar for all work over two seconds, and the lines that are said beside it."""
+"""One progress bar for all work over two seconds."""
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -26,13 +25,3 @@ def progress_bar(
         show: False for silence.
     """
     return iter(tqdm(items, desc=description, total=total, delay=2.0, disable=not show, leave=False))
-
-
-_SAID: set[str] = set()
-
-
-def say_once(line: str) -> None:
-    """Writes a line on standard error above the bar, if this process has not said it before."""
-    if line not in _SAID:
-        _SAID.add(line)
-        tqdm.write(line, file=sys.stderr)

@@ -59,6 +59,25 @@ class Score:
         return f"{self.value:.2f} ({self.low:.2f}-{self.high:.2f})"
 
 
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that every generator takes, NumPy's and Keras's."""
+
+
+def check_seed(seed: int | None) -> None:
+    """Refuses a seed that not every generator takes.
+
+    Raises:
+        ModelError: it is below 0 or above 4294967295.
+
+    Example:
+        >>> check_seed(-1)
+        Traceback (most recent call last):
+        braintumor_tf.errors.ModelError: seed -1 is out of range; give a whole number from 0 to 4294967295
+    """
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise ModelError(f"seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """What a model is built from; it is handed on whole, and its fields stand in ``config.json``.
@@ -76,7 +95,10 @@ class ModelConfig:
         head: units of dense layers between the features and the classification; a pipeline takes none.
         crop: ``"head"`` for images that are cut down to the head before they are resized, in training and whenever
             this package predicts; None for whole images.
-        seed: makes the first weights and the dropout repeatable; None for fresh ones.
+        seed: makes the first weights and the dropout repeatable, 0 to 4294967295; None for fresh ones.
+
+    Raises:
+        ModelError: the seed is out of range.
 
     Example:
         >>> ModelConfig.of("CNN", dropout=0.3).dropout
@@ -91,6 +113,9 @@ class ModelConfig:
     head: Sequence[int] = ()
     crop: str | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ import click
 
 Command = Callable[..., Any]
 
+WORDS = "braintumor_tf.words"
+"""Where the context of the command line keeps its words."""
+
 DATA_DIR = click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
 BINARY = click.option("--binary", is_flag=True, help="Tumour or not, whatever the type.")
 BASELINES = click.option(
@@ -18,6 +21,9 @@ BASELINES = click.option(
 NO_LINK = click.option(
     "--no-link", is_flag=True, help="Do not look for published pictures, and so leave their patients unknown."
 )
+SEED = click.IntRange(0, 2**32 - 1)
+"""The type of every option that is a seed; the range is that of `types.check_seed`, which would import much."""
+
 VIEWS = click.option(
     "--views",
     type=click.IntRange(1),

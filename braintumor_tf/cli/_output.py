@@ -129,6 +129,13 @@ def say_ladder(folder: Path) -> None:
     say_path("report", report)
 
 
+def resuming_words(out: Path, *, ladder: bool) -> list[str] | None:
+    """Returns the words that go on with an interrupted training; None where nothing of it was written yet."""
+    names = ("ladder_settings.json" if ladder else "config.json", "manifest.csv")
+    begun = all((out / name).is_file() for name in names)
+    return ["train", *(["--ladder"] if ladder else []), "--resume", str(out)] if begun else None
+
+
 def say_path(name: str, path: Path) -> None:
     """Prints where something was written."""
     click.echo(f"{name}: {path.resolve()}")

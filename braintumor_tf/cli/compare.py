@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from braintumor_tf.cli._options import json_option
+from braintumor_tf.cli._options import SEED, json_option
 from braintumor_tf.cli._output import print_json, say_path, say_verdict
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SHOWN = ("macro_f1", "accuracy", "tumour_sensitivity", "tumour_specificity", "cl
 @click.option("--common", is_flag=True, help="Rank on the test images that all share and that none has seen.")
 @click.option("--time", "measure_time", is_flag=True, help="Measure the milliseconds that each model takes an image.")
 @click.option("--resamples", default=10_000, show_default=True, type=click.IntRange(100), help="Draws of the tests.")
-@click.option("--seed", default=0, show_default=True, help="Of these draws.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Of these draws.")
 @click.option("--out", default="plots/comparison", show_default=True, metavar="DIR", help="Folder for the files.")
 @json_option("Print one JSON object to standard output.")
 def compare(

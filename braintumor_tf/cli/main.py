@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from braintumor_tf._version import __version__
+from braintumor_tf.cli._options import WORDS
 from braintumor_tf.cli.audit import audit
 from braintumor_tf.cli.compare import compare
 from braintumor_tf.cli.datasets.group import datasets
@@ -21,6 +23,7 @@ from braintumor_tf.cli.run import run
 from braintumor_tf.cli.search import search
 from braintumor_tf.cli.train import train
 from braintumor_tf.errors import BrainTumorError, BrainTumorWarning
+from braintumor_tf.interrupts import EXIT_CODE, interruptible
 
 
 @contextlib.contextmanager
@@ -40,20 +43,40 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 
 class _Group(click.Group):
-    """Prints the package's errors, a full disk and the like as one line, and exits with 1."""
+    """Prints the package's errors, a full disk and the like as one line, and exits with 1; with 130 after Ctrl-C."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = list(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with _warnings_in_one_line():
-                return super().invoke(ctx)
-        except BrainTumorError as error:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # a file name may be no text
+        with interruptible(ctx.meta[WORDS]) as watch:
+            try:
+                with _warnings_in_one_line():
+                    return super().invoke(ctx)
+            except KeyboardInterrupt:
+                pass
+            except Exception as error:
+                if not watch.seen:  # else a library has made this of the interruption
+                    self._say(error)
+                    ctx.exit(1)
+            if watch.seen:
+                watch.end()  # all blocks are left; what the interpreter would still wait for is of no use
+            watch.say()
+            ctx.exit(EXIT_CODE)
+
+    def _say(self, error: Exception) -> None:
+        """Prints an error as one line; one that nobody meant to be shown is raised."""
+        if isinstance(error, BrainTumorError):
             click.echo(f"braintumor-tf: {error}", err=True)
-        except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise
+        elif isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             where = f"{error.filename}: " if error.filename else ""
             click.echo(f"braintumor-tf: {where}{error.strerror or error}", err=True)
-        ctx.exit(1)
+        else:
+            raise error
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from braintumor_tf.cli._options import NO_LINK
+from braintumor_tf.cli._options import NO_LINK, WORDS
 from braintumor_tf.cli._output import load_dataset, say_path
+from braintumor_tf.interrupts import goes_on_with
 
 
 @click.command()
@@ -41,6 +42,8 @@ def run(
     from braintumor_tf.datasets.resolve import SYNTHETIC
     from braintumor_tf.notebooks.runner import run_notebooks, select_notebooks
 
+    words = click.get_current_context().find_root().meta[WORDS]
+    goes_on_with(lambda: words if resume else [*words, "--resume"])
     chosen = select_notebooks(notebooks or ["0x"])
     if dataset != SYNTHETIC:
         load_dataset(dataset, link=not no_link, data_dir="data")  # refuses a wrong one; what it finds is kept

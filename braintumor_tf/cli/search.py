@@ -14,6 +14,7 @@ from braintumor_tf.cli._options import (
     DATA_DIR,
     MODEL_SETTINGS,
     NO_LINK,
+    SEED,
     add_options,
     default_folder,
     json_option,
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 @click.option("--preset", help="Preset to start from, by name or as a .json file; by default the model's own.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage, no longer searched then.")
 @add_options(*MODEL_SETTINGS)
-@click.option("--seed", default=0, show_default=True, help="Decides the split and everything else drawn at random.")
+@click.option(
+    "--seed", default=0, show_default=True, type=SEED, help="Decides the split and everything else drawn at random."
+)
 @click.option("--prune/--no-prune", default=True, show_default=True, help="End hopeless trials early.")
 @click.option("--train", "train_best", is_flag=True, help="Train the best settings at the end, and write the report.")
 @click.option(

@@ -17,12 +17,14 @@ from braintumor_tf.cli._options import (
     DROPOUT,
     MODEL_SETTINGS,
     NO_LINK,
+    SEED,
     TRAINING_SETTINGS,
     add_options,
     default_folder,
     protocol_option,
 )
-from braintumor_tf.cli._output import load_dataset, say_ladder, say_run
+from braintumor_tf.cli._output import load_dataset, resuming_words, say_ladder, say_run
+from braintumor_tf.interrupts import goes_on_with
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,9 +94,9 @@ DEVICES = (
 @NO_LINK
 @click.option("--preset", help="Training preset, by name or as a .json file; by default the model's own.")
 @add_options(*TRAINING_SETTINGS, DROPOUT, *MODEL_SETTINGS, *NOISE)
-@click.option("--seed", default=0, show_default=True, help="Decides everything that is drawn at random.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Decides everything that is drawn at random.")
 @click.option(
-    "--split-seed", type=int, help="Of the split alone, so that runs of several seeds share one; by default --seed."
+    "--split-seed", type=SEED, help="Of the split alone, so that runs of several seeds share one; by default --seed."
 )
 @BASELINES
 @add_options(*DEVICES)
@@ -131,6 +133,7 @@ def train(
         resolve_devices(names)  # before the images are read
     how = "ladder" if ladder else options["protocol"]
     out = options["out"] = Path(resume or options["out"] or _default_out(how, **options))
+    goes_on_with(lambda: None if resume else resuming_words(out, ladder=ladder))
     if ladder:
         say_ladder(_climb(resume, seeds=seeds or 1, devices=names, **options))
         return
@@ -210,12 +213,8 @@ def _start(
 ) -> Run:
     """Loads, groups and splits the data set, and trains."""
     (manifest, *others), how = _prepare(external=external, **options)
-    how["config"] |= {
-        "protocol": protocol,
-        "split_seed": how["seed"] if split_seed is None else split_seed,
-        **({"external": external} if external else {}),
-        **({"origin": origin} if origin else {}),
-    }
+    named = {name: value for name, value in (("external", external), ("origin", origin)) if value}
+    how["config"] |= {"protocol": protocol, "split_seed": how["seed"] if split_seed is None else split_seed, **named}
     from braintumor_tf.experiments import run_experiment, run_folds, run_origins
     from braintumor_tf.leakage import group, split
 
@@ -234,7 +233,7 @@ def _climb(resume: str | None, *, seeds: int, devices: str | list[str] | None, *
 
     if resume:
         resume_ladder(resume, devices=devices)
-        return Path(resume)
+        return options["out"]
     for name in SPLIT_OPTIONS:
         del options[name]
     (manifest,), how = _prepare(external=None, devices=devices, **options)

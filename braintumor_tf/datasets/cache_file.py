@@ -7,13 +7,16 @@ import hashlib
 import os
 import sqlite3
 import threading
+import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from braintumor_tf.progress import say_once
+from braintumor_tf.errors import BrainTumorWarning
 
 Row = Sequence[int | str | bytes | None]
+
+_said: set[str] = set()
 
 
 class CacheFile:
@@ -21,7 +24,7 @@ class CacheFile:
 
     A file that is no such database, is damaged, or was made with other tables is replaced by a new one. One that cannot
     be opened is replaced by memory; where only writing fails (a full disk, a read-only folder), it is read and nothing
-    is added. Each of these is said in one line on standard error, once a process.
+    is added. Each of these is said in one `BrainTumorWarning`, once a process.
 
     Args:
         path: the file, made with its folder; None keeps everything in memory.
@@ -148,7 +151,10 @@ class CacheFile:
             self._say(f"cannot be read ({error}); going on without it")
 
     def _say(self, text: str) -> None:
-        say_once(f"{self.path}: the cache of {self.what} {text}")
+        line = f"{self.path}: the cache of {self.what} {text}"
+        if line not in _said:
+            _said.add(line)
+            warnings.warn(line, BrainTumorWarning, stacklevel=2)
 
 
 def _table(name: str, columns: Sequence[str], keys: int) -> str:

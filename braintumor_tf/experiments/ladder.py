@@ -26,7 +26,7 @@ from braintumor_tf.matching.fingerprints import near_pairs
 from braintumor_tf.runs import LADDER, LADDER_SETTINGS, Run, undone_if_bare, writing_to
 from braintumor_tf.runs.readers import read_fields, read_images
 from braintumor_tf.training import Preset
-from braintumor_tf.types import ModelConfig, Score, changed_settings
+from braintumor_tf.types import ModelConfig, Score, changed_settings, check_seed
 
 IMAGES, TABLE = "manifest.csv", "ladder.csv"
 """Files of a ladder's directory, beside the directories of its runs, its settings and ``ladder.json``."""
@@ -94,6 +94,7 @@ def run_ladder(
         ['0.90 (0.87-0.93)', '0.77 (0.70-0.83)', '0.62 (0.53-0.70)']
     """
     refuse_processes("the rungs of a ladder")
+    check_seed(seed + seeds - 1)
     out = Path(out)
     how = {"preset": preset, "noise": noise, "resamples": resamples}
     about = {**(config or {}), "seeds": seeds}

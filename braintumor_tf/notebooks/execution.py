@@ -9,7 +9,8 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +25,7 @@ from papermill.execute import ERROR_MARKER_TAG
 
 from braintumor_tf.errors import NotebookError
 from braintumor_tf.files import write_text
+from braintumor_tf.interrupts import end_children
 from braintumor_tf.notebooks.page import tidy_outputs, write_page
 from braintumor_tf.notebooks.parameters import read_notebook
 from braintumor_tf.notebooks.results import recorded_results
@@ -133,7 +135,8 @@ def _run(
     log = working.with_suffix(".log")
     try:
         with log.open("wb") as stream, _quiet(logging.getLogger("papermill")):
-            papermill.execute_notebook(
+            _in_a_thread(
+                papermill.execute_notebook,
                 in_place,
                 in_place,
                 parameters=dict(parameters),
@@ -157,6 +160,21 @@ def _run(
     except RuntimeError as error:  # jupyter_client: "Kernel died before replying to kernel_info"
         return f"starting its kernel: {_one_line(error)}{_last_line(log)}"
     return None
+
+
+def _in_a_thread(function: Callable[..., Any], *words: Any, **options: Any) -> None:
+    """Calls a function in a thread of its own, where nbclient leaves Ctrl-C alone; at Ctrl-C the kernel is ended.
+
+    In the main thread nbclient takes Ctrl-C for itself, and what it makes of it looks like a kernel that died.
+    """
+    pool = ThreadPoolExecutor(1)
+    try:
+        pool.submit(function, *words, **options).result()
+    except KeyboardInterrupt:
+        end_children()
+        raise
+    finally:
+        pool.shutdown(wait=True)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,17 @@ from tests.calling import call
         (["train", "--model", "CNN", "--dataset", "/no/such/set", "--image-size", "16"], 1, "give 31 pixels a side"),
         (["train", "--model", "CNN", "--dataset", "synthetic", "--preset", "fast"], 1, "scratch"),
         (["train", "--model", "CNN", "--dataset", "synthetic", "--noise", "snow"], 1, "gaussian"),
+        *(
+            (
+                ["train", "--model", "CNN", "--dataset", "x", name, seed],
+                2,
+                f"'{name}': {seed} is not in the range 0<=x<=",
+            )
+            for name in ("--seed", "--split-seed")
+            for seed in ("-1", str(2**32))
+        ),
+        (["search", "--model", "CNN", "--dataset", "x", "--seed", "-1"], 2, "-1 is not in the range 0<=x<="),
+        (["compare", "a", "b", "--seed", str(2**32)], 2, f"{2**32} is not in the range 0<=x<={2**32 - 1}"),
         (["evaluate", "/no/such/run"], 1, "not a run directory"),
         (["predict", "/no/such/run", "image.png"], 1, "not a run directory"),
     ],

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from braintumor_tf import progress
+from braintumor_tf.datasets import cache_file
 from braintumor_tf.datasets.cache import DescriptionCache
 from braintumor_tf.datasets.cache_file import CacheFile
 from braintumor_tf.datasets.manifest import read_manifest, scan, thumbnails, write_manifest
+from braintumor_tf.errors import BrainTumorWarning
 from braintumor_tf.identity import link_cache
 from braintumor_tf.identity.link_cache import LinkCache, code_hash
 
@@ -26,7 +27,7 @@ TABLES, KEYS = {"links": ("tables", "pixel_hash", "found")}, {"links": 2}
 def folder(tmp_path, monkeypatch) -> Path:
     """Eight pictures of two classes, and a cache of their own."""
     monkeypatch.setenv("BRAINTUMOR_TF_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(progress, "_SAID", set())
+    monkeypatch.setattr(cache_file, "_said", set())
     generator = np.random.default_rng(0)
     for number in range(8):
         path = tmp_path / "set" / ("glioma", "no_tumor")[number % 2] / f"{number}.png"
@@ -45,8 +46,11 @@ def described(folder: Path) -> pd.DataFrame:
     return manifest
 
 
-def said(capsys) -> list[str]:
-    return capsys.readouterr().err.splitlines()
+def said(recwarn) -> list[str]:
+    """What was warned of since it was asked last."""
+    lines = [str(each.message) for each in recwarn.list if each.category is BrainTumorWarning]
+    recwarn.clear()
+    return lines
 
 
 def no_database(path: Path) -> None:
@@ -71,18 +75,18 @@ def of_an_older_schema(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [no_database, empty_pages, cut, of_an_older_schema])
-def test_a_damaged_cache_is_made_anew_and_said_in_one_line(folder, capsys, damage):
+def test_a_damaged_cache_is_made_anew_and_said_in_one_line(folder, recwarn, damage):
     expected = described(folder)
     damage(place(folder))
-    assert said(capsys) == []
+    assert said(recwarn) == []
     pd.testing.assert_frame_equal(described(folder), expected)
-    (line,) = said(capsys)
+    (line,) = said(recwarn)
     assert line.startswith(f"{place(folder)}: ") and "made anew" in line
     pd.testing.assert_frame_equal(described(folder), expected)
-    assert said(capsys) == []  # it is whole again
+    assert said(recwarn) == []  # it is whole again
 
 
-def test_a_flipped_byte_changes_no_description(folder, capsys):
+def test_a_flipped_byte_changes_no_description(folder, recwarn):
     expected = described(folder)
     whole = place(folder).read_bytes()
     generator, noticed = np.random.default_rng(1), 0
@@ -91,14 +95,14 @@ def test_a_flipped_byte_changes_no_description(folder, capsys):
         content = bytearray(whole)
         content[byte] ^= 4
         place(folder).write_bytes(content)
-        progress._SAID.clear()
+        cache_file._said.clear()
         pd.testing.assert_frame_equal(described(folder), expected)
-        noticed += bool(said(capsys))
+        noticed += bool(said(recwarn))
     assert noticed >= 3
 
 
 @pytest.mark.parametrize("reason", ["full", "read-only", "a file for the folder"])
-def test_a_cache_that_cannot_be_written_is_gone_on_without(folder, capsys, monkeypatch, reason):
+def test_a_cache_that_cannot_be_written_is_gone_on_without(folder, recwarn, monkeypatch, reason):
     expected = scan(folder, cache=False, **QUIET).manifest
     if reason == "a file for the folder":
         place(folder).parent.write_text("a file")
@@ -113,9 +117,9 @@ def test_a_cache_that_cannot_be_written_is_gone_on_without(folder, capsys, monke
             return connection
 
         monkeypatch.setattr(sqlite3, "connect", limited)
-    said(capsys)
+    said(recwarn)
     pd.testing.assert_frame_equal(described(folder), expected)
-    (line,) = said(capsys)
+    (line,) = said(recwarn)
     assert "going on without" in line and "\n" not in line
 
 
@@ -129,7 +133,7 @@ def test_two_processes_that_find_it_damaged_leave_one_whole_file(folder):
         assert set(late.contents(expected["md5"])) == set(expected["md5"])
 
 
-def test_links_of_other_code_or_other_tables_are_not_reused(folder, monkeypatch, capsys):
+def test_links_of_other_code_or_other_tables_are_not_reused(folder, monkeypatch, recwarn):
     with LinkCache({"a": "1"}, ("origin",)) as links:
         links.add({"p": ("figshare",)})
         assert links.read(["p", "q"]) == {"p": ("figshare",)}
@@ -145,7 +149,7 @@ def test_links_of_other_code_or_other_tables_are_not_reused(folder, monkeypatch,
         assert links.read(["p"]) == {}
         links.add({"p": ("figshare",)})
         assert links.read(["p"]) == {"p": ("figshare",)}
-    assert len(said(capsys)) == 1
+    assert len(said(recwarn)) == 1
 
 
 def test_the_code_of_links_is_that_of_matching_and_identity(tmp_path, monkeypatch):

@@ -11,25 +11,32 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from braintumor_tf.files import printable
 from braintumor_tf.report.rendering import TEMPLATES
 from braintumor_tf.report.wording.numbers import Cell
 
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~$]|&(?=#?\w+;)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
 def escape(value: Any) -> Markup:
     r"""Writes a value as one line of plain text in Markdown: labels, paths and settings are the user's data.
 
+    What HTML is made of becomes entities, which no renderer of Markdown takes for a tag.
+
     Example:
-        >>> escape("a|b *c* no_tumor")
-        Markup('a\\|b \\*c\\* no_tumor')
+        >>> escape("a|b *c* no_tumor <img>")
+        Markup('a\\|b \\*c\\* no_tumor &lt;img&gt;')
     """
-    return Markup(_SPECIAL.sub(lambda found: f"\\{found[0]}", re.sub(r"\s+", " ", str(value))))
+    text = printable(re.sub(r"\s+", " ", str(value)))
+    return Markup(_SPECIAL.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), text))
 
 
 def code(value: Any) -> Markup:
-    """Writes a value as a code span, with as many backticks around it as it needs."""
-    text = " ".join(str(value).split())
+    """Writes a value as a code span, with as many backticks around it as it needs; what has HTML in it by `escape`."""
+    text = printable(" ".join(str(value).split()))
+    if re.search("[<>|]", text):  # the second would also end the cell of a table
+        return escape(text)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
     return Markup(f"{fence}{space}{text}{space}{fence}")

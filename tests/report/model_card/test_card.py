@@ -231,7 +231,8 @@ def test_what_the_user_named_cannot_break_the_card(tmp_path):
     name = 'x"\n---\n# y: [z]'
     card = Card(write_model_card(make_run(tmp_path / "run", manifest, classes, model="CNN", dataset=name)))
     assert card.metadata["model-index"][0]["results"][0]["dataset"]["name"] == " ".join(name.split())
-    assert "<b>" not in card.body.replace(r"\<b\>", "") and r"a\|b" in card.body
+    assert "<b>" not in card.body and "&lt;b&gt;x&lt;/b&gt;" in card.body and r"a\|b" in card.body
+    assert str(code("<b>`x`")) == r"&lt;b&gt;\`x\`" and str(escape("a &amp; <i>")) == "a &amp;amp; &lt;i&gt;"
     assert str(escape("a\nb_c _d_ $e$")) == r"a b_c \_d\_ \$e\$"
     assert str(code("a`b")) == "`` a`b ``" and str(code("x")) == "`x`"
 
