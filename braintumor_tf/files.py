@@ -49,18 +49,38 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
     _OPEN.add(temporary)
+    with naming_unwritten(path, temporary):
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except BaseException:
+            _remove(temporary)
+            raise
+        finally:
+            _OPEN.discard(temporary)
+
+
+@contextlib.contextmanager
+def naming_unwritten(path: str | Path, temporary: Path | None = None) -> Iterator[None]:
+    """Names the file or folder that a block writes, where the disk is full or cannot be written to.
+
+    Args:
+        path: what the block writes.
+        temporary: the name that it has until it is whole.
+
+    Raises:
+        UnwrittenFile: in place of the system's error, which names no file.
+    """
     try:
-        yield temporary
-        os.replace(temporary, path)
-    except BaseException as error:
-        _remove(temporary)
-        if isinstance(error, UnwrittenFile) and error.path == str(temporary):  # a block within this one
-            raise UnwrittenFile(path, error.reason) from error
-        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
-            raise UnwrittenFile(path, os.strerror(error.errno)) from error
-        raise
-    finally:
-        _OPEN.discard(temporary)
+        yield
+    except UnwrittenFile as error:
+        if temporary is None or error.path != str(temporary):
+            raise
+        raise UnwrittenFile(path, error.reason) from error
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        raise UnwrittenFile(path, os.strerror(error.errno)) from error
 
 
 def remove_open_files() -> None:

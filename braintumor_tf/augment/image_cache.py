@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from braintumor_tf.files import naming_unwritten
+
 CACHE_BYTES = 1 << 30
 """The memory that decoded images of one iterator take at most, unless told otherwise: 1 GiB (about 21,000 grey images
 or 7,000 colour images of 224 by 224)."""
@@ -97,8 +99,9 @@ class ImageCache:
     def _write(self, array: np.ndarray, place: int) -> None:
         data = memoryview(array).cast("B")
         os.lseek(self._file, place, os.SEEK_SET)
-        while data:
-            data = data[os.write(self._file, data) :]
+        with naming_unwritten(self._path):
+            while data:
+                data = data[os.write(self._file, data) :]
 
 
 def _remove(path: str) -> None:

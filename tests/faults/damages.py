@@ -17,6 +17,7 @@ from braintumor_tf.files import write_csv
 from braintumor_tf.models.pca import PCALogisticRegression
 from braintumor_tf.predictions_table import make_predictions
 from braintumor_tf.runs import Run
+from braintumor_tf.runs.model_hash import keeping_hash
 from braintumor_tf.training.callbacks import save_network
 from tests.training.toy import small_cnn
 
@@ -32,31 +33,39 @@ def answers(manifest: pd.DataFrame, seed: int) -> pd.DataFrame:
     return make_predictions(rows, CLASSES, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
-def start_run(path: Path, manifest: pd.DataFrame, model: str, seed: int) -> Run:
+def start_run(path: Path, manifest: pd.DataFrame, model: str, seed: int, resume: bool = False) -> Run:
     """Starts a run as a training would, with settings that `train --resume` can go on with."""
     about = {"dataset": "toy", "protocol": "grouped", "split_seed": seed, "unreadable": []}
     made = ExperimentSettings.of(
         model, CLASSES, preset="smoke" if model == "CNN" else None, seed=seed, settings=SETTINGS, about=about,
         baselines=[], resamples=100,
     )  # fmt: skip
-    return Run.create(path, {**made.resolved().to_dict(), "weights_used": {"source": "random"}}, manifest)
+    return (Run.resume if resume else Run.create)(
+        path, {**made.resolved().to_dict(), "weights_used": {"source": "random"}}, manifest
+    )
 
 
-def made_run(path: Path, manifest: pd.DataFrame, model: str = "CNN", seed: int = 0, noise: bool = False) -> Run:
+def made_run(
+    path: Path, manifest: pd.DataFrame, model: str = "CNN", seed: int = 0, noise: bool = False, resume: bool = False
+) -> Run:
     """Writes a finished run of a network or of the pipeline, with every file that the commands read."""
-    run = start_run(path, manifest, model, seed)
+    run = start_run(path, manifest, model, seed, resume)
+    if run.finished:
+        return run
     if model == "CNN":
-        save_network(small_cnn(seed), run.path / "model.keras")
+        with keeping_hash(run.path / "model.keras") as path:
+            save_network(small_cnn(seed), path)
     else:
         pixels = np.random.default_rng(seed).integers(0, 256, (12, SIDE, SIDE, 1), dtype=np.uint8)
-        PCALogisticRegression(CLASSES, (SIDE, SIDE)).fit(pixels, list(CLASSES) * 3).save(run.path / "model.skops")
+        with keeping_hash(run.path / "model.skops") as path:
+            PCALogisticRegression(CLASSES, (SIDE, SIDE)).fit(pixels, list(CLASSES) * 3).save(path)
     run.write_predictions(answers(manifest, seed))
     metrics = score_predictions(run.predictions, manifest, CLASSES, resamples=100).to_dict()
     run.write_history(pd.DataFrame({"epoch": [1, 2], "stage": "training", "loss": [1.2, 1.0], "val_loss": [1.3, 1.1]}))
     calibrate_run(run)
+    run.write_metrics({**metrics, "training": {"seconds": 3.5, "images_per_second": 9.0, "epochs": 2}})
     if noise:
         score_robustness(run, noises=["gaussian"], severities=[1, 2], resamples=100, show_progress=False)
-    run.write_metrics({**metrics, "training": {"seconds": 3.5, "images_per_second": 9.0, "epochs": 2}})
     return run
 
 

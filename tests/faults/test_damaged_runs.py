@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from braintumor_tf.datasets.labels import CLASSES
+from braintumor_tf.errors import ModelError
 from braintumor_tf.evaluation.prediction.ensemble_file import keep_members
+from braintumor_tf.models import load_model
+from braintumor_tf.models.network import as_predictor
 from tests.calling import call
 from tests.faults.damages import (
     OF_JSON,
@@ -80,13 +84,7 @@ ROWS = [
     (NETWORK, "history.csv", "a loss of text", with_column("loss", "low"), ("report",)),
     (NETWORK, "history.csv", "no epoch", without_columns("epoch"), ("report",)),
     (NETWORK, "model.keras", "cut", cut, MODEL),
-    (NETWORK, "model.keras", "empty", replaced(b""), MODEL),
-    (NETWORK, "model.keras", "no weights", without_part("model.weights.h5"), MODEL),
-    (NETWORK, "model.keras", "no layers", without_part("config.json"), MODEL),
     (PIPELINE, "model.skops", "cut", cut, ("predict", "compare")),
-    (PIPELINE, "model.skops", "no schema", without_part("schema.json"), ("predict", "compare")),
-    (PIPELINE, "model.skops", "no classes", renamed_in_skops('"classes"', '"klasses"'), ("predict", "compare")),
-    (PIPELINE, "model.skops", "no pipeline", renamed_in_skops('"pipeline"', '"pipelime"'), ("predict", "compare")),
     (PAIR, "ensemble.json", "no weight", without_value("members.0.weight"), MODEL[:4]),
     *((UNFINISHED, "config.json", name, damage, ("report",)) for name, damage in OF_JSON.items()),
     *((UNFINISHED, "manifest.csv", name, damage, ("report",)) for name, damage in OF_TABLE.items()),
@@ -139,6 +137,30 @@ def test_damage_is_one_line_that_names_the_file(kept, runs, name, file, how, dam
         assert result.exit_code == 1 and len(lines) == 1, (command, result.output)
         assert str(runs / name / file) in lines[0], (command, lines)
         assert len(lines[0]) < 600, (command, lines)
+
+
+@pytest.mark.parametrize(
+    "name, file, damage",
+    [
+        (NETWORK, "model.keras", cut),
+        (NETWORK, "model.keras", replaced(b"")),
+        (NETWORK, "model.keras", without_part("model.weights.h5")),
+        (NETWORK, "model.keras", without_part("config.json")),
+        (PIPELINE, "model.skops", cut),
+        (PIPELINE, "model.skops", without_part("schema.json")),
+        (PIPELINE, "model.skops", renamed_in_skops('"classes"', '"klasses"')),
+        (PIPELINE, "model.skops", renamed_in_skops('"pipeline"', '"pipelime"')),
+        (PIPELINE, "model.skops", renamed_in_skops('"components_"', '"komponents_"')),
+    ],
+)
+def test_the_loader_of_a_model_names_a_damaged_file(kept, tmp_path, name, file, damage):
+    shutil.copy(kept / name / file, tmp_path / file)
+    assert tuple(as_predictor(load_model(tmp_path / file)).classes) == CLASSES
+    damage(tmp_path / file)
+    with pytest.raises(ModelError) as caught:
+        load_model(tmp_path / file)
+    assert str(tmp_path / file) in str(caught.value) and "\n" not in str(caught.value)
+    assert "not found" not in str(caught.value).lower()
 
 
 @pytest.mark.parametrize("command", ["predict", "abstain", "evaluate", "explain", "compare"])

@@ -17,8 +17,8 @@ import pandas as pd
 from PIL import Image
 
 from braintumor_tf.datasets.sources.table import Source
-from braintumor_tf.errors import DatasetError
-from braintumor_tf.files import DOWNLOAD_TIMEOUT, write_csv
+from braintumor_tf.errors import DatasetError, UnwrittenFile
+from braintumor_tf.files import DOWNLOAD_TIMEOUT, naming_unwritten, write_csv
 from braintumor_tf.progress import progress_bar
 
 API = "https://api.figshare.com/v2/articles"
@@ -91,6 +91,8 @@ def convert_figshare(
         for name, file in progress_bar(_mat_files(folder), "Converting", show=show_progress):
             try:
                 row = _convert(name, file, temporary)
+            except UnwrittenFile:
+                raise
             except (OSError, KeyError, ValueError, TypeError) as error:
                 raise DatasetError(
                     f"{folder}: {name} is no image of figshare's set ({error}); fetch it again"
@@ -129,7 +131,8 @@ def _convert(name: str, file: BinaryIO, folder: Path) -> tuple[str, ...] | None:
     scaled = np.rint((pixels - low) * (255.0 / max(high - low, 1e-9))).astype(np.uint8)
     path = Path(label, f"{Path(name).stem}.png")
     (folder / label).mkdir(parents=True, exist_ok=True)
-    Image.fromarray(scaled).save(folder / path)
+    with naming_unwritten(folder / path):
+        Image.fromarray(scaled).save(folder / path)
     return path.as_posix(), label, *patient_and_visit(patient), box
 
 
@@ -200,7 +203,7 @@ def _download(file: dict, folder: Path) -> None:
         if answer.status_code != 416:  # the whole file had arrived
             answer.raise_for_status()
             blocks = -(-int(answer.headers.get("Content-Length", 0)) // _BLOCK)
-            with open(part, "ab" if answer.status_code == 206 else "wb") as output:
+            with naming_unwritten(part), open(part, "ab" if answer.status_code == 206 else "wb") as output:
                 output.writelines(
                     progress_bar(answer.iter_content(_BLOCK), f"Downloading {path.name}", total=blocks or None)
                 )

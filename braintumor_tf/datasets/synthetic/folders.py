@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from braintumor_tf.errors import DatasetError
+from braintumor_tf.files import naming_unwritten
 
 
 def holds_anything(folder: Path) -> bool:
@@ -29,7 +30,8 @@ def complete_or_nothing(folder: Path) -> Iterator[Path]:
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     draft.mkdir(parents=True)
     try:
-        yield draft
+        with naming_unwritten(folder):
+            yield draft
         try:
             if folder.is_dir():
                 folder.rmdir()
