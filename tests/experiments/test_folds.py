@@ -171,6 +171,7 @@ def test_on_other_data_what_any_fold_has_seen_is_left_out(run, manifest, tmp_pat
     (seen.path / "ensemble.json").write_text(
         (run.path / "ensemble.json").read_text().replace("fold_", f"{run.path}/fold_")
     )
+    seen.write_metrics({})
     external = pd.concat([everything.tail(len(new)), everything.head(7)], ignore_index=True).assign(group="", split="")
     found = evaluate_run(seen, external, baselines=False, show_progress=False)
     assert (found.manifest["split"] == "overlap").sum() == 7 and found.metrics["images"] == len(new)

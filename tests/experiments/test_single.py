@@ -85,6 +85,9 @@ def test_what_cannot_be_predicted_is_named(run, manifest, tmp_path):
     with pytest.raises(ImageReadError, match="nowhere"):
         predict_manifest(run, manifest.assign(path="/nowhere.png"), show_progress=False)
     empty = Run.create(tmp_path / "empty", {}, manifest)
+    with pytest.raises(RunError, match="is not finished"):
+        predict_manifest(empty, manifest)
+    empty.write_metrics({})
     with pytest.raises(RunError, match="run it again"):
         predict_manifest(empty, manifest)
     with pytest.raises(BrainTumorError, match="choose one of"):
