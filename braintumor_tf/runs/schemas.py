@@ -90,7 +90,7 @@ _CONFIG = _table(
         "training": _or_none(_TRAINING),
         "noise": _or_none(_table({"noise": TEXT}, "noise")),
         "baselines": {"anyOf": [SWITCH, _list(TEXT)]},
-        "resamples": {"type": "integer", "minimum": 1},
+        "resamples": COUNT,
         "views": {"type": "integer", "minimum": 1},
         "members": _list(TEXT, least=1),
         "links": _or_none({"type": "object"}),

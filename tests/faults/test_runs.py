@@ -575,12 +575,16 @@ def test_what_is_no_probability_is_refused_from_every_model(manifest, answer):
 def test_a_table_with_nan_is_not_ranked_not_calibrated_and_in_no_ensemble(manifest, tmp_path):
     images = made_manifest(30)
     runs = [made_run(tmp_path / name, images, 2.0, seed) for seed, name in enumerate("ab")]
-    table = runs[1].predictions
-    table.loc[0, "p_glioma"] = np.nan
-    runs[1].write_predictions(table)
+    tables = [run.predictions for run in runs]
+    tables[1].loc[0, "p_glioma"] = np.nan
+    runs[1].write_predictions(tables[1])
     refused(("compare", *(run.path for run in runs), "--out", tmp_path / "plots"), f"{runs[1].path}")
     with pytest.raises(EvaluationError, match="no finite number"):
-        combine([run.predictions for run in runs])
-    with pytest.raises(BrainTumorError):
-        run_ensemble(runs, tmp_path / "out", weights="equal", baselines=False)
+        combine(tables)
+    for ask in (
+        lambda: run_ensemble(runs, tmp_path / "out", weights="equal", baselines=False),
+        lambda: calibrate_run(runs[1]),
+    ):
+        with pytest.raises(BrainTumorError, match=str(runs[1].path)):
+            ask()
     assert not (tmp_path / "out").exists()
