@@ -113,7 +113,7 @@ def _ranges(only: tuple[str, ...], space: str | None) -> dict[str, Any] | list[s
 
     try:
         ranges = json.loads(Path(space).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SearchError(f"{space}: not JSON ({error})") from None
     if not isinstance(ranges, dict):
         raise SearchError(f"{space}: holds no table; write a range or a list of values for each parameter")

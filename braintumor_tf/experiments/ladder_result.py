@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ class Rung:
             row: {name: Score.from_dict(each) for name, each in of_row.items()}
             for row, of_row in found["scores"].items()
         }
-        return cls(name=found["name"], run=found["run"], leaks=SplitLeaks(**found["test"]), scores=scores)
+        leaks = SplitLeaks(**{field.name: found["test"][field.name] for field in fields(SplitLeaks)})
+        return cls(name=found["name"], run=found["run"], leaks=leaks, scores=scores)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,7 @@ def read_preset(path: str | Path) -> Preset:
         lost = [name for name, value in preset.augmentation.items() if str(value).startswith("<")]
     except FileNotFoundError:
         raise TrainingError(f"{path}: no such preset file; a search writes one as best.json") from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{path}: no preset ({error}); give a file that a search has written") from None
     if lost:
         raise TrainingError(f"{path}: {', '.join(lost)} is a function, which no file keeps; give a Preset in Python")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from pathlib import Path
@@ -18,6 +19,7 @@ from braintumor_tf.datasets.manifest import read_manifest, scan, thumbnails, wri
 from braintumor_tf.errors import BrainTumorWarning
 from braintumor_tf.identity import link_cache
 from braintumor_tf.identity.link_cache import LinkCache, code_hash
+from tests.calling import call
 
 QUIET = {"show_progress": False}
 TABLES, KEYS = {"links": ("tables", "pixel_hash", "found")}, {"links": 2}
@@ -194,3 +196,13 @@ def test_a_name_with_a_strange_byte_is_scanned_cached_and_kept(strange, tmp_path
     text = write_manifest(tmp_path / "manifest.csv", manifest).read_bytes().decode("utf-8")
     assert r"0_\udcff.png" in text
     assert read_manifest(tmp_path / "manifest.csv")["path"].tolist() == manifest["path"].tolist()
+
+
+def test_the_audit_of_a_strange_name_prints_it_escaped_everywhere(strange, tmp_path):
+    (strange / "glioma" / os.fsdecode(b"bad_\xfe.png")).write_bytes(b"no picture")
+    page = tmp_path / "audit.html"
+    result = call("audit", strange, "--no-link", "--html", page, "--json")
+    assert result.exit_code == 0, result.output
+    assert r"bad_\udcfe.png" in result.stdout_bytes.decode("utf-8") and r"bad_\udcfe.png" in page.read_text("utf-8")
+    assert os.fsdecode(b"bad_\xfe.png") in json.loads(result.stdout)["unreadable"][0]["path"]
+    assert r"bad_\udcfe.png" in call("audit", strange, "--no-link").stdout_bytes.decode("utf-8")

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.errors import ModelError
+from braintumor_tf.errors import DamagedRun, ModelError
 from braintumor_tf.evaluation.prediction.ensemble_file import keep_members
+from braintumor_tf.experiments import read_ladder, resume_ladder
 from braintumor_tf.models import load_model
 from braintumor_tf.models.network import as_predictor
+from braintumor_tf.runs import LADDER, LADDER_SETTINGS
 from tests.calling import call
 from tests.faults.damages import (
     OF_JSON,
@@ -161,6 +163,21 @@ def test_the_loader_of_a_model_names_a_damaged_file(kept, tmp_path, name, file, 
         load_model(tmp_path / file)
     assert str(tmp_path / file) in str(caught.value) and "\n" not in str(caught.value)
     assert "not found" not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize("how", OF_JSON)
+def test_a_damaged_ladder_is_named(kept, tmp_path, how):
+    (tmp_path / LADDER).write_text('{"model": "CNN"}')
+    with pytest.raises(DamagedRun, match="it has no "):
+        read_ladder(tmp_path)
+    for name in (LADDER, LADDER_SETTINGS):
+        shutil.copy(kept / NETWORK / "config.json", tmp_path / name)
+        OF_JSON[how](tmp_path / name)
+    shutil.copy(kept / NETWORK / "manifest.csv", tmp_path / "manifest.csv")
+    for name, read in ((LADDER, read_ladder), (LADDER_SETTINGS, resume_ladder)):
+        with pytest.raises(DamagedRun) as caught:
+            read(tmp_path)
+        assert caught.value.path == str(tmp_path / name)
 
 
 @pytest.mark.parametrize("command", ["predict", "abstain", "evaluate", "explain", "compare"])
