@@ -30,7 +30,7 @@ _ROOMS = (
 _NAMES = {
     "datasets": ("fetch", "read_image", "read_manifest", "scan", "to_binary", "verify", "write_synthetic"),
     "identity": ("link", "load"),
-    "leakage": ("audit", "group", "leak_curve", "predict_baselines", "split"),
+    "leakage": ("audit", "group", "leak_curve", "merge", "predict_baselines", "split", "write_merged"),
     "augment": ("ImageDataGenerator",),
     "models": ("build",),
     "training": ("fit", "run_search"),

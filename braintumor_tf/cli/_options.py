@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ WORDS = "braintumor_tf.words"
 
 DATA_DIR = click.option("--data-dir", default="data", show_default=True, help="Where data sets are kept.")
 BINARY = click.option("--binary", is_flag=True, help="Tumour or not, whatever the type.")
+MERGE_BINARY = click.option("--binary", is_flag=True, help="Of several data sets: tumour or not, whatever the type.")
+DROP_COPIES = click.option(
+    "--drop-copies", is_flag=True, help="Of several data sets: leave out all but one file of each picture and label."
+)
 BASELINES = click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="Score the shortcut baselines too."
 )
@@ -49,6 +53,43 @@ TRAINING_SETTINGS = (
 )
 """Fields of a preset or of its last stage that ``train`` takes; each is handed on by its name."""
 
+NOISE = (
+    click.option(
+        "--noise",
+        metavar="NAMES",
+        help="Noise for the training images: gaussian, salt_and_pepper, speckle and so on; of "
+        "several, such as gaussian,speckle, each image gets one.",
+    ),
+    click.option(
+        "--severity",
+        default="1",
+        show_default=True,
+        help="How strong the noise is, 1 to 5; a range such as 1-5 is drawn from for each image.",
+    ),
+    click.option(
+        "--noise-probability",
+        default=1.0,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="The share of the training images that get noise in an epoch.",
+    ),
+    click.option(
+        "--noise-size",
+        type=click.IntRange(1),
+        help="Side of the training images when noise is added to them, such as the 224 at which "
+        "robustness tests; by default that of the model.",
+    ),
+)
+"""The noise of training images, for ``train``."""
+
+DEVICES = (
+    click.option("--devices", metavar="NAMES", help="Train on several: all, or names such as gpu:0,gpu:1."),
+    click.option("--job-addresses", metavar="HOST:PORT", help="Of process 0, where several processes train together."),
+    click.option("--num-processes", type=click.IntRange(1), help="How many processes train together (JAX backend)."),
+    click.option("--process-id", type=click.IntRange(0), help="Which of them this is, from 0."),
+)
+"""What to train on, for ``train``."""
+
 
 def add_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Returns a decorator that adds several options to a command; its help lists them in this order."""
@@ -59,6 +100,12 @@ def add_options(*options: Callable[[Command], Command]) -> Callable[[Command], C
         return command
 
     return add
+
+
+def dataset_option(text: str, **settings: Any) -> Callable[[Command], Command]:
+    """Returns the option that names a data set, or several that are taken as one, with its help."""
+    more = f"{text}; several, given one by one, are merged."
+    return click.option("--dataset", "datasets", multiple=True, metavar="DATASET", help=more, **settings)
 
 
 def protocol_option(*protocols: str) -> Callable[[Command], Command]:
@@ -75,6 +122,23 @@ def protocol_option(*protocols: str) -> Callable[[Command], Command]:
 def json_option(text: str) -> Callable[[Command], Command]:
     """Returns the flag that asks for JSON, with its help."""
     return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def called(datasets: Sequence[str]) -> str | list[str]:
+    """Returns what data sets are called in ``config.json``: one by its name, several by theirs."""
+    return datasets[0] if len(datasets) == 1 else list(datasets)
+
+
+def refuse_for_one(datasets: Sequence[str], **flags: bool) -> None:
+    """Raises UsageError where a flag that says how data sets are merged is given for a single one."""
+    for name, given in flags.items():
+        if given and len(datasets) == 1:
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with several data sets")
+
+
+def short_name(datasets: Sequence[str]) -> str:
+    """Returns the name of data sets in the name of a folder, such as ``sartaj+masoud``."""
+    return "+".join(Path(name).stem for name in datasets)
 
 
 def default_folder(*parts: str) -> Path:

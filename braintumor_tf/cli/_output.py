@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,36 @@ def load_dataset(name: str, *, link: bool, data_dir: str) -> LinkedScan:
     from braintumor_tf.datasets import find_dataset
 
     return link_and_say(find_dataset(name, data_dir=data_dir), name, link=link)
+
+
+def load_datasets(
+    names: Sequence[str], *, link: bool, data_dir: str, binary: bool = False, drop_copies: bool = False
+) -> LinkedScan:
+    """Loads a data set for a command, or several as one; says on standard error what was found in them.
+
+    Args:
+        names: what the user called them.
+        link: whether to look for published pictures.
+        data_dir: where data sets are kept.
+        binary: whether several are merged as tumour or not.
+        drop_copies: whether copies are left out of several.
+    """
+    scans = [load_dataset(name, link=link, data_dir=data_dir) for name in names]
+    return merge_and_say(scans, names, binary=binary, drop_copies=drop_copies)
+
+
+def merge_and_say(
+    scans: Sequence[LinkedScan], names: Sequence[str], *, binary: bool = False, drop_copies: bool = False
+) -> LinkedScan:
+    """Merges scans for a command, and says what was found between them; a single one is returned as it is."""
+    if len(scans) == 1:
+        return scans[0]
+    from braintumor_tf.leakage import merge
+
+    found = merge(*scans, names=names, binary=binary, drop_copies=drop_copies)
+    for sentence in found.merge.sentences:
+        click.echo(sentence, err=True)
+    return found
 
 
 def link_and_say(scan: Scan, name: str, *, link: bool, cache: bool = True) -> LinkedScan:
@@ -76,7 +106,7 @@ def say_scores(
 
 def say_overlap(manifest: pd.DataFrame, external: str | None) -> None:
     """Says how many images of another data set were left out, where one was scored."""
-    if external is not None:
+    if external:
         overlap = int((manifest["split"] == "overlap").sum())
         click.echo(
             f"{overlap} images of {external} have a near-duplicate or their patient in training or validation and are "

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import click
 
-from braintumor_tf.cli._options import NO_LINK, json_option
-from braintumor_tf.cli._output import link_and_say, print_json
+from braintumor_tf.cli._options import DROP_COPIES, MERGE_BINARY, NO_LINK, json_option, refuse_for_one
+from braintumor_tf.cli._output import link_and_say, merge_and_say, print_json
 
 LEAK_EXIT_CODE = 3
 """How ``--fail-on leak`` ends where test images have near-duplicates or their patient in training."""
 
 
 @click.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", required=False)
+@click.option(
+    "--dataset", "datasets", multiple=True, metavar="DIR", help="Another part of what is audited; several are merged."
+)
 @click.option("--against", multiple=True, metavar="DIR2", help="Another data set to compare with; may be repeated.")
 @json_option("Print one JSON object to standard output.")
 @click.option("--html", metavar="FILE", help="Write a page that shows near-duplicate pairs side by side.")
@@ -28,11 +31,14 @@ LEAK_EXIT_CODE = 3
 @click.option("--correlation", default=0.9, show_default=True, help="Least correlation of their thumbnails.")
 @click.option("--no-poses", is_flag=True, help="Do not look for mirrored, turned, cropped or shifted copies.")
 @click.option("--labels", is_flag=True, help="Rank suspicious labels too; needs the extra labels (cleanlab).")
+@MERGE_BINARY
+@DROP_COPIES
 @NO_LINK
 @click.option("--strict", is_flag=True, help="Stop at unreadable files instead of listing them.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
 def audit(
-    folder: str,
+    folder: str | None,
+    datasets: tuple[str, ...],
     against: tuple[str, ...],
     as_json: bool,
     html: str | None,
@@ -41,6 +47,8 @@ def audit(
     correlation: float,
     no_poses: bool,
     labels: bool,
+    binary: bool,
+    drop_copies: bool,
     no_link: bool,
     strict: bool,
     no_cache: bool,
@@ -49,7 +57,12 @@ def audit(
 
     \b
     Example: braintumor-tf audit data/sartaj --against data/navoneel --html audit.html
+    Example: braintumor-tf audit --dataset data/sartaj --dataset data/masoud
     """
+    names = [*([folder] if folder else []), *datasets]
+    if not names:
+        raise click.UsageError("give DIR, or --dataset DIR")
+    refuse_for_one(names, binary=binary, drop_copies=drop_copies)
     if labels:
         from braintumor_tf.leakage.label_issues import require_cleanlab
 
@@ -59,9 +72,10 @@ def audit(
     from braintumor_tf.leakage.folder_audit import audit as audit_folder
 
     cache, scans = not no_cache, []
-    for name in (folder, *against):
+    for name in (*names, *against):
         scans.append(link_and_say(scan(name, strict=strict, cache=cache), name, link=not no_link, cache=cache))
-    first, *others = scans
+    others = scans[len(names) :]
+    first = merge_and_say(scans[: len(names)], names, binary=binary, drop_copies=drop_copies)
     report = audit_folder(first, others, distance=distance, correlation=correlation, poses=not no_poses, labels=labels)
     if html:
         from braintumor_tf.report.pages.audit import write_audit_page

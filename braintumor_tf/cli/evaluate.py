@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from braintumor_tf.cli._options import BASELINES, DATA_DIR, NO_LINK, VIEWS, json_option
-from braintumor_tf.cli._output import load_dataset, print_json, say_overlap, say_path, say_run, say_scores
+from braintumor_tf.cli._options import BASELINES, DATA_DIR, NO_LINK, VIEWS, called, dataset_option, json_option
+from braintumor_tf.cli._output import load_datasets, print_json, say_overlap, say_path, say_run, say_scores
 
 if TYPE_CHECKING:
     from braintumor_tf.runs import Run
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("--dataset", help="Another data set to score on; by default the run's own test images.")
+@dataset_option("Another data set to score on; by default the run's own test images")
 @VIEWS
 @click.option(
     "--noise",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @DATA_DIR
 def evaluate(
     runs: tuple[str, ...],
-    dataset: str | None,
+    datasets: tuple[str, ...],
     views: int | None,
     noise: str | None,
     severity: str,
@@ -56,18 +56,18 @@ def evaluate(
     Example: braintumor-tf evaluate models/CNN_sartaj_grouped_0 models/PCA_sartaj_grouped_0 --views 4 --out models/pair
     """
     if noise is not None:
-        if len(runs) > 1 or dataset is not None or views is not None or out:
+        if len(runs) > 1 or datasets or views is not None or out:
             raise click.UsageError("--noise scores one RUN on its own test images; leave out --dataset, --views, --out")
         evaluate_under_noise(runs[0], noise, severity, as_json=as_json)
     elif out:
-        if dataset is not None or (len(runs) == 1 and views in (None, 1)):
+        if datasets or (len(runs) == 1 and views in (None, 1)):
             raise click.UsageError(
                 "--out keeps an ensemble: give two or more runs, or one with --views, and no --dataset"
             )
         keep_ensemble(runs, out, views=views or 1, baselines=baselines, as_json=as_json)
     else:
         how = {"views": views, "baselines": baselines, "link": not no_link, "data_dir": data_dir}
-        evaluate_again(runs, dataset, as_json=as_json, **how)
+        evaluate_again(runs, datasets, as_json=as_json, **how)
 
 
 def evaluate_under_noise(path: str, noise: str, severity: str, *, as_json: bool) -> None:
@@ -135,7 +135,7 @@ def keep_ensemble(paths: Sequence[str], out: str, *, views: int, baselines: bool
 
 def evaluate_again(
     paths: Sequence[str],
-    dataset: str | None,
+    datasets: Sequence[str],
     *,
     views: int | None,
     baselines: bool,
@@ -147,7 +147,7 @@ def evaluate_again(
 
     Args:
         paths: the directories of the runs.
-        dataset: another data set to score on, or None for the runs' own test images.
+        datasets: another data set to score on, or several as one; none for the runs' own test images.
         views: how many views of each image the models are shown; None for as they were kept.
         baselines: whether to score the shortcut baselines too.
         link: whether to look for the other data set's patients, where the runs were trained with theirs.
@@ -155,10 +155,14 @@ def evaluate_again(
         as_json: whether to print the scores as JSON rather than sentences.
     """
     runs = _finished(paths)
+    from braintumor_tf.datasets import BINARY_CLASSES
     from braintumor_tf.experiments import evaluate_runs
 
     link = link and all(run.config.get("links", {}) is not None for run in runs)
-    external = None if dataset is None else load_dataset(dataset, link=link, data_dir=data_dir).manifest
+    binary = all(set(run.config["classes"]) == set(BINARY_CLASSES) for run in runs)
+    dataset = called(datasets) if datasets else None
+    where = {"link": link, "data_dir": data_dir}
+    external = load_datasets(datasets, binary=binary, **where).manifest if datasets else None
     found = evaluate_runs(runs, external, baselines=baselines, views=views)
     if as_json:
         which = {"run": paths[0]} if len(paths) == 1 else {"runs": paths, "weights": found.weights}
@@ -167,7 +171,7 @@ def evaluate_again(
     if len(runs) > 1:
         shares = ", ".join(f"{run.name} {weight:.2f}" for run, weight in zip(runs, found.weights))
         click.echo(f"Weights by validation: {shares}.")
-    say_overlap(found.manifest, dataset)
+    say_overlap(found.manifest, " and ".join(datasets))
     config = {**runs[0].config, **({} if dataset is None else {"protocol": "external", "dataset": dataset})}
     say_scores(found.metrics, found.predictions, found.manifest, config)
 

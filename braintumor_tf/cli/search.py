@@ -12,15 +12,20 @@ import click
 from braintumor_tf.cli._options import (
     BINARY,
     DATA_DIR,
+    DROP_COPIES,
     MODEL_SETTINGS,
     NO_LINK,
     SEED,
     add_options,
+    called,
+    dataset_option,
     default_folder,
     json_option,
     protocol_option,
+    refuse_for_one,
+    short_name,
 )
-from braintumor_tf.cli._output import load_dataset, print_json, say_path
+from braintumor_tf.cli._output import load_datasets, print_json, say_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +35,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--model", required=True, help="A network: CNN, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
-@click.option("--dataset", required=True, help="synthetic, the name of a source, a folder or a CSV.")
+@dataset_option("synthetic, the name of a source, a folder or a CSV", required=True)
 @protocol_option("grouped", "random", "official")
 @BINARY
+@DROP_COPIES
 @NO_LINK
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Of all processes together.")
 @click.option("--only", multiple=True, metavar="NAME", help="Search this parameter alone; may be repeated.")
@@ -56,9 +62,10 @@ if TYPE_CHECKING:
 @DATA_DIR
 def search(
     model: str,
-    dataset: str,
+    datasets: tuple[str, ...],
     protocol: str,
     binary: bool,
+    drop_copies: bool,
     no_link: bool,
     only: tuple[str, ...],
     space: str | None,
@@ -79,21 +86,24 @@ def search(
     Example: braintumor-tf search --model CNN --dataset data/sartaj --trials 40 --only learning_rate --only epochs
     Example: braintumor-tf search --model CNN --dataset data/sartaj --trials 40 --storage sqlite:///study.db --train
     """
+    refuse_for_one(datasets, drop_copies=drop_copies)
     ranges = _ranges(only, space)
     _check(model, preset, ranges, options)
     from braintumor_tf.datasets import to_binary
     from braintumor_tf.leakage import group, split
     from braintumor_tf.training import run_search
 
-    scan = load_dataset(dataset, link=not no_link, data_dir=data_dir)
-    manifest = group(to_binary(scan.manifest) if binary else scan.manifest)
+    how = {"binary": binary, "drop_copies": drop_copies}
+    scan = load_datasets(datasets, link=not no_link, data_dir=data_dir, **how)
+    manifest = to_binary(scan.manifest) if binary else scan.manifest
+    manifest = manifest if len(datasets) > 1 else group(manifest)  # merged ones are grouped
     manifest = split(manifest, protocol, seed=seed)
-    folder = Path(out or default_folder("search", model, Path(dataset).stem, protocol, str(seed)))
+    folder = Path(out or default_folder("search", model, short_name(datasets), protocol, str(seed)))
     found = run_search(manifest, model, out=folder, space=ranges, preset=preset, seed=seed, **options)
     report = None
     if train_best:
         unreadable = scan.unreadable.to_dict("records")
-        config = {"dataset": dataset, "protocol": protocol, "unreadable": unreadable, "search": str(folder)}
+        config = {"dataset": called(datasets), "protocol": protocol, "unreadable": unreadable, "search": str(folder)}
         config |= scan.to_config()
         report = _train_best(found, manifest, folder / "best", config)
     if as_json:

@@ -14,16 +14,23 @@ from braintumor_tf.cli._options import (
     BASELINES,
     BINARY,
     DATA_DIR,
+    DEVICES,
+    DROP_COPIES,
     DROPOUT,
     MODEL_SETTINGS,
     NO_LINK,
+    NOISE,
     SEED,
     TRAINING_SETTINGS,
     add_options,
+    called,
+    dataset_option,
     default_folder,
     protocol_option,
+    refuse_for_one,
+    short_name,
 )
-from braintumor_tf.cli._output import load_dataset, resuming_words, say_ladder, say_run
+from braintumor_tf.cli._output import load_dataset, load_datasets, resuming_words, say_ladder, say_run
 from braintumor_tf.interrupts import goes_on_with
 
 if TYPE_CHECKING:
@@ -32,50 +39,15 @@ if TYPE_CHECKING:
     from braintumor_tf.augment.noise.base import Noise
     from braintumor_tf.runs import Run
 
-NOISE = (
-    click.option(
-        "--noise",
-        metavar="NAMES",
-        help="Noise for the training images: gaussian, salt_and_pepper, speckle and so on; of "
-        "several, such as gaussian,speckle, each image gets one.",
-    ),
-    click.option(
-        "--severity",
-        default="1",
-        show_default=True,
-        help="How strong the noise is, 1 to 5; a range such as 1-5 is drawn from for each image.",
-    ),
-    click.option(
-        "--noise-probability",
-        default=1.0,
-        show_default=True,
-        type=click.FloatRange(0, 1),
-        help="The share of the training images that get noise in an epoch.",
-    ),
-    click.option(
-        "--noise-size",
-        type=click.IntRange(1),
-        help="Side of the training images when noise is added to them, such as the 224 at which "
-        "robustness tests; by default that of the model.",
-    ),
-)
-
 LEAVE_ORIGIN_OUT = "leave_one_origin_out"
 
 SPLIT_OPTIONS = ("protocol", "folds", "origin", "external", "split_seed")
 """Options that say how images are split, which a ladder settles itself."""
 
-DEVICES = (
-    click.option("--devices", metavar="NAMES", help="Train on several: all, or names such as gpu:0,gpu:1."),
-    click.option("--job-addresses", metavar="HOST:PORT", help="Of process 0, where several processes train together."),
-    click.option("--num-processes", type=click.IntRange(1), help="How many processes train together (JAX backend)."),
-    click.option("--process-id", type=click.IntRange(0), help="Which of them this is, from 0."),
-)
-
 
 @click.command()
 @click.option("--model", help="CNN, PCA, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
-@click.option("--dataset", help="synthetic, the name of a source, a folder or a CSV.")
+@dataset_option("synthetic, the name of a source, a folder or a CSV")
 @protocol_option("grouped", "random", "official", "kfold", "external", "leave_one_origin_out")
 @click.option("--folds", type=click.IntRange(2), help="How many, for the protocol kfold; 5 by default.")
 @click.option(
@@ -91,6 +63,7 @@ DEVICES = (
 )
 @click.option("--seeds", type=click.IntRange(2), help="With --ladder: the mean of so many, each with its own splits.")
 @BINARY
+@DROP_COPIES
 @NO_LINK
 @click.option("--preset", help="Training preset, by name or as a .json file; by default the model's own.")
 @add_options(*TRAINING_SETTINGS, DROPOUT, *MODEL_SETTINGS, *NOISE)
@@ -120,6 +93,7 @@ def train(
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
     Example: braintumor-tf train --model CNN --dataset data/sartaj --noise gaussian,speckle --severity 1-5
     Example: braintumor-tf train --model CNN --dataset data/sartaj --ladder
+    Example: braintumor-tf train --model CNN --dataset data/sartaj --dataset data/masoud --drop-copies
     Example: braintumor-tf train --model CNN --dataset data/mixed --protocol leave_one_origin_out
     Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
     Example: braintumor-tf train --model EfficientNetB3 --dataset data/sartaj --weights imagenet --devices all
@@ -170,10 +144,12 @@ def _check(resume: str | None, options: dict[str, Any], *, ladder: bool, seeds: 
     given = [name for name in options if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
     given += ["seeds"] if seeds is not None else []
     if resume and given:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        words = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+        names = ", ".join(map(words.get, given))
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {names}")
-    if not resume and not (options["model"] and options["dataset"]):
+    if not resume and not (options["model"] and options["datasets"]):
         raise click.UsageError("give --model and --dataset, or --resume RUN")
+    refuse_for_one(options["datasets"], drop_copies=options["drop_copies"])
     if options["noise_size"] is not None and options["noise"] is None:
         raise click.UsageError("--noise-size goes with --noise")
     if seeds is not None and not ladder:
@@ -218,11 +194,12 @@ def _start(
     from braintumor_tf.experiments import run_experiment, run_folds, run_origins
     from braintumor_tf.leakage import group, split
 
+    if not others and "merge" not in how["config"]:  # an external set is grouped with it, merged ones are grouped
+        manifest = group(manifest)
     if protocol == "kfold" and not others:
-        return run_folds(group(manifest), folds=folds or 5, **how)
+        return run_folds(manifest, folds=folds or 5, **how)
     if protocol == LEAVE_ORIGIN_OUT and origin is None:
-        return run_origins(group(manifest), **how)
-    manifest = manifest if others else group(manifest)
+        return run_origins(manifest, **how)
     outside = {"external": others[0] if others else None, "origin": origin}
     return run_experiment(split(manifest, protocol, seed=how["config"]["split_seed"], **outside), **how)
 
@@ -244,9 +221,10 @@ def _climb(resume: str | None, *, seeds: int, devices: str | list[str] | None, *
 def _prepare(
     *,
     model: str,
-    dataset: str,
+    datasets: tuple[str, ...],
     external: str | None,
     binary: bool,
+    drop_copies: bool,
     preset: str | None,
     noise: str | None,
     severity: str,
@@ -273,10 +251,12 @@ def _prepare(
     settings["trains"] = parse_trains(settings["trains"])
     ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
     training_noise = _noise(noise, severity, noise_probability, noise_size)
-    scans = [load_dataset(name, link=not no_link, data_dir=data_dir) for name in (dataset, external) if name]
+    where = {"link": not no_link, "data_dir": data_dir}
+    scans = [load_datasets(datasets, binary=binary, drop_copies=drop_copies, **where)]
+    scans += [load_dataset(external, **where)] if external else []
     manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
     config = {
-        "dataset": dataset,
+        "dataset": called(datasets),
         **scans[0].to_config(),
         **({"external_links": scans[1].to_config()["links"]} if external else {}),
         "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
@@ -286,8 +266,8 @@ def _prepare(
     return manifests, how
 
 
-def _default_out(how: str, *, model: str, dataset: str, seed: int, **_: Any) -> Path:
-    return default_folder(model, Path(dataset).stem, how, str(seed))
+def _default_out(how: str, *, model: str, datasets: tuple[str, ...], seed: int, **_: Any) -> Path:
+    return default_folder(model, short_name(datasets), how, str(seed))
 
 
 def _noise(names: str | None, severity: str, probability: float, size: int | None) -> Noise | None:

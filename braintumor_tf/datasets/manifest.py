@@ -32,6 +32,9 @@ divides. ``patient`` is who is shown, as the data set says or, where it says not
 centre and size of a lesion's box as shares of this image.
 """
 
+LISTING = "manifest.csv"
+"""The list of its images that a data set's own folder may hold."""
+
 _BATCH = 256
 
 
@@ -50,6 +53,11 @@ class Scan:
     manifest: pd.DataFrame
     unreadable: pd.DataFrame
     root: Path
+
+    @property
+    def title(self) -> str:
+        """What the data set is called in text."""
+        return str(self.root)
 
 
 def scan(
@@ -71,7 +79,8 @@ def scan(
     names), at any depth; files and folders whose name starts with ``.`` or ``_`` are passed over. A CSV has the
     columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``, ``patient``, ``group``,
     ``source``, the box of a lesion (``box_x, box_y, box_width, box_height``: centre and size as shares of the
-    picture), and the other columns of a manifest that say who is in a picture.
+    picture), and the other columns of a manifest that say who is in a picture. A folder that holds a manifest of its
+    images, `LISTING`, as ``datasets merge`` writes it, is read by that.
 
     Args:
         root: the folder or the CSV file.
@@ -104,6 +113,7 @@ def scan(
         [['glioma', 'train', 64, 48]]
     """
     root = Path(os.path.abspath(Path(root).expanduser()))
+    root = root / LISTING if _is_manifest(root / LISTING) else root
     if root.is_file():
         rows, bad = csv_rows(root, unlabelled)
     else:
@@ -133,6 +143,14 @@ def scan(
         )
     manifest = pd.DataFrame(good, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
     return Scan(manifest, unreadable, folder)
+
+
+def _is_manifest(path: Path) -> bool:
+    """Whether a file is there that `write_manifest` wrote."""
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return lines.readline().strip() == ",".join(COLUMNS)
 
 
 def write_manifest(path: str | Path, manifest: pd.DataFrame) -> Path:

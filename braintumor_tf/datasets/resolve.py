@@ -7,15 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from braintumor_tf.datasets.manifest import Scan, scan
+from braintumor_tf.datasets.manifest import LISTING, Scan, scan
 from braintumor_tf.datasets.sources.table import SOURCES
 from braintumor_tf.datasets.synthetic import TISSUE_FOLDERS, write_synthetic, write_synthetic_tissue
 from braintumor_tf.errors import DatasetError
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_TISSUE = "synthetic_histopathology"
-LISTING = "manifest.csv"
-"""A source that knows its patients in another way than by folders is fetched with this listing."""
 
 
 def find_dataset(

@@ -54,6 +54,8 @@ def origin_patients(manifest: pd.DataFrame) -> pd.Series:
 def patient_contradictions(manifest: pd.DataFrame) -> pd.DataFrame:
     """Lists where the patients of a data set and those of the published pictures contradict each other.
 
+    That two data sets name the patient of a published picture differently is no contradiction.
+
     Args:
         manifest: as `identity.link` fills it.
 
@@ -67,10 +69,10 @@ def patient_contradictions(manifest: pd.DataFrame) -> pd.DataFrame:
         [['figshare:B', 'mine:7, mine:8', 2], ['mine:7', 'figshare:A, figshare:B', 2]]
     """
     both = pd.DataFrame({"own": own_patients(manifest), "there": origin_patients(manifest)})
-    both = both[(both != "").all(axis=1)]
+    both = both.assign(source=text_column(manifest, "source"))[(both != "").all(axis=1)]
     rows = []
     for one, other in (("own", "there"), ("there", "own")):
-        for patient, found in both.groupby(one)[other]:
+        for (patient, _), found in both.groupby([one, "source"])[other]:
             if found.nunique() > 1:
                 rows.append((patient, ", ".join(sorted(set(found))), len(found)))
     return pd.DataFrame(sorted(rows), columns=["patient", "several", "images"])

@@ -8,6 +8,7 @@ from braintumor_tf.leakage.groups import group, join_data_sets, join_patients, n
 from braintumor_tf.leakage.label_issues import LabelIssues, find_label_issues
 from braintumor_tf.leakage.leak_curves import leak_curve
 from braintumor_tf.leakage.manifest_counts import class_table, label_conflicts, size_table
+from braintumor_tf.leakage.merging import Merge, MergedScan, merge, merge_sentences, write_merged
 from braintumor_tf.leakage.origins import origin_names
 from braintumor_tf.leakage.provenance import Provenance, find_provenance
 from braintumor_tf.leakage.rungs import RUNGS, SplitLeaks, count_leaks, rung_splits
@@ -22,6 +23,8 @@ __all__ = [
     "SPLITS",
     "AuditReport",
     "LabelIssues",
+    "Merge",
+    "MergedScan",
     "Provenance",
     "SplitLeaks",
     "audit",
@@ -39,10 +42,13 @@ __all__ = [
     "label_conflicts",
     "leak_curve",
     "leave_each_origin_out",
+    "merge",
+    "merge_sentences",
     "near_duplicate_in_training",
     "origin_names",
     "predict_baselines",
     "rung_splits",
     "size_table",
     "split",
+    "write_merged",
 ]

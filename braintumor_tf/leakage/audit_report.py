@@ -10,6 +10,8 @@ import pandas as pd
 
 from braintumor_tf.leakage.label_issues import LabelIssues
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, DuplicateCounts
+from braintumor_tf.leakage.merging.merge_result import Merge
+from braintumor_tf.leakage.merging.overlaps import Shared
 from braintumor_tf.leakage.provenance import Provenance
 
 Rows = list[dict[str, Any]]
@@ -35,14 +37,6 @@ class NearDuplicateCounts(DuplicateCounts):
     distance: int
     correlation: float
     pose_pairs: int = 0
-
-
-@dataclass(frozen=True)
-class Shared:
-    """How much of two data sets is in both: how many `images` of the other are here, and how many of `ours` there."""
-
-    images: int
-    ours: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +86,7 @@ class AuditReport:
         provenance: which published pictures the images are, and what follows for classes, labels and patients.
         leaking: test images with a near-duplicate or their patient in training.
         label_issues: images with a suspicious label, if they were looked for.
+        merge: what went into a data set that was merged of several, and what they share.
     """
 
     root: str
@@ -110,6 +105,7 @@ class AuditReport:
     provenance: Provenance
     leaking: int
     label_issues: LabelIssues | None = None
+    merge: Merge | None = None
 
     @property
     def leak(self) -> bool:
@@ -134,6 +130,7 @@ class AuditReport:
             "leaking": self.leaking,
             "leak": self.leak,
             **({"label_issues": self.label_issues.to_dict()} if self.label_issues else {}),
+            **({"merge": self.merge.to_dict()} if self.merge else {}),
         }
 
 
@@ -146,6 +143,7 @@ def format_audit(report: AuditReport) -> str:
     found = report.provenance
     lines = [f"{report.root}: {report.images:,} images, {len(report.unreadable_files)} unreadable files", ""]
     lines += [*_leak_sentences(report), *found.sentences, *_label_sentences(report), ""]
+    lines += [*report.merge.sentences, ""] if report.merge else []
     lines += [f"  unreadable: {row['path']}: {row['reason']}" for row in report.unreadable_files]
     lines += [_class_lines(report.classes), ""]
     if found.known:

@@ -12,8 +12,8 @@ import pandas as pd
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
 from braintumor_tf.datasets.manifest import Scan
 from braintumor_tf.identity.people import persons
-from braintumor_tf.leakage.audit_report import AuditReport, NearDuplicateCounts, Overlap, Rows, Shared
-from braintumor_tf.leakage.groups import group, join_data_sets, near_duplicate_in_training
+from braintumor_tf.leakage.audit_report import AuditReport, NearDuplicateCounts, Overlap, Rows
+from braintumor_tf.leakage.groups import group, near_duplicate_in_training
 from braintumor_tf.leakage.label_issues import find_label_issues
 from braintumor_tf.leakage.manifest_counts import (
     FINGERPRINTS,
@@ -22,6 +22,7 @@ from braintumor_tf.leakage.manifest_counts import (
     label_conflicts,
     size_table,
 )
+from braintumor_tf.leakage.merging.overlaps import shared_images, with_fingerprints
 from braintumor_tf.leakage.provenance import find_provenance
 from braintumor_tf.matching.fingerprints import CORRELATION, DISTANCE, near_pairs, same_picture
 from braintumor_tf.matching.other_poses import POSE_COLUMNS
@@ -70,10 +71,10 @@ def audit(
     pairs = near_pairs(everything, **options, show_progress=show_progress)
     own = len(scan.manifest)
     inside = pairs[pairs["second"] < own]
-    manifest = _grouped(scan.manifest.reset_index(drop=True), inside)
+    manifest = with_fingerprints(scan.manifest.reset_index(drop=True), inside)
     joined = group(manifest, pairs=inside)
     return AuditReport(
-        root=str(scan.root),
+        root=scan.title,
         images=own,
         unreadable_files=scan.unreadable.to_dict("records"),
         classes=_class_rows(manifest),
@@ -81,11 +82,12 @@ def audit(
         test_images=int((manifest["split"] == "test").sum()),
         **_duplicates(manifest, inside, distance, correlation),
         label_conflicts=label_conflicts(manifest),
-        against=_overlaps(_grouped(everything, pairs), own, against),
+        against=_overlaps(with_fingerprints(everything, pairs), own, against),
         pairs=_pairs_to_show(everything, pairs, own),
         provenance=find_provenance(manifest, joined["group"], linked=getattr(scan, "links", None) is not None),
         leaking=_leaking(manifest),
         label_issues=find_label_issues(joined, show_progress=show_progress) if labels else None,
+        merge=getattr(scan, "merge", None),
     )
 
 
@@ -112,12 +114,6 @@ def _leaking(manifest: pd.DataFrame) -> int:
     return int((found[0] | found[1]).sum())
 
 
-def _grouped(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Fills the groups of look-alikes, and a further column for those that show one and the same picture."""
-    pictures = group(manifest, patients=False, pairs=pairs[same_picture(pairs)])["group"]
-    return group(manifest, patients=False, pairs=pairs).assign(picture=pictures)
-
-
 def _class_rows(manifest: pd.DataFrame) -> Rows:
     return class_table(manifest).reset_index().to_dict("records")
 
@@ -128,30 +124,18 @@ def _overlaps(joint: pd.DataFrame, own: int, against: Sequence[Scan]) -> list[Ov
     for other in against:
         theirs = joint.iloc[start : start + len(other.manifest)]
         start += len(other.manifest)
-        shared = {
-            name: Shared(int(theirs[column].isin(ours[column]).sum()), int(ours[column].isin(theirs[column]).sum()))
-            for name, column in FINGERPRINTS.items()
-        }
-        shared["patients"] = _shared_patients(ours, theirs)
         there = ours["picture"].isin(theirs["picture"])
         conflicts = _conflicts_between(ours[there], theirs[theirs["picture"].isin(ours["picture"])])
         found.append(
             Overlap(
-                root=str(other.root),
+                root=other.title,
                 images=len(theirs),
-                **shared,
+                **shared_images(ours, theirs),
                 classes=_class_rows(ours[there]),
                 label_conflicts=conflicts,
             )
         )
     return found
-
-
-def _shared_patients(ours: pd.DataFrame, theirs: pd.DataFrame) -> Shared:
-    people = persons(join_data_sets(ours, theirs))
-    here, there = people.iloc[: len(ours)], people.iloc[len(ours) :]
-    known = set(here[here != ""]) & set(there[there != ""])
-    return Shared(int(there.isin(known).sum()), int(here.isin(known).sum()))
 
 
 def _conflicts_between(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[str]]:

@@ -79,16 +79,17 @@ def join_patients(manifest: pd.DataFrame) -> pd.DataFrame:
     return manifest.assign(group=manifest["group"].mask(divided, _names(component, manifest["group"], people)))
 
 
-def join_data_sets(manifest: pd.DataFrame, external: pd.DataFrame) -> pd.DataFrame:
+def join_data_sets(manifest: pd.DataFrame, external: pd.DataFrame, *, mark: str = "external") -> pd.DataFrame:
     """Puts another data set below one, so that equal patients of the two are one person only where that is known.
 
     Two lists of images in different folders may have one name (``a/list.csv`` and ``b/list.csv``). They are two data
-    sets, so such a `source` of the other one gets ``" (external)"`` behind it. To say that two lists are of one data
-    set, give both a column ``source``, and keep their images in one folder.
+    sets, so such a `source` of the other one gets `mark` behind it. To say that two lists are of one data set, give
+    both a column ``source``, and keep their images in one folder.
 
     Args:
         manifest: one row an image.
         external: that of the other data set.
+        mark: a word for the other data set.
 
     Example:
         >>> rows = pd.DataFrame({"path": ["/a/1.png", "/a/2.png"], "source": "list"})
@@ -98,7 +99,7 @@ def join_data_sets(manifest: pd.DataFrame, external: pd.DataFrame) -> pd.DataFra
     for name in sorted(set(text_column(manifest, "source")) & set(text_column(external, "source"))):
         here, there = (_folder(rows.loc[text_column(rows, "source") == name, "path"]) for rows in (manifest, external))
         if not (here.is_relative_to(there) or there.is_relative_to(here)):
-            external = external.assign(source=external["source"].replace(name, f"{name} (external)"))
+            external = external.assign(source=external["source"].replace(name, f"{name} ({mark})"))
     return pd.concat([manifest, external], ignore_index=True)
 
 

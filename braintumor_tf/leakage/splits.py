@@ -208,6 +208,9 @@ def _official(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.S
             "the data set has no official train and test folders "
             f"(splits found: {', '.join(sorted(present - {''})) or 'none'}); use the protocol grouped"
         )
+    if "" in present:
+        lacking = ", ".join(sorted(set(manifest.loc[manifest["split"] == "", "source"])))
+        raise SplitError(f"{lacking} has images without an official split; use the protocol grouped")
     if not present <= set(SPLITS):
         raise SplitError(f"some images have the split {min(present - set(SPLITS))!r}; use train, validation, test")
     if "validation" in present:

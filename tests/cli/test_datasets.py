@@ -166,9 +166,7 @@ def test_train_keeps_in_the_run_what_was_linked(linked, index, tmp_path):
 def test_evaluate_looks_for_patients_where_the_run_did(trained, clinic, linked, monkeypatch):
     _, run = trained
     asked = []
-    monkeypatch.setattr(
-        "braintumor_tf.cli.evaluate.load_dataset", lambda *_, link, data_dir: asked.append(link) or 1 / 0
-    )
+    monkeypatch.setattr("braintumor_tf.cli.evaluate.load_datasets", lambda *_, link, **__: asked.append(link) or 1 / 0)
     config = run.config
     for value, words, expected in (({}, (), True), (None, (), False), ({}, ("--no-link",), False)):
         monkeypatch.setattr(Run, "config", {**config, "links": value})

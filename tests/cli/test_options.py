@@ -45,4 +45,4 @@ def test_there_is_one_command_for_each_task():
     assert sorted(main.commands) == [
         "audit", "compare", "datasets", "evaluate", "explain", "models", "predict", "run", "search", "train",
     ]  # fmt: skip
-    assert sorted(main.commands["datasets"].commands) == ["fetch", "index", "link", "list", "verify"]
+    assert sorted(main.commands["datasets"].commands) == ["fetch", "index", "link", "list", "merge", "verify"]

@@ -11,6 +11,7 @@ import pandas as pd
 from braintumor_tf.datasets.sources.contents import HASH_DIGITS, read_contents
 from braintumor_tf.datasets.sources.table import SOURCES, Source
 from braintumor_tf.leakage.manifest_counts import FINGERPRINT_NAMES, FINGERPRINTS, count_duplicates, label_conflicts
+from braintumor_tf.leakage.merging import merge_sentences
 from braintumor_tf.leakage.splits import OVERLAP
 from braintumor_tf.report.sections.data import people_summary, size_summary, split_table, unreadable_rows
 from braintumor_tf.report.wording.numbers import percent
@@ -31,10 +32,11 @@ def card_data(manifest: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, An
         config: the run's settings.
 
     Returns:
-        ``sources``, ``drawn`` (whether all are synthetic) and ``faults``; ``splits`` and ``sizes`` as for the report;
-        ``people``, a sentence on patients; ``groups``, ``unreadable`` and ``overlap``, counts; ``duplicates`` (rows of
-        text), ``unknown`` (fingerprints that the manifest lacks), ``conflicts`` (ends of the paths of one picture
-        under several labels) and ``conflict_count``.
+        ``sources``, ``drawn`` (whether all are synthetic) and ``faults``; ``merged``, sentences on what was found when
+        several data sets were merged; ``splits`` and ``sizes`` as for the report; ``people``, a sentence on patients;
+        ``groups``, ``unreadable`` and ``overlap``, counts; ``duplicates`` (rows of text), ``unknown`` (fingerprints
+        that the manifest lacks), ``conflicts`` (ends of the paths of one picture under several labels) and
+        ``conflict_count``.
     """
     sources = source_rows(manifest)
     found = setting(config, "unreadable", [])
@@ -52,6 +54,7 @@ def card_data(manifest: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, An
         "sizes": size_summary(manifest),
         "groups": int(groups[groups != ""].nunique()),
         "people": people_summary(manifest),
+        "merged": merge_sentences(config["merge"])[1:] if config.get("merge") else [],
         "unreadable": found if isinstance(found, int) else len(unreadable_rows(found)),
         "overlap": int((manifest["split"] == OVERLAP).sum()),
         "duplicates": [_duplicate_row(manifest, name, column) for name, column in known.items()],

@@ -13,7 +13,7 @@ from braintumor_tf.evaluation.prediction.fold_predictions import has_folds
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.models.registry import MODELS, PIPELINE
 from braintumor_tf.report.wording.metrics import score
-from braintumor_tf.report.wording.run_texts import setting
+from braintumor_tf.report.wording.run_texts import dataset_name
 from braintumor_tf.runs import Run
 
 METRICS = {"accuracy": ("accuracy", "Accuracy"), "macro_f1": ("f1", "Macro-F1"), "roc_auc": ("roc_auc", "ROC-AUC")}
@@ -160,8 +160,8 @@ def metadata(config: Mapping[str, Any], metrics: Mapping[str, Any], title: str) 
 
     Source: https://github.com/huggingface/hub-docs/blob/main/modelcard.md
     """
-    spec, dataset = MODELS.get(str(config.get("model"))), str(setting(config, "dataset") or "not recorded")
-    name, title = (" ".join(text.split()) for text in (re.split(r"[\\/]", dataset.rstrip("\\/"))[-1], title))
+    spec = MODELS.get(str(config.get("model")))
+    name, title = (" ".join(text.split()) for text in (dataset_name(config) or "not recorded", title))
     measured = [
         {"type": kind, "name": text, "value": score(metrics, key).value}
         for key, (kind, text) in METRICS.items()

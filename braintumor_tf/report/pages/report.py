@@ -19,7 +19,13 @@ from braintumor_tf.report.pages.run_figures import write_figures
 from braintumor_tf.report.plots.selection import predicted_rows, scored_images, worst_rows
 from braintumor_tf.report.rendering import render
 from braintumor_tf.report.sections.calibration import calibration_section
-from braintumor_tf.report.sections.data import people_summary, size_summary, split_table, unreadable_rows
+from braintumor_tf.report.sections.data import (
+    people_summary,
+    size_summary,
+    source_sentences,
+    split_table,
+    unreadable_rows,
+)
 from braintumor_tf.report.sections.embedding import prediction_tiles, sample_tiles
 from braintumor_tf.report.sections.ladder import ladder_section
 from braintumor_tf.report.sections.members import members_section
@@ -148,6 +154,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "splits": split_table(manifest),
         "sizes": size_summary(manifest),
         "people": people_summary(manifest),
+        "sources": source_sentences(manifest, config),
         "unreadable": unreadable_rows(unreadable)[:200],
         "unreadable_count": unreadable if isinstance(unreadable, int) else 0,
         "split_text": f"{split_text(config)} {patient_sentence(count_leaks(manifest))}",

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from braintumor_tf.identity.people import own_patients, persons
+from braintumor_tf.leakage.merging import merge_sentences
 from braintumor_tf.report.plots.style import SPLITS, split_name
 from braintumor_tf.report.wording.numbers import counted, percent
 
@@ -59,6 +60,30 @@ def people_summary(manifest: pd.DataFrame) -> str:
 
 def _origins(rows: pd.DataFrame) -> str:
     return ", ".join(sorted(set(rows["origin"]) - {""}))
+
+
+def source_sentences(manifest: pd.DataFrame, config: Mapping[str, Any]) -> list[str]:
+    """Says what each source brings, where there are several, and what was found when they were merged.
+
+    Args:
+        manifest: the table of images with the splits that were used.
+        config: the run's settings.
+
+    Example:
+        >>> rows = pd.DataFrame({"source": ["sartaj", "sartaj", "masoud"], "split": ["train", "test", "test"]})
+        >>> source_sentences(rows, {})
+        ['2 sources: masoud with 1 image (1 test), sartaj with 2 images (1 train, 1 test).']
+    """
+    counts = pd.crosstab(manifest["source"].astype(str), manifest["split"])
+    if len(counts) < 2:
+        return []
+    splits = [name for name in SPLITS if name in counts] + sorted(set(counts) - set(SPLITS))
+    named = []
+    for source, row in counts.iterrows():
+        parts = ", ".join(f"{row[name]:,} {split_name(name)}" for name in splits if row[name])
+        named.append(f"{source} with {counted(int(row.sum()), 'image')} ({parts})")
+    found = config.get("merge")
+    return [f"{len(counts)} sources: {', '.join(named)}.", *(merge_sentences(found)[1:] if found else [])]
 
 
 def size_summary(manifest: pd.DataFrame) -> str:

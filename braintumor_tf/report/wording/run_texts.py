@@ -89,6 +89,18 @@ def resamples_text(metrics: Mapping[str, Any]) -> str:
     return f" of {found['resamples']:,} resamples" if isinstance(found, Mapping) and found.get("resamples") else ""
 
 
+def dataset_name(config: Mapping[str, Any]) -> str:
+    """Returns what the data sets of a run are called, without their folders; "" where that was not recorded.
+
+    Example:
+        >>> dataset_name({"dataset": ["data/sartaj", "data/masoud"]})
+        'sartaj + masoud'
+    """
+    found = setting(config, "dataset") or []
+    names = found if isinstance(found, (list, tuple)) else [found]
+    return " + ".join(re.split(r"[\\/]", str(name).rstrip("\\/"))[-1] for name in names)
+
+
 def run_title(config: Mapping[str, Any], name: str) -> str:
     """Names a run by its model and data set; by `name` where the configuration has no model.
 
@@ -96,8 +108,7 @@ def run_title(config: Mapping[str, Any], name: str) -> str:
         >>> run_title({"model": "CNN", "dataset": "/data/sartaj"}, "run 1")
         'CNN on sartaj'
     """
-    model, dataset = setting(config, "model"), setting(config, "dataset")
+    model, dataset = setting(config, "model"), dataset_name(config)
     if not model:
         return name
-    dataset = re.split(r"[\\/]", str(dataset).rstrip("\\/"))[-1] if dataset else ""
     return f"{str(model).replace('_', ' ')} on {dataset}" if dataset else str(model).replace("_", " ")
