@@ -66,10 +66,41 @@ _TRAINING = _table(
     },
     "stages",
 )
+_IN_BOTH = _table({"images": COUNT, "ours": COUNT}, "images", "ours")
+_PART = _table(
+    {
+        "name": TEXT,
+        "images": COUNT,
+        "left_out": COUNT,
+        "spellings": _each(TEXT),
+        "splits": _list(TEXT),
+        "official": SWITCH,
+    },
+    *("name", "images", "left_out", "spellings", "splits", "official"),
+)
+_MERGE = _table(
+    {
+        "parts": _list(_PART, least=2),
+        "images": COUNT,
+        "binary": SWITCH,
+        "between": _list(
+            _table({"first": TEXT, "second": TEXT, "near": _IN_BOTH, "picture": _IN_BOTH}, "first", "second", "near")
+        ),
+        "patients": COUNT,
+        "patient_images": COUNT,
+        "copies": COUNT,
+        "left_out": COUNT,
+        "conflicts": COUNT,
+        "shown_conflicts": _list(_list(_each(TEXT))),
+        "single": _each(TEXT),
+    },
+    *("parts", "images", "binary", "between", "patients", "copies", "left_out", "conflicts", "single"),
+)
 _CONFIG = _table(
     {
         "model": TEXT,
-        "dataset": TEXT,
+        "dataset": {"type": ["string", "array"], "items": TEXT},
+        "merge": _MERGE,
         "protocol": TEXT,
         "external": _or_none(TEXT),
         "classes": _or_none(_CLASSES),

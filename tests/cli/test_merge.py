@@ -17,14 +17,17 @@ from tests.leakage.conftest import picture, save
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory) -> tuple[Path, Path]:
-    """Twelve pictures of two classes, twelve others in other spellings, and two copies of the first; all in 64 x 64."""
+    """Twelve pictures of two classes, twelve in other spellings, and two turned and smaller copies of the first."""
     folder = tmp_path_factory.mktemp("parts")
     for number in range(24):
         name = ("one", "two")[number // 12]
         label = (("Training/glioma", "Training/normal"), ("glioma_tumor", "notumor"))[number // 12][number % 2]
         save(picture(number, 64), folder / name / label / f"{number % 12}.png")
     for number in range(2):
-        save(picture(number, 64).rotate(90), folder / "two" / ("glioma_tumor", "notumor")[number] / f"copy{number}.png")
+        save(
+            picture(number, 64).rotate(90).resize((48, 48)),
+            folder / "two" / ("glioma_tumor", "notumor")[number] / f"copy{number}.png",
+        )
     return folder / "one", folder / "two"
 
 
