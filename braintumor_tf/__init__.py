@@ -39,6 +39,7 @@ _NAMES = {
     "experiments": (
         "evaluate_run",
         "predict_files",
+        "predict_images",
         "run_ensemble",
         "run_experiment",
         "run_folds",

@@ -81,8 +81,8 @@ def test_the_model_predicts_its_images_as_it_did(run):
 def test_files_are_predicted_as_they_were(run, images, monkeypatch):
     monkeypatch.chdir(images)
     written = run.predictions.iloc[::5]
-    found, unreadable = predict_files(run, written["path"], show_progress=False)
-    assert not unreadable and list(found["predicted"]) == list(written["predicted"])
+    found = predict_files(run, written["path"], show_progress=False)
+    assert not found["error"].any() and list(found["predicted"]) == list(written["predicted"])
     np.testing.assert_allclose(probabilities_of(found, CLASSES), probabilities_of(written, CLASSES), atol=CLOSE)
 
 

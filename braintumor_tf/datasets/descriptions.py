@@ -64,14 +64,11 @@ def describe(path: str | Path, data: bytes) -> Description:
         image = open_image(path, data).convert("L")
     except ImageReadError as error:
         return Description(md5, error=error.reason)
-    pixels = np.asarray(image)
-    pixel_hash = hashlib.blake2b(np.array(pixels.shape, dtype="<u4"), digest_size=16)
-    pixel_hash.update(pixels)
     return Description(
         md5=md5,
         width=image.width,
         height=image.height,
-        pixel_hash=pixel_hash.hexdigest(),
+        pixel_hash=pixel_hash(np.asarray(image)),
         phash=str(imagehash.phash(image)),
         thumbnail=thumbnail(image).tobytes(),
         picture=thumbnail(image, size=PICTURE_SIZE).tobytes(),
@@ -81,6 +78,17 @@ def describe(path: str | Path, data: bytes) -> Description:
 def content_hash(data: bytes) -> str:
     """Returns the MD5 of a file's bytes, 32 hex digits."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def pixel_hash(grey: np.ndarray) -> str:
+    """Returns the BLAKE2b (128 bit) of the size and the pixels of a grey picture, 32 hex digits.
+
+    Args:
+        grey: uint8 of shape ``(height, width)``.
+    """
+    found = hashlib.blake2b(np.array(grey.shape, dtype="<u4"), digest_size=16)
+    found.update(np.ascontiguousarray(grey))
+    return found.hexdigest()
 
 
 def thumbnail(image: Image.Image, *, size: int = THUMBNAIL_SIZE) -> np.ndarray:

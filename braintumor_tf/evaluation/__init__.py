@@ -13,6 +13,7 @@ from braintumor_tf.evaluation.calibration.temperature import fit_temperature, sc
 from braintumor_tf.evaluation.comparison.compare_runs import Comparison, compare
 from braintumor_tf.evaluation.comparison.cost import Cost, cost_of, milliseconds_per_image
 from braintumor_tf.evaluation.comparison.paired_tests import McNemar, compare_pairs, mcnemar
+from braintumor_tf.evaluation.gate import Gate, fit_gate, read_gate
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine, validation_weights
 from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_manifest
@@ -36,6 +37,7 @@ __all__ = [
     "Cost",
     "Ensemble",
     "EvaluationError",
+    "Gate",
     "McNemar",
     "OriginProbe",
     "Robustness",
@@ -53,6 +55,7 @@ __all__ = [
     "coverage_at_risk",
     "error_kinds",
     "error_table",
+    "fit_gate",
     "fit_temperature",
     "fit_thresholds",
     "folder_errors",

@@ -2,10 +2,10 @@
 
 from braintumor_tf.experiments.ensemble import run_ensemble
 from braintumor_tf.experiments.folds import run_folds
-from braintumor_tf.experiments.image_files import predict_files
 from braintumor_tf.experiments.ladder import read_ladder, resume_ladder, run_ladder
 from braintumor_tf.experiments.ladder_result import Ladder, combine_ladders
 from braintumor_tf.experiments.origins import run_origins
+from braintumor_tf.experiments.predicting import image_paths, predict_files, predict_images
 from braintumor_tf.experiments.rescoring import Evaluation, evaluate_run, evaluate_runs
 from braintumor_tf.experiments.resume import resume_experiment, resume_folds
 from braintumor_tf.experiments.single import run_experiment
@@ -16,7 +16,9 @@ __all__ = [
     "combine_ladders",
     "evaluate_run",
     "evaluate_runs",
+    "image_paths",
     "predict_files",
+    "predict_images",
     "read_ladder",
     "resume_experiment",
     "resume_folds",

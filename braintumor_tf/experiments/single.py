@@ -12,6 +12,7 @@ import pandas as pd
 from braintumor_tf.augment.noise.base import Noise
 from braintumor_tf.datasets.content_check import check_contents
 from braintumor_tf.evaluation.calibration.run_calibration import calibrate_where_possible
+from braintumor_tf.evaluation.gate.fitting import keep_gate
 from braintumor_tf.evaluation.prediction.predict import load_kept_model, predict_manifest
 from braintumor_tf.evaluation.probing.origin_probe import source_probe
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
@@ -45,7 +46,7 @@ def run_experiment(
     The steps: the configuration and the manifest are written; the model is trained on the training images and chosen
     on the validation images; it is loaded again from its file, and that loaded model predicts validation and test.
     So what is scored is what is on disk. The test predictions are scored, and calibrated on the validation ones
-    (`calibrate_run`). Where the images have several origins, it is asked whether the model's features name them
+    (`calibrate_run`), and a gate is fitted that tells pictures unlike the training images (`fit_gate`). Where the images have several origins, it is asked whether the model's features name them
     (`source_probe`). ``metrics.json`` comes last.
 
     Args:
@@ -140,6 +141,7 @@ def _score(
         baselines = predict_baselines(manifest, made.model.classes, seed=made.model.seed)
     metrics = score_predictions(run.predictions, manifest, made.model.classes, baselines=baselines or None, **drawn)
     calibrate_where_possible(run)
+    keep_gate(run, model, manifest, seed=made.model.seed, show_progress=show_progress)
     probe = source_probe(model, manifest, show_progress=show_progress, **drawn)
     probed = {} if probe is None else {"source_probe": probe.to_dict()}
     run.write_metrics({**metrics.to_dict(), **about, **probed})

@@ -84,7 +84,7 @@ def test_class_and_probability_are_those_of_predict_and_the_map_that_of_explain(
     found, errors = explain_files(
         run, paths, tmp_path, method="grad_cam_plus_plus", target="glioma", show_progress=False
     )
-    table, _ = predict_files(run, paths, show_progress=False)
+    table = predict_files(run, paths, show_progress=False)
     assert not errors and [one.predicted for one in found] == list(table["predicted"])
     for one, row, path in zip(found, table.to_dict("records"), paths, strict=True):
         assert one.probabilities == pytest.approx({name: row[f"p_{name}"] for name in CLASSES}, abs=1e-6)
@@ -210,7 +210,7 @@ def test_a_folder_that_cannot_be_written_is_named(run, images, tmp_path):
 
 def test_the_text_names_the_class_and_the_file(run, images, tmp_path):
     result = call("explain", run, images["grey.png"], "--out", tmp_path, "--method", "occlusion")
-    predicted = predict_files(run, [images["grey.png"]], show_progress=False)[0]["predicted"][0]
+    predicted = predict_files(run, [images["grey.png"]], show_progress=False)["predicted"][0]
     assert result.exit_code == 0 and (tmp_path / "grey_occlusion.png").is_file()
     assert result.stdout.startswith(f"{images['grey.png']}: {predicted} 0.")
     assert result.stdout.strip().endswith(str(tmp_path / "grey_occlusion.png"))

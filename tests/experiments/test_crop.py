@@ -84,7 +84,7 @@ def test_training_and_prediction_see_the_same_cut_pictures(run, manifest):
     np.testing.assert_allclose(
         predict_manifest(run, rows, splits=None, show_progress=False)[columns], answer, atol=1e-5
     )
-    np.testing.assert_allclose(predict_files(run, rows["path"], show_progress=False)[0][columns], answer, atol=1e-5)
+    np.testing.assert_allclose(predict_files(run, rows["path"], show_progress=False)[columns], answer, atol=1e-5)
     assert milliseconds_per_image(run, rows["path"].tolist(), repeats=1, images=2) > 0
 
 
@@ -94,7 +94,7 @@ def test_the_place_of_the_head_makes_no_difference(run, tmp_path):
     for left in (0, 37):
         paths.append(str(tmp_path / f"{left}.png"))
         Image.fromarray(np.pad(head, ((20, 40), (left, 37 - left)))).save(paths[-1])
-    found = predict_files(run, paths, show_progress=False)[0].filter(like="p_").to_numpy()
+    found = predict_files(run, paths, show_progress=False).filter(like="p_").to_numpy()
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
 
 

@@ -80,9 +80,9 @@ def test_an_ensemble_is_a_run_that_predicts_what_was_scored(ensemble, members, m
     np.testing.assert_allclose(again[PROBABILITIES], scored[PROBABILITIES], atol=1e-5)
     found = evaluate_run(ensemble, show_progress=False)
     assert found.metrics["accuracy"] == metrics["accuracy"] and found.metrics["baselines"] == metrics["baselines"]
-    table_of_files, errors = predict_files(ensemble, again["path"], show_progress=False)
+    table_of_files = predict_files(ensemble, again["path"], show_progress=False)
     np.testing.assert_allclose(table_of_files[PROBABILITIES], again[PROBABILITIES], atol=1e-5)
-    assert not errors and list(table_of_files["predicted"]) == list(again["predicted"])
+    assert not table_of_files["error"].any() and list(table_of_files["predicted"]) == list(again["predicted"])
 
 
 def test_scoring_runs_together_is_scoring_their_ensemble(ensemble, members):
@@ -116,7 +116,7 @@ def test_an_ensemble_on_one_split_is_calibrated_and_can_abstain(ensemble, member
     assert ensemble.calibration["temperature"]["value"] == pytest.approx(fitted)
     assert ensemble.calibration["validation"]["images"] == len(validation)
     image = ensemble.predictions["path"][0]
-    (answer,) = predict_files(ensemble, [image], show_progress=False, coverage=0.6)[0]["answer"]
+    (answer,) = predict_files(ensemble, [image], show_progress=False, coverage=0.6)["answer"]
     assert answer in {*CLASSES, "unknown"}
     assert "were not calibrated" not in write_model_card(ensemble).read_text(encoding="utf-8")
 
@@ -159,7 +159,7 @@ def test_an_ensemble_with_views_answers_with_them_wherever_it_is_asked(members, 
     fitted = fit_temperature(expected.query("split == 'validation'"), CLASSES).value
     assert kept.calibration["temperature"]["value"] == pytest.approx(fitted, rel=1e-4)
     paths = kept.predictions["path"][:4]
-    answers, _ = predict_files(kept, paths, show_progress=False, abstain=True)
+    answers = predict_files(kept, paths, show_progress=False, abstain=True)
     np.testing.assert_allclose(answers[PROBABILITIES], expected[PROBABILITIES][:4], atol=1e-5)
     predict_files(kept, paths[:1], show_progress=False, abstain=True, views=3)
     with pytest.raises(EvaluationError, match="views=2: this run is calibrated on views=3"):

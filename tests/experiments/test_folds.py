@@ -157,7 +157,7 @@ def test_the_model_of_the_run_is_the_ensemble_of_its_folds(run, manifest):
     parts = [predict_manifest(fold, rows, splits=None, show_progress=False) for fold in folds_of(run)]
     expected = combine(parts)
     pd.testing.assert_frame_equal(predict_manifest(run, rows, splits=None, show_progress=False), expected, atol=1e-5)
-    table, _ = predict_files(run, rows["path"], show_progress=False)
+    table = predict_files(run, rows["path"], show_progress=False)
     np.testing.assert_allclose(table[PROBABILITIES], expected[PROBABILITIES], atol=1e-5)
 
 

@@ -96,6 +96,6 @@ def test_single_files_of_either_kind_are_answered(run, tmp_path):
         Image.fromarray(pixels).save(tmp_path / name)
     np.save(tmp_path / "array.npy", patch)
     names = ("slice.png", "patch.png", "array.npy")
-    table, errors = predict_files(run, [tmp_path / name for name in names], show_progress=False)
-    assert table["predicted"].tolist() == ["mri", "histopathology"]
-    assert len(errors) == 1 and "array.npy" in str(errors[0])
+    table = predict_files(run, [tmp_path / name for name in names], show_progress=False)
+    assert table["predicted"].tolist() == ["mri", "histopathology", ""]
+    assert table["path"].str.endswith("array.npy")[2] and table["error"].astype(bool).tolist() == [False, False, True]

@@ -54,8 +54,8 @@ def test_mirrored_views_are_for_models_that_learned_from_mirrored_images(runs):
 def test_single_files_are_shown_in_the_same_views(runs):
     run = runs[True]
     rows = run.manifest.query("split == 'test'")
-    table, errors = predict_files(run, rows["path"], batch_size=5, show_progress=False, views=4)
+    table = predict_files(run, rows["path"], batch_size=5, show_progress=False, views=4)
     expected = predict_manifest(run, rows, show_progress=False, views=4)
     probabilities = [name for name in expected if name.startswith("p_")]
-    assert not errors and list(table["path"]) == list(expected["path"])
+    assert not table["error"].any() and list(table["path"]) == list(expected["path"])
     np.testing.assert_allclose(table[probabilities], expected[probabilities], atol=1e-5)

@@ -11,13 +11,18 @@ import pandas as pd
 
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.prediction.predict import BATCHES_AT_ONCE, open_predictor, read_ahead
+from braintumor_tf.evaluation.prediction.test_time_views import InViews
+from braintumor_tf.models.image_fitting import check_images
 from braintumor_tf.models.pca import PCALogisticRegression
+from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
 from braintumor_tf.types import Predictor
 
 if TYPE_CHECKING:
     import keras
+
+    from braintumor_tf.models.network import Network
 
 
 def image_features(
@@ -59,6 +64,58 @@ def image_features(
     chunks = read_ahead(manifest, predictor, size, workers)
     bar = progress_bar(chunks, "Computing features", total=-(-len(manifest) // size), show=show_progress)
     return np.concatenate([of_batch(images) for images in bar])
+
+
+def has_features(predictor: Predictor) -> bool:
+    """Returns whether a model has features of one kind, as `image_features` computes them."""
+    from braintumor_tf.models.network import Network  # imports Keras
+
+    return isinstance(predictor, (PCALogisticRegression, Network))
+
+
+def answers_with_features(
+    predictor: Predictor, *, batch_size: int = 64
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]:
+    """Returns a function from images to a model's probabilities and its features; a network is run once for both.
+
+    Args:
+        predictor: any model; one without features of one kind, as somebody else's, gives None for them. Where several
+            views of an image are predicted, the features are those of the image as it is.
+        batch_size: images that the model takes at once.
+
+    Returns:
+        A function of images as the model accepts them.
+    """
+    from braintumor_tf.models.network import Network  # imports Keras
+
+    if isinstance(predictor, Network):
+        return _network_with_features(predictor, batch_size)
+    alone = predictor.predictor if isinstance(predictor, InViews) else predictor
+    features = _feature_function(alone, batch_size) if has_features(alone) else None
+
+    def answer(images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        return predictor.predict_images(images, batch_size=batch_size), features and features(images)
+
+    return answer
+
+
+def _network_with_features(
+    network: Network, batch_size: int
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]:
+    import keras
+
+    from braintumor_tf.training.frozen_features import split_at_features
+
+    backbone, _ = split_at_features(network.model)
+    both = keras.Model(network.model.input, [network.model.output, backbone.output])
+
+    def answer(images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        check_images(images)
+        probabilities, features = both.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
+        check_probabilities(probabilities)
+        return probabilities, np.asarray(features, "float32")
+
+    return answer
 
 
 def _feature_function(predictor: Predictor, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,0 +1,11 @@
+"""What a finished run says of images that nobody has labelled: files, folders, arrays."""
+
+from braintumor_tf.experiments.predicting.image_paths import image_paths
+from braintumor_tf.experiments.predicting.predictions import answer_files, predict_files, predict_images
+
+__all__ = [
+    "answer_files",
+    "image_paths",
+    "predict_files",
+    "predict_images",
+]

@@ -1,0 +1,72 @@
+"""From files, folders and patterns to image files."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
+from braintumor_tf.errors import EvaluationError
+
+_PATTERN = frozenset("*?[")
+
+
+def image_paths(paths: Iterable[str | Path]) -> list[str]:
+    """Returns the image files that files, folders and patterns stand for.
+
+    A file is taken whatever its name ends with, and one that is not there stays in the list, so that its row can say
+    so. A folder stands for all files below it that are named like images (`braintumor_tf.datasets.IMAGE_SUFFIXES`),
+    hidden ones left out. A pattern as shells have them (``*``, ``?``, ``[…]``, ``**`` for folders of any depth) stands
+    for what it matches, folders again for their files.
+
+    Args:
+        paths: files, folders, patterns.
+
+    Returns:
+        Paths in the order given, those of a folder or pattern sorted; one that is named twice stands once.
+
+    Raises:
+        EvaluationError: a folder holds no file that is named like an image, a pattern matches nothing, or nothing is
+            given.
+
+    Example:
+        >>> image_paths(["slice.png", "slice.png"])
+        ['slice.png']
+    """
+    found: dict[str, None] = {}
+    for path in map(os.fspath, paths):
+        found.update(dict.fromkeys(_below(path)))
+    if not found:
+        raise EvaluationError("no image is given; give files, folders or patterns such as 'scans/*.png'")
+    return list(found)
+
+
+def _below(path: str) -> list[str]:
+    if os.path.isdir(path):
+        return _in_folder(path)
+    if os.path.lexists(path) or not _PATTERN & set(path):
+        return [path]
+    matches = sorted(glob.glob(path, recursive=True))
+    files = [file for match in matches for file in (_named_like_images(match) if os.path.isdir(match) else [match])]
+    if not files:
+        raise EvaluationError(f"{path}: matches no file; quote a pattern so that the shell leaves it alone")
+    return files
+
+
+def _in_folder(folder: str) -> list[str]:
+    files = _named_like_images(folder)
+    if not files:
+        endings = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise EvaluationError(f"{folder}: no file below this folder is named like an image ({endings})")
+    return files
+
+
+def _named_like_images(folder: str) -> list[str]:
+    found = []
+    for parent, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        kept = (name for name in names if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES)
+        found += [os.path.join(parent, name) for name in kept]
+    return sorted(found)
