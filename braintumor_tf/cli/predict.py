@@ -83,11 +83,13 @@ def predict(
     for one in _kept(tables, table) if table else tables:
         unreadable += int((one["error"] != "").sum())
         for row in one.to_dict("records"):
+            if row["error"]:
+                click.echo(f"braintumor-tf: {row['path']}: {row['error']}", err=True)
             if as_json:
                 found.append(_prediction(row))
-            else:
+            elif not row["error"]:
                 _say(row)
-                last = last or ("" if row["error"] else _which(row))
+                last = last or (_which(row) if row["predicted"] else "")
     if as_json:
         print_json(found)
     elif last:
@@ -159,11 +161,8 @@ def _columns(row: Mapping[str, Any], prefix: str) -> dict[str, float]:
 
 
 def _say(row: Mapping[str, Any]) -> None:
-    """Prints one row: the answer to standard output, an error and cautions to standard error."""
+    """Prints one answer to standard output, and cautions to standard error."""
     path = row["path"]
-    if row["error"]:
-        click.echo(f"braintumor-tf: {path}: {row['error']}", err=True)
-        return
     if not row["predicted"]:
         click.echo(f"{path}: not answered, {'; '.join(row['gate'])}")
         return

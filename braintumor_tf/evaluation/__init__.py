@@ -67,6 +67,7 @@ __all__ = [
     "milliseconds_per_image",
     "predict_manifest",
     "probe_origins",
+    "read_gate",
     "read_robustness",
     "reliability_table",
     "risk_coverage_curve",

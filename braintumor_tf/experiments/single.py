@@ -46,8 +46,9 @@ def run_experiment(
     The steps: the configuration and the manifest are written; the model is trained on the training images and chosen
     on the validation images; it is loaded again from its file, and that loaded model predicts validation and test.
     So what is scored is what is on disk. The test predictions are scored, and calibrated on the validation ones
-    (`calibrate_run`), and a gate is fitted that tells pictures unlike the training images (`fit_gate`). Where the images have several origins, it is asked whether the model's features name them
-    (`source_probe`). ``metrics.json`` comes last.
+    (`calibrate_run`), and a gate is fitted that tells pictures unlike the training images (`fit_gate`). Where the
+    images have several origins, it is asked whether the model's features name them (`source_probe`).
+    ``metrics.json`` comes last.
 
     Args:
         manifest: a manifest with groups and the splits ``train``, ``validation`` and ``test``.

@@ -92,8 +92,9 @@ def test_measures_agree_with_a_computation_of_their_own(manifest):
     assert named["median"] == pytest.approx(np.median(values) / 255)
     assert named["dark"] == pytest.approx((values < 0.1 * np.percentile(values, 99)).mean())
     assert named["head"] == pytest.approx(head_mask(grey).mean()) and named["colour"] == 0
-    across, down = np.corrcoef(values[:, 1:].ravel(), values[:, :-1].ravel()), np.corrcoef(
-        values[1:].ravel(), values[:-1].ravel()
+    across, down = (
+        np.corrcoef(values[:, 1:].ravel(), values[:, :-1].ravel()),
+        np.corrcoef(values[1:].ravel(), values[:-1].ravel()),
     )
     assert named["smoothness"] == pytest.approx((across[0, 1] + down[0, 1]) / 2, abs=0.02)
     coloured = np.stack([grey, grey, grey], axis=-1)

@@ -31,7 +31,7 @@ PASSES = 0.99
 """The share of the validation images that lies within a limit before the margin is added."""
 
 MARGIN = 1.15
-"""Limits lie so much farther out: new patients lie a little farther from the training images than those of validation."""
+"""Limits lie so much farther out: new patients lie a little farther away than those of validation."""
 
 _LEAST_SPREAD = 0.02
 _LEAST_UNLIKE = 20

@@ -152,7 +152,9 @@ class Gate:
             reference, validation = (int(count) for count in found["counts"])
             values = [found[name] for name in ("centre", "spread", "lowest", "highest")]
         except Exception as error:  # a damaged archive makes NumPy and zlib raise many types
-            raise RunError(f"{path}: damaged ({error}); train the run again, or remove the file to do without") from error
+            raise RunError(
+                f"{path}: damaged ({error}); train the run again, or remove the file to do without"
+            ) from error
         return cls(*values, parts, reference, validation)
 
 

@@ -121,9 +121,7 @@ class Asking:
         total = sum(member.weight * np.asarray(answer, np.float64) for member, answer in zip(self._members, answers))
         return total / np.maximum(total.sum(axis=1, keepdims=True), LEAST)
 
-    def _reasons(
-        self, pictures: Sequence[Picture], features: Sequence[np.ndarray | None]
-    ) -> list[tuple[str, ...]]:
+    def _reasons(self, pictures: Sequence[Picture], features: Sequence[np.ndarray | None]) -> list[tuple[str, ...]]:
         """What the gates say; of several, a picture is turned away where more than half turn it away."""
         asked = [(member.gate, found) for member, found in zip(self._members, features) if member.gate is not None]
         if not asked:

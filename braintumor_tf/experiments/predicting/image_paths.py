@@ -44,12 +44,12 @@ def image_paths(paths: Iterable[str | Path]) -> list[str]:
 
 
 def _below(path: str) -> list[str]:
-    if os.path.isdir(path):
+    if Path(path).is_dir():
         return _in_folder(path)
     if os.path.lexists(path) or not _PATTERN & set(path):
         return [path]
-    matches = sorted(glob.glob(path, recursive=True))
-    files = [file for match in matches for file in (_named_like_images(match) if os.path.isdir(match) else [match])]
+    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (a pattern may be absolute, which Path.glob refuses)
+    files = [file for match in matches for file in (_named_like_images(match) if Path(match).is_dir() else [match])]
     if not files:
         raise EvaluationError(f"{path}: matches no file; quote a pattern so that the shell leaves it alone")
     return files

@@ -197,6 +197,7 @@ def _picture(image: np.ndarray, place: int) -> Image.Image:
         raise ImageInputError(f"image {place}: pixels are {pixels.dtype}; give uint8 from 0 to 255")
     if 0 in pixels.shape or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] == 3)):
         raise ImageInputError(
-            f"image {place}: shape {pixels.shape}; give (height, width) or (height, width, 3); one image is images[None]"
+            f"image {place}: shape {pixels.shape}; give (height, width) or (height, width, 3), "
+            "one image as images[None]"
         )
     return Image.fromarray(np.ascontiguousarray(pixels))

@@ -1,4 +1,4 @@
-"""Predicting what people have: files, folders, patterns, arrays; what the gate says; one row for each, also for bad ones."""
+"""Predicting what people have: files, folders, patterns, arrays; what the gate says; a row also for bad files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def columns(table):
 
 
 @pytest.fixture(scope="module")
-def run(trained_network) -> Run:
-    return trained_network
+def run(trained) -> Run:
+    return trained[1]
 
 
 def test_folders_and_patterns_stand_for_their_images(tmp_path):
@@ -40,7 +40,9 @@ def test_folders_and_patterns_stand_for_their_images(tmp_path):
         f"{tmp_path}/b.png", f"{tmp_path}/a.JPG", f"{tmp_path}/deep/c.tif", "gone.png"
     ]  # fmt: skip
     (tmp_path / "odd[1].png").write_bytes(b"x")
-    assert image_paths([f"{tmp_path}/odd[1].png"]) == [f"{tmp_path}/odd[1].png"], "a file with such a name is no pattern"
+    assert image_paths([f"{tmp_path}/odd[1].png"]) == [f"{tmp_path}/odd[1].png"], (
+        "a file with such a name is no pattern"
+    )
     (tmp_path / "empty").mkdir()
     for wrong, words in ((tmp_path / "empty", "named like an image"), (f"{tmp_path}/*.gif", "matches no file")):
         with pytest.raises(EvaluationError, match=words):
@@ -91,7 +93,9 @@ def test_a_picture_that_was_in_training_is_told_whatever_its_file_is_called(run,
     Image.open(first).convert("L").save(tmp_path / "again.png", compress_level=1)
     Image.open(first).convert("L").save(tmp_path / "again.bmp")
     unseen = manifest.loc[manifest["split"] == "test", "path"].iloc[0]
-    table = predict_files(run, [first, tmp_path / "renamed.bin", tmp_path / "again.png", tmp_path / "again.bmp", unseen], **QUIET)
+    table = predict_files(
+        run, [first, tmp_path / "renamed.bin", tmp_path / "again.png", tmp_path / "again.bmp", unseen], **QUIET
+    )
     known = set(manifest.loc[manifest["pixel_hash"] == manifest.set_index("path")["pixel_hash"][first], "path"])
     assert all(path in known for path in table["training_image"][:4]) and table["training_image"][4] == ""
 
@@ -106,7 +110,13 @@ def test_a_run_without_a_gate_answers_and_cannot_refuse(run, tmp_path):
 
 
 def test_an_ensemble_turns_away_what_most_of_its_members_turn_away(run, tmp_path):
-    twice = run_ensemble([run, Run.of(shutil.copytree(run.path, tmp_path / "second"))], tmp_path / "both", baselines=False, resamples=20, **QUIET)
+    twice = run_ensemble(
+        [run, Run.of(shutil.copytree(run.path, tmp_path / "second"))],
+        tmp_path / "both",
+        baselines=False,
+        resamples=20,
+        **QUIET,
+    )
     pictures = [np.zeros((64, 64), np.uint8), read_image(run.predictions["path"].iloc[-1])]
     assert [bool(reasons) for reasons in predict_images(twice, pictures)["gate"]] == [True, False]
     (tmp_path / "second" / "gate.npz").unlink()
@@ -118,7 +128,7 @@ def test_an_ensemble_turns_away_what_most_of_its_members_turn_away(run, tmp_path
     [
         (np.zeros((8, 8)), "float64; give uint8"),
         (np.zeros((8, 8, 4), np.uint8), r"shape \(8, 8, 4\)"),
-        (np.zeros(8, np.uint8), r"one image is images\[None\]"),
+        (np.zeros(8, np.uint8), r"one image as images\[None\]"),
         (np.zeros((0, 8), np.uint8), "shape"),
     ],
 )
