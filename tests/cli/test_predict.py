@@ -23,7 +23,7 @@ def test_predict_names_class_and_probabilities_and_what_cannot_be_read(trained, 
     result = call("predict", run.path, images[0], broken, images[1], "--json")
     assert result.exit_code == 1
     assert sum(str(broken) in line for line in result.stderr.splitlines()) == 1  # a slow machine also shows a bar
-    first, second, error = json.loads(result.stdout)
+    first, error, second = json.loads(result.stdout)  # in the order given
     assert [first["path"], second["path"], error["path"]] == [*images, str(broken)] and error["error"]
     assert list(first["probabilities"]) == list(CLASSES) and sum(first["probabilities"].values()) == pytest.approx(1)
     assert first["predicted"] == run.predictions["predicted"][0]

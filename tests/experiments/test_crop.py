@@ -17,6 +17,7 @@ from braintumor_tf.datasets.descriptions import content_hash
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.evaluation import Ensemble, EvaluationError, predict_manifest
 from braintumor_tf.evaluation.comparison.cost import milliseconds_per_image
+from braintumor_tf.evaluation.prediction.ensemble_file import model_file
 from braintumor_tf.evaluation.robustness.run_robustness import robustness
 from braintumor_tf.experiments import predict_files, run_experiment
 from braintumor_tf.models import build, load_model
@@ -59,13 +60,13 @@ def run(request, manifest, tmp_path_factory) -> Run:
 
 
 def test_the_crop_is_kept_in_the_run_and_in_the_model(run):
-    model = as_predictor(load_model(next(run.path.glob("model.*"))))
+    model = as_predictor(load_model(model_file(run)))
     assert run.config["crop"] == model.crop == "head"
     assert "cut down to the head" in write_model_card(run).read_text(encoding="utf-8")
 
 
 def test_training_and_prediction_see_the_same_cut_pictures(run, manifest):
-    model = as_predictor(load_model(next(run.path.glob("model.*"))))
+    model = as_predictor(load_model(model_file(run)))
     rows = manifest[manifest["split"] == "validation"].reset_index(drop=True)
     grey = model.channels == 1
     expected = np.stack([read_image(path, grey=grey, size=model.image_size, crop="head") for path in rows["path"]])
@@ -102,7 +103,7 @@ def test_noise_comes_before_the_cut(run, manifest):
     rows = manifest[manifest["split"] == "test"].reset_index(drop=True)
     found = robustness(run, rows, noises=["gaussian"], severities=[1], size=120, resamples=0, show_progress=False)
     clean = found.predictions.query("noise == 'clean'").filter(like="p_").to_numpy()
-    model = as_predictor(load_model(next(run.path.glob("model.*"))))
+    model = as_predictor(load_model(model_file(run)))
     pictures = [Image.fromarray(read_image(path, grey=False, size=(120, 120))) for path in rows["path"]]
     boxes = [head_box(np.asarray(picture.convert("L"))) for picture in pictures]
     cut = [picture.convert("L" if model.channels == 1 else "RGB").crop(box) for picture, box in zip(pictures, boxes)]
@@ -119,7 +120,7 @@ def test_an_explanation_lies_on_the_whole_picture_and_is_nothing_outside_the_cut
     outside = np.ones(heat.shape, bool)
     outside[upper:lower, left:right] = False
     assert not heat[outside].any()
-    model = load_model(next(run.path.glob("model.*")))
+    model = load_model(model_file(run))
     bare = as_predictor(model)
     if run.config["model"] == "CNN":
         bare.model.get_layer("size").crop = None
