@@ -15,7 +15,7 @@ from braintumor_tf.errors import EvaluationError, ImageInputError
 from braintumor_tf.evaluation.calibration.abstention import answering
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.experiments.predicting.asking import ERROR, GATE, Asking, Picture
-from braintumor_tf.experiments.predicting.image_paths import image_paths
+from braintumor_tf.experiments.predicting.file_search import image_paths
 from braintumor_tf.predictions_table import PREDICTED, probability_columns
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
