@@ -102,7 +102,7 @@ _CONFIG = _table(
         "dataset": {"type": ["string", "array"], "items": TEXT},
         "merge": _MERGE,
         "protocol": TEXT,
-        "external": _or_none(TEXT),
+        "external": {"type": ["string", "array", "null"], "items": TEXT},
         "classes": _or_none(_CLASSES),
         "image_size": _SIZE,
         "weights": {"type": ["string", "array", "null"]},
