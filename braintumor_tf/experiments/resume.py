@@ -29,7 +29,8 @@ def resume_experiment(
         The finished run; one that is finished already is returned as it is.
 
     Raises:
-        RunError: there is no such run, or it was started with objects that its configuration cannot hold.
+        RunError: there is no such run, it is an ensemble, or it was started with objects that its configuration cannot
+            hold.
 
     Example:
         >>> resume_experiment("models/cnn_grouped").finished  # doctest: +SKIP
@@ -39,6 +40,8 @@ def resume_experiment(
     if run.finished:
         return run
     config = run.config
+    if "members" in config:
+        run.refuse_unfinished()
     if has_folds(config):
         return resume_folds(run, show_progress=show_progress, devices=devices)
     if "fold" in config:

@@ -28,9 +28,9 @@ LADDER, LADDER_SETTINGS = "ladder.json", "ladder_settings.json"
 class Run:
     """A run directory, read and written file by file, each file atomically.
 
-    Files: ``config.json``, ``manifest.csv``, ``history.csv``, ``model.keras`` (or the baseline's own format),
-    ``predictions.csv``, ``calibration.json``, ``metrics.json``, ``figures/*.png``, ``report.html``,
-    ``MODEL_CARD.md``; after `evaluation.score_robustness` also ``robustness.json`` and
+    Files: ``config.json``, ``manifest.csv``, ``history.csv``, ``model.keras`` (or the baseline's own format) and its
+    hash ``model.sha256``, ``predictions.csv``, ``calibration.json``, ``metrics.json``, ``figures/*.png``,
+    ``report.html``, ``MODEL_CARD.md``; after `evaluation.score_robustness` also ``robustness.json`` and
     ``robustness_predictions.csv.gz``. ``metrics.json`` is written last of what is scored, so a run that has one is
     finished; until then ``checkpoint/`` holds what an interrupted training needs to go on.
 

@@ -251,6 +251,8 @@ def test_the_way_on_is_that_of_the_whole(manifest, tmp_path):
             check(fold)
         with pytest.raises(RunError, match="make the ensemble anew"):
             check(pair)
+    with pytest.raises(RunError, match="make the ensemble anew"):
+        resume_experiment(pair)
 
 
 def test_what_was_interrupted_is_finished_by_the_way_that_is_named(begun, trained):
