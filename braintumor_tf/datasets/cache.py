@@ -34,11 +34,11 @@ class DescriptionCache:
     on without (`CacheFile`).
 
     Args:
-        folder: where ``descriptions.sqlite`` lies; None keeps everything in memory.
+        folder: where ``images.sqlite`` lies; None keeps everything in memory.
     """
 
     def __init__(self, folder: str | Path | None):
-        place = None if folder is None else Path(folder) / "descriptions.sqlite"
+        place = None if folder is None else Path(folder) / "images.sqlite"  # version 0.1 goes on with a file of its own
         self._store = CacheFile(place, _TABLES, _KEYS, what="image descriptions")
 
     def __enter__(self) -> DescriptionCache:

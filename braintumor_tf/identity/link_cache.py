@@ -18,7 +18,7 @@ _CHUNK = 500
 
 
 class LinkCache:
-    """A SQLite file of links, ``links.sqlite`` in `cache_directory`; several processes may use it at once.
+    """A SQLite file of links, ``published.sqlite`` in `cache_directory`; several processes may use it at once.
 
     What was found is kept for the same tables and the same code (`code_hash`). A cache that is damaged is made anew,
     one that cannot be used is gone on without (`CacheFile`).
@@ -30,7 +30,7 @@ class LinkCache:
 
     def __init__(self, tables: Mapping[str, str] | None, columns: Sequence[str]):
         self._key = "" if tables is None else json.dumps([code_hash(), *columns, sorted(tables.items())])
-        place = None if tables is None else cache_directory() / "links.sqlite"
+        place = None if tables is None else cache_directory() / "published.sqlite"
         self._store = CacheFile(place, {"links": ("tables", "pixel_hash", "found")}, {"links": 2}, what="links")
 
     def __enter__(self) -> LinkCache:

@@ -156,7 +156,7 @@ def test_a_moved_folder_keeps_its_descriptions_and_thumbnails(tmp_path):
     expected = [np.asarray(Image.open(path)) for path in first["path"]]
     shutil.move(tmp_path / "set", tmp_path / "moved")
     again = scan(tmp_path / "moved", **QUIET).manifest
-    assert again["md5"].tolist() == first["md5"].tolist() and (tmp_path / "cache" / "descriptions.sqlite").is_file()
+    assert again["md5"].tolist() == first["md5"].tolist() and (tmp_path / "cache" / "images.sqlite").is_file()
     shutil.rmtree(tmp_path / "moved")
     np.testing.assert_array_equal(thumbnails(again, show_progress=False), expected)
 
@@ -165,7 +165,7 @@ def test_a_moved_folder_keeps_its_descriptions_and_thumbnails(tmp_path):
 def test_descriptions_of_another_version_are_made_anew(tmp_path, own_cache, version):
     save(tmp_path / "set" / "glioma" / "a.png", 1, (64, 64))
     first = scan(tmp_path / "set", **QUIET).manifest
-    with contextlib.closing(sqlite3.connect(own_cache / "descriptions.sqlite")) as file, file:
+    with contextlib.closing(sqlite3.connect(own_cache / "images.sqlite")) as file, file:
         file.execute("UPDATE contents SET version = ?, pixel_hash = 'stale'", (version,))
         file.execute("UPDATE thumbnails SET version = ?, pixels = ?", (version, bytes(64 * 64)))
     np.testing.assert_array_equal(thumbnails(first, show_progress=False)[0], np.asarray(Image.open(first["path"][0])))

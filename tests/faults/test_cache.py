@@ -39,7 +39,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 def place(folder: Path) -> Path:
-    return folder.parent / "cache" / "descriptions.sqlite"
+    return folder.parent / "cache" / "images.sqlite"
 
 
 def described(folder: Path) -> pd.DataFrame:
@@ -145,8 +145,8 @@ def test_links_of_other_code_or_other_tables_are_not_reused(folder, monkeypatch,
         patch.setattr(link_cache, "code_hash", lambda: "other code")
         with LinkCache({"a": "1"}, ("origin",)) as links:
             assert links.read(["p"]) == {}
-    empty_pages(folder.parent / "cache" / "links.sqlite")
-    no_database(folder.parent / "cache" / "links.sqlite")
+    empty_pages(folder.parent / "cache" / "published.sqlite")
+    no_database(folder.parent / "cache" / "published.sqlite")
     with LinkCache({"a": "1"}, ("origin",)) as links:
         assert links.read(["p"]) == {}
         links.add({"p": ("figshare",)})
@@ -204,5 +204,5 @@ def test_the_audit_of_a_strange_name_prints_it_escaped_everywhere(strange, tmp_p
     result = call("audit", strange, "--no-link", "--html", page, "--json")
     assert result.exit_code == 0, result.output
     assert r"bad_\udcfe.png" in result.stdout_bytes.decode("utf-8") and r"bad_\udcfe.png" in page.read_text("utf-8")
-    assert os.fsdecode(b"bad_\xfe.png") in json.loads(result.stdout)["unreadable"][0]["path"]
+    assert os.fsdecode(b"bad_\xfe.png") in json.loads(result.stdout)["unreadable_files"][0]["path"]
     assert r"bad_\udcfe.png" in call("audit", strange, "--no-link").stdout_bytes.decode("utf-8")
