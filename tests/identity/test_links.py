@@ -105,6 +105,12 @@ def test_the_data_sets_own_patient_wins_and_a_contradiction_is_reported(folder, 
     assert group(found.manifest, **QUIET)["group"].nunique() == 1, "whatever is right, nobody is divided"
 
 
+def test_two_data_sets_may_number_one_person_differently():
+    rows = pd.DataFrame({"patient": ["7", "8"], "origin": "atlas", "origin_patient": "A", "source": ["one", "two"]})
+    assert patient_contradictions(rows).empty
+    assert len(patient_contradictions(rows.assign(source="one"))) == 1
+
+
 def test_an_own_box_is_kept(index, tmp_path):
     name = write(tmp_path, "1.png", slice_of(1))
     table = pd.DataFrame({"path": [name], "label": "glioma", "lesion_box": "0.5 0.5 0.3 0.3"})

@@ -40,3 +40,17 @@ def test_neither_order_nor_splits_decide_what_stays(scanned):
 def test_an_unknown_fingerprint_is_refused(scanned):
     with pytest.raises(SplitError, match="md5, pixels, picture"):
         drop_copies(scanned.manifest, "near")
+
+
+def test_no_copy_takes_what_is_known_of_a_patient_with_it():
+    """Copies in rising size: of nobody, of patient 7 twice, of patient 8; another picture of nobody."""
+    rows = pd.DataFrame(
+        {
+            "path": list("abcde"), "label": "glioma", "width": [60, 40, 50, 30, 9], "height": 8,
+            "md5": ["1", "1", "1", "1", "2"], "patient": ["", "7", "7", "8", ""], "source": "mine",
+        }
+    )  # fmt: skip
+    assert drop_copies(rows, "md5")["path"].tolist() == ["c", "d", "e"]
+    assert drop_copies(rows.assign(patient=""), "md5")["path"].tolist() == ["a", "e"]
+    published = rows.assign(origin="atlas", origin_patient=["", "A", "", "", ""])
+    assert drop_copies(published, "md5")["path"].tolist() == ["b", "d", "e"], "7 is A: no other file says so"
