@@ -26,7 +26,7 @@ from braintumor_tf.runs import BEGINNING, PREDICTIONS, Run, data_fingerprint, un
 VALIDATION, EQUAL = "validation", "equal"
 """How an ensemble can be weighted beside a list of numbers."""
 
-SHARED = ("dataset", "protocol", "external", "split_seed", "unreadable")
+SHARED = ("dataset", "merge", "protocol", "external", "split_seed", "unreadable")
 """Settings that are an ensemble's own where all its members have the same: what the data were, how they were split."""
 
 

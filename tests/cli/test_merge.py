@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 
 from braintumor_tf.datasets import scan
+from braintumor_tf.report.pages.audit import write_audit_page
 from braintumor_tf.runs import Run
 from tests.calling import call
 from tests.leakage.conftest import picture, save
@@ -58,7 +59,7 @@ def test_report_and_card_name_each_source_with_its_count(merged_run):
     _, run = merged_run
     counts = pd.crosstab(run.manifest["source"], run.manifest["split"]).loc["two"]
     page, card = ((run.path / name).read_text(encoding="utf-8") for name in ("report.html", "MODEL_CARD.md"))
-    shown = ", ".join(f"{counts[name]} {name}" for name in ("train", "validation", "test"))
+    shown = ", ".join(f"{counts[name]} {name}" for name in ("train", "validation", "test") if counts[name])
     assert f"two with 12 images ({shown})" in page and "PCA on one + two" in page
     assert "| one | 12 |" in card and "| two | 12 |" in card and "name: one + two" in card
     for text in (page, card):
@@ -79,7 +80,7 @@ def test_evaluate_scores_on_several_data_sets_at_once(merged_run, tmp_path):
     assert found["dataset"] == [str(tmp_path / "three"), str(tmp_path / "four")] and found["images"] == 8
 
 
-def test_audit_of_several_says_what_they_share(parts):
+def test_audit_of_several_says_what_they_share(parts, tmp_path):
     words = ("audit", parts[0], "--dataset", parts[1], "--no-link")
     result = call(*words)
     assert result.exit_code == 0, result.stderr
@@ -87,6 +88,8 @@ def test_audit_of_several_says_what_they_share(parts):
     assert result.stdout.startswith(f"{parts[0]} + {parts[1]}: 26 images") and line in result.stdout.splitlines()
     found = json.loads(call(*words, "--json").stdout)
     assert found["merge"]["between"][0]["picture"] == {"images": 2, "ours": 2} and found["images"] == 26
+    page = write_audit_page(found, tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert line in page and "<h1>one + two</h1>" in page
     dropped = json.loads(call(*words, "--json", "--drop-copies").stdout)
     assert dropped["images"] == 24 and dropped["picture"]["redundant_files"] == 0
     assert [Path(row["kept"]).name for row in dropped["merge"]["left_out"]] == ["0.png", "1.png"]

@@ -98,8 +98,8 @@ class Merge:
         return merge_sentences(self.to_config())
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns everything, as the commands print it in JSON."""
-        return asdict(self)
+        """Returns everything and the sentences, as the commands print it in JSON."""
+        return {**asdict(self), "sentences": self.sentences}
 
     def to_config(self) -> dict[str, Any]:
         """Returns what ``config.json`` of a run holds: copies are counted, the contradicting labels are the first."""

@@ -61,10 +61,10 @@ def write_audit_page(audit: AuditReport | Mapping[str, Any], path: str | Path) -
     unreadable = unreadable_rows(audit.get("unreadable_files") or audit.get("unreadable"))
     counted = audit.get("unreadable")
     overlaps = [_overlap(row, root) for row in audit.get("against") or [] if isinstance(row, Mapping)]
-    sentences = _sentences(audit)
+    sentences = [*_sentences(audit), *(audit.get("merge") or {}).get("sentences", [])]
     warnings = _warnings(audit, conflicts, overlaps)
     context = {
-        "title": Path(root).name or root or "image folder",
+        "title": " + ".join(Path(part).name for part in root.split(" + ")) or root or "image folder",
         "root": root,
         "images": f"{int(audit.get('images') or 0):,}",
         "made": datetime.date.today().isoformat(),
