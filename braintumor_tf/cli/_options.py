@@ -50,6 +50,65 @@ TRAINING_SETTINGS = (
     click.option("--epochs", type=click.IntRange(1), help="Epochs of the preset's last stage."),
     click.option("--trains", help="What the last stage trains: all, head, a number of blocks or a share such as 0.75."),
     click.option("--precision", help="auto (by default), float32, mixed_float16 or mixed_bfloat16."),
+    click.option(
+        "--counterfactuals",
+        is_flag=False,
+        flag_value=1,
+        type=click.IntRange(0),
+        metavar="[PAIRS]",
+        help="Train on pairs: each head with a known lesion with and without it, each healthy head with and without "
+        "another person's lesion, so many times (1).",
+    ),
+    click.option(
+        "--controls",
+        type=click.FloatRange(0, 1),
+        help="Of the pictures of the pairs that keep their label, the share that is changed elsewhere.",
+    ),
+    click.option(
+        "--grey-curves",
+        is_flag=False,
+        flag_value=0.5,
+        type=click.FloatRange(0, 1),
+        metavar="[SHARE]",
+        help="Random grey curves for half the training images, up to this share (0.5), as of other sequences.",
+    ),
+    click.option(
+        "--bias-fields",
+        is_flag=False,
+        flag_value=0.3,
+        type=click.FloatRange(0),
+        metavar="[SIZE]",
+        help="Random bias fields for half the training images, with coefficients up to this (0.3).",
+    ),
+    click.option(
+        "--blur",
+        is_flag=False,
+        flag_value=1.0,
+        type=click.FloatRange(0),
+        metavar="[SIGMA]",
+        help="Random blur for half the training images, up to so many pixels (1).",
+    ),
+    click.option(
+        "--box-loss",
+        is_flag=False,
+        flag_value=0.2,
+        type=click.FloatRange(0),
+        metavar="[WEIGHT]",
+        help="Weight (0.2) of the loss of a second head that finds the lesion; it is no part of the model.",
+    ),
+    click.option(
+        "--balance",
+        type=click.Choice(["origin_class"]),
+        help="Let all pairs of origin and class count alike in the loss.",
+    ),
+    click.option(
+        "--group-dro",
+        is_flag=False,
+        flag_value=0.01,
+        type=click.FloatRange(0),
+        metavar="[STEP]",
+        help="Let the loss follow the worst pair of origin and class, in steps of this size (0.01).",
+    ),
 )
 """Fields of a preset or of its last stage that ``train`` takes; each is handed on by its name."""
 

@@ -92,6 +92,8 @@ def train(
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol grouped --epochs 20
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
     Example: braintumor-tf train --model CNN --dataset data/sartaj --noise gaussian,speckle --severity 1-5
+    Example: braintumor-tf train --model MobileNetV2-0.35 --weights imagenet --dataset data/sartaj --preset lesion_aware
+    Example: braintumor-tf train --model CNN --dataset synthetic --counterfactuals --balance origin_class
     Example: braintumor-tf train --model CNN --dataset data/sartaj --ladder
     Example: braintumor-tf train --model CNN --dataset data/sartaj --dataset data/masoud --drop-copies
     Example: braintumor-tf train --model CNN --dataset data/mixed --protocol leave_one_origin_out

@@ -14,6 +14,7 @@ from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.augment.noise import Noise
 from braintumor_tf.datasets.content_check import check_contents
 from braintumor_tf.errors import TrainingError
+from braintumor_tf.training.remedies.images import WEIGHT
 from braintumor_tf.types import Predictor
 
 
@@ -29,7 +30,7 @@ def training_batches(
     """Returns shuffled, augmented batches of the training images, one-hot labels in the order of the model's classes.
 
     Args:
-        manifest: a manifest with splits.
+        manifest: a manifest with splits; a column ``weight`` says how much each image counts in the loss.
         predictor: the model; its size, its channels, its crop and its classes are read.
         batch_size: images a batch.
         augmentation: arguments of the generator.
@@ -119,6 +120,7 @@ def _flow(
             shuffle=shuffle,
             seed=seed,
             validate_filenames=False,  # else images that a scan takes, such as WebP, would be left out for their names
+            weight_col=WEIGHT if WEIGHT in rows else None,
         )
     batches.read_files()
     return batches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -24,6 +24,8 @@ from braintumor_tf.training.devices.precision import check_precision
 from braintumor_tf.training.devices.tensorflow_mirrored import synchronised
 from braintumor_tf.training.frozen_features import stage_inputs
 from braintumor_tf.training.presets import Preset
+from braintumor_tf.training.remedies.images import scanner_noise, training_images
+from braintumor_tf.training.remedies.second_objective import SecondObjective
 from braintumor_tf.training.resume_state import Checkpoint, restore_optimizer
 from braintumor_tf.training.settings import resolve_preset
 from braintumor_tf.training.stages import compile_stage, prepare_normalisation, set_trainable
@@ -39,6 +41,7 @@ class Training:
         best: which epoch or setting was chosen, and by which score on the validation images.
         seconds: wall time.
         images_per_second: training images, counted once an epoch, over wall time.
+        counterfactuals: how many pictures of each kind the pairs have, and what was left out; None without pairs.
     """
 
     model: keras.Model | PCALogisticRegression
@@ -46,10 +49,12 @@ class Training:
     best: dict[str, Any]
     seconds: float
     images_per_second: float
+    counterfactuals: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns what stands in ``metrics.json``: best, seconds, images_per_second, epochs."""
+        """Returns what stands in ``metrics.json``: best, seconds, images_per_second, epochs, counterfactuals if any."""
         return {
+            **({} if self.counterfactuals is None else {"counterfactuals": self.counterfactuals}),
             "best": self.best,
             "seconds": round(self.seconds, 2),
             "images_per_second": round(self.images_per_second, 2),
@@ -112,8 +117,23 @@ def fit(
     preset = resolve_preset(preset, **settings)
     check_devices(model)
     check_precision(model, preset.precision)
-    data = _training_data(manifest, Network(model), preset, noise, seed)
-    checkpoint = _open_checkpoint(model, manifest, run, preset, seed, resume)
+    with training_images(manifest, preset, seed=seed, show_progress=show_progress) as images:
+        data = _training_data(images.manifest, Network(model), preset, noise, seed)
+        checkpoint = _open_checkpoint(model, manifest, run, preset, seed, resume, data.objective.variables)
+        done = _fit_stages(model, preset, data, checkpoint, callbacks, resume, show_progress)
+    return replace(done, counterfactuals=images.pairs)
+
+
+def _fit_stages(
+    model: keras.Model,
+    preset: Preset,
+    data: _Data,
+    checkpoint: Checkpoint,
+    callbacks: Sequence[keras.callbacks.Callback],
+    resume: bool,
+    show_progress: bool,
+) -> Training:
+    """Trains one stage after the other, from where the checkpoint is on."""
     optimizer_state = checkpoint.restore(model) if resume else []
     history, best = checkpoint.history, checkpoint.best
     before = sum(row["seconds"] for row in history.rows)
@@ -137,33 +157,43 @@ def fit(
         best.restore()
         unfreeze(model)
     seconds = before + time.perf_counter() - started
-    images = int((manifest["split"] == "train").sum()) * len(history.rows)
+    images = data.batches.n * len(history.rows)
     chosen = {"epoch": best.best_epoch, "monitor": preset.monitor, "score": best.best_score}
     return Training(model, history.history, chosen, seconds, images / seconds)
 
 
 @dataclass(frozen=True)
 class _Data:
-    """Training batches, validation batches, a weight for each class by its number, and whether images are changed."""
+    """Training and validation batches, a weight for each class by its number, and whether images are changed."""
 
     batches: Any
     validation: Any
     weights: dict[int, float] | None
     augmented: bool
+    objective: SecondObjective
 
 
 def _training_data(manifest: pd.DataFrame, network: Network, preset: Preset, noise: Noise | None, seed: int) -> _Data:
     settings = {"batch_size": preset.batch_size, "augmentation": preset.augmentation}
+    noise = scanner_noise(preset, noise)
     batches = training_batches(manifest, network, **settings, noise=noise, seed=seed)
     validation = validation_batches(manifest, network, batch_size=preset.batch_size)
     check_images(batches[0][0])
-    weights = class_weights(split_rows(manifest, "train", network.classes), network.classes, preset.class_weights)
+    rows = split_rows(manifest, "train", network.classes)
+    weights = class_weights(rows, network.classes, preset.class_weights)
     weights = None if weights is None else dict(enumerate(weights.values()))
-    return _Data(batches, validation, weights, augmented=bool(preset.augmentation) or noise is not None)
+    objective = SecondObjective(network, rows, preset, seed=seed)
+    return _Data(batches, validation, weights, bool(preset.augmentation) or noise is not None, objective)
 
 
 def _open_checkpoint(
-    model: keras.Model, manifest: pd.DataFrame, run: Run | None, preset: Preset, seed: int, resume: bool
+    model: keras.Model,
+    manifest: pd.DataFrame,
+    run: Run | None,
+    preset: Preset,
+    seed: int,
+    resume: bool,
+    beside: Sequence[Any],
 ) -> Checkpoint:
     """Returns the keeper of what is written; an old checkpoint is removed, unless training goes on from it."""
     first = is_first_process()
@@ -171,7 +201,7 @@ def _open_checkpoint(
     path = run.path / "model.keras" if run is not None and first else None
     best = KeepBest(model, monitor=preset.monitor, patience=preset.patience, path=path)
     settings = {"training": preset.to_dict(), "seed": seed}
-    checkpoint = Checkpoint(run, settings=settings, history=history, best=best, writes=first)
+    checkpoint = Checkpoint(run, settings=settings, history=history, best=best, beside=beside, writes=first)
     if run is not None and first and not resume:
         run.remove_checkpoint()
     images = manifest[["md5", "label", "split"]].to_numpy().tolist()
@@ -202,6 +232,7 @@ def _fit_stage(
         first_epoch=position.first_epoch,
         show_progress=show_progress,
     )
+    trained, inputs = data.objective.apply(trained, inputs, data.batches)
     compile_stage(trained, preset, stage, steps=len(data.batches))
     restore_optimizer(trained, optimizer_state)
     with synchronised(model):

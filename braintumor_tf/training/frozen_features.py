@@ -40,11 +40,13 @@ class FeatureBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         size, epoch = self.batches.batch_size, self.batches.epoch
         numbers = self.batches.order(epoch)[size * index : size * (index + 1)]
         view = (epoch - self.first_epoch) % self.views
-        return self.features.get(view)[numbers], self.targets[numbers]
+        weights = self.batches.sample_weight
+        batch = self.features.get(view)[numbers], self.targets[numbers]
+        return batch if weights is None else (*batch, weights[numbers])
 
 
 def split_at_features(model: keras.Model) -> tuple[keras.Model, keras.Model]:

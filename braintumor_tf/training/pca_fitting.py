@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from braintumor_tf.augment.noise import Noise
+from braintumor_tf.errors import TrainingError
 from braintumor_tf.models.pca import PCALogisticRegression
 from braintumor_tf.runs import Run, keeping_hash
 from braintumor_tf.training.batches import class_weights, split_rows, training_batches, validation_batches
 from braintumor_tf.training.fitting import Training
 from braintumor_tf.training.presets import Preset, rank
+from braintumor_tf.training.remedies.images import scanner_noise, training_images
 from braintumor_tf.training.settings import resolve_preset
 
 STRENGTHS = (0.01, 0.1, 1.0)
@@ -40,7 +43,7 @@ def fit_pipeline(
         manifest: a manifest with the splits ``train`` and ``validation``.
         run: where to write ``model.skops``; None for nowhere.
         preset: its ``class_weights``, ``monitor``, ``batch_size`` and ``augmentation`` are read; images are
-            augmented once.
+            augmented once. Of the remedies it takes those that change images, not those that change the loss.
         noise: a noise model for the training images, or None.
         seed: of the noise.
         show_progress: has no effect; it takes seconds.
@@ -48,9 +51,24 @@ def fit_pipeline(
         settings: fields of `Preset` that replace the preset's.
 
     Raises:
-        TrainingError: a split is empty, or a label or a setting is not known.
+        TrainingError: a split is empty, a label or a setting is not known, or the setting is one for networks.
     """
     preset = resolve_preset(preset, **settings)
+    if preset.box_loss or preset.group_dro or preset.balance:
+        raise TrainingError("box_loss, group_dro and balance are for networks; leave them out for the pipeline")
+    with training_images(manifest, preset, seed=seed, show_progress=show_progress) as images:
+        done = _fit(model, images.manifest, run, preset, scanner_noise(preset, noise), seed)
+    return replace(done, counterfactuals=images.pairs)
+
+
+def _fit(
+    model: PCALogisticRegression,
+    manifest: pd.DataFrame,
+    run: Run | None,
+    preset: Preset,
+    noise: Noise | None,
+    seed: int,
+) -> Training:
     started = time.perf_counter()
     rows = split_rows(manifest, "train", model.classes)
     weights = class_weights(rows, model.classes, preset.class_weights)

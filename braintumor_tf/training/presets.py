@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,10 @@ MONITORS: Mapping[str, str] = MappingProxyType({"val_macro_f1": "max", "val_accu
 AUTO = "auto"
 PRECISIONS = (AUTO, "float32", "mixed_float16", "mixed_bfloat16")
 """What a network can compute in; `braintumor_tf.training.resolve_precision` says what ``"auto"`` means."""
+
+ORIGIN_CLASS = "origin_class"
+BALANCES = (ORIGIN_CLASS,)
+"""What training images can be balanced over: pairs of origin and class."""
 
 ALL, HEAD = "all", "head"
 """What a stage can train beside a number of blocks: the whole network, or the layers after the backbone alone."""
@@ -65,6 +69,15 @@ class Preset:
         normalisation_momentum: share of the running statistics of batch normalisation that one step keeps, from 0 to
             under 1; ``"auto"`` for what fits the number of steps in an epoch
             (`braintumor_tf.training.stages.normalisation_momentum`); None for that of the model.
+        counterfactuals: pairs of each healthy head with and without a lesion, and one pair of each head whose lesion is
+            known, in the place of the training images (`braintumor_tf.augment.make_pairs`); 0 for none.
+        controls: of the pictures of the pairs that keep their label, the share that is changed elsewhere, 0..1.
+        grey_curves: highest share of a random grey curve (`braintumor_tf.augment.GreyCurve`), 0..1; 0 for none.
+        bias_fields: highest coefficient of a random bias field (`braintumor_tf.augment.BiasField`); 0 for none.
+        blur: highest standard deviation of a random blur, in pixels of the network's images; 0 for none.
+        box_loss: weight of the loss of a second head that finds the lesion; it is no part of the model; 0 for none.
+        balance: ``"origin_class"`` lets all pairs of origin and class count alike in the loss; None for as they are.
+        group_dro: step with which the loss follows its worst pair of origin and class (group-DRO); 0 for the mean.
     """
 
     stages: tuple[Stage, ...] = (Stage(),)
@@ -78,6 +91,14 @@ class Preset:
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     precision: str = AUTO
     normalisation_momentum: float | str | None = None
+    counterfactuals: int = 0
+    controls: float = 0.5
+    grey_curves: float = 0.0
+    bias_fields: float = 0.0
+    blur: float = 0.0
+    box_loss: float = 0.0
+    balance: str | None = None
+    group_dro: float = 0.0
 
     @property
     def epochs(self) -> int:
@@ -128,19 +149,24 @@ STRONG_AUGMENTATION: Mapping[str, Any] = MappingProxyType(
 )
 """Larger changes, of brightness too, for pretrained networks, which otherwise know the training images by heart."""
 
+_TRANSFER = Preset(
+    stages=(
+        Stage("head", epochs=20, learning_rate=2e-3, warmup=0.0, trains=HEAD, views=2),
+        Stage("fine_tuning", epochs=20, learning_rate=1e-3, warmup=0.1, trains=0.75),
+    ),
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    augmentation=dict(STRONG_AUGMENTATION),
+    patience=None,
+    normalisation_momentum=AUTO,
+)
+
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "scratch": Preset(augmentation=dict(AUGMENTATION)),
-        "transfer": Preset(
-            stages=(
-                Stage("head", epochs=20, learning_rate=2e-3, warmup=0.0, trains=HEAD, views=2),
-                Stage("fine_tuning", epochs=20, learning_rate=1e-3, warmup=0.1, trains=0.75),
-            ),
-            weight_decay=0.05,
-            label_smoothing=0.1,
-            augmentation=dict(STRONG_AUGMENTATION),
-            patience=None,
-            normalisation_momentum=AUTO,
+        "transfer": _TRANSFER,
+        "lesion_aware": replace(
+            _TRANSFER, counterfactuals=1, grey_curves=0.5, bias_fields=0.3, blur=1.0, box_loss=0.2, label_smoothing=0.05
         ),
         "smoke": Preset((Stage(epochs=2),), batch_size=16, patience=None, augmentation={"horizontal_flip": True}),
         "pca": Preset(stages=(Stage(epochs=1, warmup=0.0),), class_weights=None, patience=None, label_smoothing=0.0),
@@ -151,5 +177,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 - ``scratch``: for a network from random weights.
 - ``transfer``: for pretrained networks. The head is fitted first on the frozen backbone, because the large gradients of
   a random head would spoil pretrained features. Then the last three quarters of the blocks are trained at a lower rate.
+- ``lesion_aware``: as ``transfer``, with counterfactual pairs, other scanners' grey levels and a second head that finds
+  the lesion, so that the class cannot be told by the place a picture comes from. It needs known lesions.
 - ``smoke``: two epochs, to see that everything runs.
 - ``pca``: for the pipeline, which reads the class weights, the monitor, the batch size and the augmentation alone."""

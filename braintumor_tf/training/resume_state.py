@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ class Checkpoint(keras.callbacks.Callback):
         settings: what must be the same when training goes on.
         history: the history so far.
         best: the best epoch so far and the network; its weights are in the run's ``model.keras``.
+        beside: variables that are trained beside the network and belong to all stages.
         writes: whether this process is the one that writes.
 
     Attributes:
@@ -64,6 +65,7 @@ class Checkpoint(keras.callbacks.Callback):
         settings: Mapping[str, Any],
         history: HistoryWriter,
         best: KeepBest,
+        beside: Sequence[Any] = (),
         writes: bool = True,
     ):
         super().__init__()
@@ -72,6 +74,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.settings = json.loads(comparable_json(dict(settings)))
         self.history = history
         self.best = best
+        self.beside = beside
         self.position = Position()
         self.last_epoch = 0
 
@@ -91,6 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
         arrays = {
             "weight": self.best.best_weights if over else self.best.network.get_weights(),
             "generator": [_array(state) for state in _generator_states(self.best.network)],
+            "beside": [_array(variable) for variable in self.beside],
             "optimizer": [] if over else [_array(variable) for variable in self.model.optimizer.variables],
         }
         best = {"epoch": self.best.best_epoch, "score": self.best.best_score, "rank": list(self.best.best_rank)}
@@ -123,7 +127,8 @@ class Checkpoint(keras.callbacks.Callback):
         try:
             with np.load(path, allow_pickle=False) as content:
                 about = json.loads(str(content["about"]))
-                weights, states, optimizer = (_numbered(content, kind) for kind in ("weight", "generator", "optimizer"))
+                kinds = ("weight", "generator", "beside", "optimizer")
+                weights, states, beside, optimizer = (_numbered(content, kind) for kind in kinds)
                 position, rows, best = Position(**about["position"]), list(about["rows"]), dict(about["best"])
                 settings, score, rank = dict(about["settings"]), (best["epoch"], best["score"]), tuple(best["rank"])
         except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
@@ -131,6 +136,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._compare(settings, [array.shape for array in weights], model)
         model.set_weights(weights)
         for variable, value in zip(_generator_states(model), states, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self.beside, beside, strict=True):
             variable.assign(value)
         self.position, self.history.rows = position, rows
         (self.best.best_epoch, self.best.best_score), self.best.best_rank = score, rank

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from braintumor_tf.errors import TrainingError
-from braintumor_tf.training.presets import ALL, AUTO, HEAD, MONITORS, PRECISIONS, PRESETS, Preset, Stage
+from braintumor_tf.training.presets import ALL, AUTO, BALANCES, HEAD, MONITORS, PRECISIONS, PRESETS, Preset, Stage
 from braintumor_tf.types import ModelConfig
 
 _OF_A_STAGE = ("epochs", "learning_rate", "warmup", "trains", "views")
@@ -144,6 +145,7 @@ def _check(preset: Preset) -> None:
     momentum = preset.normalisation_momentum
     share = momentum is None or momentum == AUTO or (not isinstance(momentum, str) and 0 <= momentum < 1)
     rules.append(("normalisation_momentum", "'auto', a share from 0 to under 1 or None", momentum, share))
+    rules += _rules_of_remedies(preset)
     for stage in preset.stages:
         rules += [
             ("epochs", "at least 1", stage.epochs, stage.epochs >= 1),
@@ -160,6 +162,30 @@ def _check(preset: Preset) -> None:
     wrong = [f"{name} must be {rule}, not {value!r}" for name, rule, value, fine in rules if not fine]
     if wrong:
         raise TrainingError("; ".join(wrong))
+
+
+def _rules_of_remedies(preset: Preset) -> list[tuple[str, str, Any, bool]]:
+    pairs, balance = preset.counterfactuals, preset.balance
+    shares = (("controls", preset.controls), ("grey_curves", preset.grey_curves))
+    rest = ("bias_fields", "blur", "box_loss", "group_dro")
+    return [
+        ("counterfactuals", "a whole number from 0", pairs, isinstance(pairs, int) and pairs >= 0),
+        *((name, "a share from 0 to 1", value, 0 <= value <= 1) for name, value in shares),
+        *((name, "at least 0", getattr(preset, name), 0 <= getattr(preset, name) < math.inf) for name in rest),
+        ("balance", f"one of {', '.join(BALANCES)} or None", balance, balance is None or balance in BALANCES),
+        (
+            "balance",
+            "left out where class_weights or group_dro weigh the images already",
+            balance,
+            balance is None or (preset.class_weights is None and not preset.group_dro),
+        ),
+        (
+            "group_dro",
+            "0 where class_weights weigh the images already",
+            preset.group_dro,
+            not preset.group_dro or preset.class_weights is None,
+        ),
+    ]
 
 
 def _fits_trains(trains: Any) -> bool:

@@ -33,6 +33,15 @@ def test_train_takes_settings_by_the_names_that_training_knows():
     assert {parsed("train")[name] for name in SETTINGS & set(found)} == {None}, "what is not given is the preset's own"
 
 
+def test_a_remedy_has_a_value_of_its_own_where_none_is_given():
+    words = ["--model", "CNN", "--dataset", "synthetic", "--counterfactuals", "--grey-curves", "--bias-fields", "0.1"]
+    words += ["--blur", "--box-loss", "0.5", "--balance", "origin_class", "--group-dro", "--controls", "0.25"]
+    found = main.commands["train"].make_context("train", words).params
+    wanted = {"counterfactuals": 1, "grey_curves": 0.5, "bias_fields": 0.1, "blur": 1.0, "box_loss": 0.5}
+    wanted |= {"balance": "origin_class", "group_dro": 0.01, "controls": 0.25}
+    assert {name: found[name] for name in wanted} == wanted and set(wanted) <= SETTINGS
+
+
 def test_an_option_has_the_same_help_and_values_wherever_it_is_shared():
     shared = [(options_of(one), options_of(other)) for one, other in (("train", "search"), ("evaluate", "predict"))]
     for first, second in shared:

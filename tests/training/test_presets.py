@@ -36,6 +36,15 @@ STRONG = {
             },
         ),
         (
+            "lesion_aware",
+            [("head", 20, 2e-3, 0.0, "head", 2), ("fine_tuning", 20, 1e-3, 0.1, 0.75, None)],
+            {
+                "batch_size": 32, "weight_decay": 0.05, "label_smoothing": 0.05, "patience": None,
+                "augmentation": STRONG, "normalisation_momentum": "auto", "counterfactuals": 1, "grey_curves": 0.5,
+                "bias_fields": 0.3, "blur": 1.0, "box_loss": 0.2,
+            },
+        ),
+        (
             "smoke",
             [("training", 2, 2e-3, 0.07, "all", None)],
             {
@@ -49,7 +58,9 @@ STRONG = {
 def test_the_presets_are_the_documented_ones(name, stages, others):
     common = {"clip_norm": 1.0, "class_weights": None, "monitor": "val_macro_f1", "precision": "auto"}
     keys = ("name", "epochs", "learning_rate", "warmup", "trains", "views")
+    remedies = {"counterfactuals": 0, "grey_curves": 0.0, "bias_fields": 0.0, "blur": 0.0, "box_loss": 0.0}
     expected = {
+        **remedies, "controls": 0.5, "balance": None, "group_dro": 0.0,
         "batch_size": 32, "weight_decay": 0.0, "augmentation": {}, "normalisation_momentum": None, **common, **others,
         "stages": tuple(dict(zip(keys, stage)) for stage in stages),
     }  # fmt: skip
@@ -65,6 +76,7 @@ def test_the_numbers_of_blocks_are_rounded_to_one_at_least():
     "edge",
     [
         {"label_smoothing": 0.0}, {"warmup": 0.0}, {"weight_decay": 0.0}, {"patience": 1}, {"epochs": 1},
+        {"controls": 1}, {"grey_curves": 1.0}, {"counterfactuals": 3}, {"balance": "origin_class"}, {"group_dro": 0.1},
         {"batch_size": 1}, {"clip_norm": None}, {"normalisation_momentum": 0.0}, {"trains": 1},
     ],
 )  # fmt: skip

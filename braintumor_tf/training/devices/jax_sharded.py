@@ -77,12 +77,12 @@ class ExchangedBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         count = min(self.batches.batch_size, self.batches.n - index * self.batches.batch_size)
         size = -(-count // jax.process_count())
         start = size * jax.process_index()
-        images, targets = self.batches.batch(index, part=slice(start, start + size))
-        gathered = multihost_utils.process_allgather((_filled(images, size), _filled(targets, size)), tiled=True)
+        parts = self.batches.batch(index, part=slice(start, start + size))
+        gathered = multihost_utils.process_allgather(tuple(_filled(part, size) for part in parts), tiled=True)
         return tuple(np.asarray(part)[:count] for part in gathered)
 
 

@@ -1,0 +1,1 @@
+"""What keeps a network from telling the class by the place: counterfactual pairs, grey curves, box loss, balance."""
