@@ -18,7 +18,13 @@ from braintumor_tf.report.sections.shortcuts import baseline_warning, best_basel
 from braintumor_tf.report.sections.trust import masking_warning
 from braintumor_tf.report.wording.metrics import headline, score, score_title
 from braintumor_tf.report.wording.numbers import counted, interval, number
-from braintumor_tf.report.wording.origins import confounding_warning, patient_sentence, patient_warning, probe_sentence
+from braintumor_tf.report.wording.origins import (
+    confounding_warning,
+    patient_sentence,
+    patient_warning,
+    probe_sentence,
+    remedies_sentence,
+)
 from braintumor_tf.report.wording.run_texts import setting
 
 FEW_GROUPS = 30
@@ -75,7 +81,8 @@ def run_verdict(
         best_baseline_sentence(metrics),
         f"{leaked:,} of {counted(images, 'test image')} {have} {shared} in training.",
     ]
-    sentences += filter(None, ["" if leaks.same_patient else patient_sentence(leaks), probe_sentence(metrics)])
+    said = ["" if leaks.same_patient else patient_sentence(leaks), probe_sentence(metrics)]
+    sentences += filter(None, [*said, remedies_sentence(config, metrics)])
     warnings = [
         near_duplicate_warning(metrics, leaked, images, what=shared),
         patient_warning(leaks),

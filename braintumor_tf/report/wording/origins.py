@@ -122,6 +122,56 @@ def confounding_warning(manifest: pd.DataFrame) -> str:
     )
 
 
+_REMEDIES = (
+    ("grey_curves", "random grey curves"),
+    ("bias_fields", "random bias fields"),
+    ("blur", "random blur"),
+    ("box_loss", "a second head that finds the lesion, in training alone"),
+    ("balance", "all pairs of origin and class weighed alike"),
+    ("group_dro", "a loss that follows the worst pair of origin and class (group-DRO)"),
+)
+"""Settings of a training that keep it from telling the class by the place, and what each is called."""
+
+
+def remedies_text(settings: Mapping[str, Any], pairs: Mapping[str, Any] | None) -> str:
+    """Says what a training did so that the class cannot be told by the place; empty for a training without.
+
+    Args:
+        settings: of the training, as in ``config.json``.
+        pairs: the counterfactual pictures, as in ``metrics.json``, or None.
+
+    Example:
+        >>> made = {"pictures": 6, "removed": 2, "pasted": 1, "refilled": 1, "as_it_is": 2, "left_out": {"why": 4}}
+        >>> remedies_text({"counterfactuals": 1, "blur": 1.0}, made).split("(")[1]
+        '2 lesions taken out, 1 put in, 1 changed elsewhere; 4 training images left out: why); random blur'
+    """
+    found = []
+    if settings.get("counterfactuals"):
+        made = pairs or {}
+        controls = sum(made.get(name, 0) for name in ("refilled", "patched"))
+        left = ", ".join(
+            f"{count:,} training images left out: {why}" for why, count in made.get("left_out", {}).items()
+        )
+        counts = f"{made.get('removed', 0):,} lesions taken out, {made.get('pasted', 0):,} put in"
+        counts += f", {controls:,} changed elsewhere" + (f"; {left}" if left else "")
+        pictures = f"{made.get('pictures', 0):,} pictures, each head with and without a lesion equally often"
+        found.append(f"counterfactual training: {pictures} ({counts})")
+    found += [text for name, text in _REMEDIES if settings.get(name)]
+    return "; ".join(found)
+
+
+def remedies_sentence(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Returns `remedies_text` of a run as a sentence; empty for a run that was trained without.
+
+    Args:
+        config: the run's settings.
+        metrics: as in ``metrics.json``.
+    """
+    made = (metrics.get("training") or {}).get("counterfactuals")
+    text = remedies_text(config.get("training") or {}, made)
+    return f"Against the confounding of origins and classes it was trained with {text}." if text else ""
+
+
 def patient_sentence(leaks: SplitLeaks) -> str:
     """Says for how many test images the patient is known, and how many of these have the patient in training too."""
     images = counted(leaks.images, "test image")
