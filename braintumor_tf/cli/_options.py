@@ -22,6 +22,23 @@ DROP_COPIES = click.option(
 BASELINES = click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="Score the shortcut baselines too."
 )
+LAYOUT = (
+    click.option(
+        "--ignore",
+        multiple=True,
+        metavar="PATTERN",
+        help="Leave out folders and files of this name, such as pred or '*_mask.*'; may be repeated.",
+    ),
+    click.option(
+        "--label-from",
+        type=int,
+        metavar="DEPTH",
+        help="Which folder names the class: 1 is the first below the data set's own, -1 the one that holds the image; "
+        "by default told by the names.",
+    ),
+)
+"""Arguments of `braintumor_tf.datasets.scan` that settle how folders are read; each is handed on by its name."""
+
 NO_LINK = click.option(
     "--no-link", is_flag=True, help="Do not look for published pictures, and so leave their patients unknown."
 )

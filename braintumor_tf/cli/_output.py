@@ -25,32 +25,38 @@ def print_json(value: Any) -> None:
     click.echo(to_json(value))
 
 
-def load_dataset(name: str, *, link: bool, data_dir: str) -> LinkedScan:
-    """Loads a data set for a command, and says in one line on standard error what was found of its origins.
+def load_dataset(name: str, *, link: bool, data_dir: str, **reading: Any) -> LinkedScan:
+    """Loads a data set for a command, and says on standard error what is odd, not used, and known of its origins.
 
     Args:
         name: what the user called it.
         link: whether to look for published pictures.
         data_dir: where data sets are kept.
+        reading: arguments of `braintumor_tf.datasets.scan`: ``ignore``, ``label_from``.
     """
     from braintumor_tf.datasets import find_dataset
 
-    return link_and_say(find_dataset(name, data_dir=data_dir), name, link=link)
+    scan = find_dataset(name, data_dir=data_dir, **reading)
+    say_remarks(scan, name)
+    return link_and_say(scan, name, link=link)
 
 
-def load_datasets(
-    names: Sequence[str], *, link: bool, data_dir: str, binary: bool = False, drop_copies: bool = False
-) -> LinkedScan:
+def say_remarks(scan: Scan, name: str) -> None:
+    """Prints to standard error what is odd about a data set, and what of it is not used."""
+    for remark in scan.remarks:
+        click.echo(f"{name}: {remark}", err=True)
+
+
+def load_datasets(names: Sequence[str], *, binary: bool = False, drop_copies: bool = False, **where: Any) -> LinkedScan:
     """Loads a data set for a command, or several as one; says on standard error what was found in them.
 
     Args:
         names: what the user called them.
-        link: whether to look for published pictures.
-        data_dir: where data sets are kept.
         binary: whether several are merged as tumour or not.
         drop_copies: whether copies are left out of several.
+        where: how each is found and read, as `load_dataset` takes it.
     """
-    scans = [load_dataset(name, link=link, data_dir=data_dir) for name in names]
+    scans = [load_dataset(name, **where) for name in names]
     return merge_and_say(scans, names, binary=binary, drop_copies=drop_copies)
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from braintumor_tf.cli._options import DROP_COPIES, MERGE_BINARY, NO_LINK, json_option, refuse_for_one
+from braintumor_tf.cli._options import (
+    DATA_DIR,
+    DROP_COPIES,
+    LAYOUT,
+    MERGE_BINARY,
+    NO_LINK,
+    add_options,
+    json_option,
+    refuse_for_one,
+)
 from braintumor_tf.cli._output import link_and_say, merge_and_say, print_json
 
 LEAK_EXIT_CODE = 3
@@ -17,6 +26,7 @@ LEAK_EXIT_CODE = 3
     "--dataset", "datasets", multiple=True, metavar="DIR", help="Another part of what is audited; several are merged."
 )
 @click.option("--against", multiple=True, metavar="DIR2", help="Another data set to compare with; may be repeated.")
+@add_options(*LAYOUT)
 @json_option("Print one JSON object to standard output.")
 @click.option("--html", metavar="FILE", help="Write a page that shows near-duplicate pairs side by side.")
 @click.option(
@@ -36,10 +46,13 @@ LEAK_EXIT_CODE = 3
 @NO_LINK
 @click.option("--strict", is_flag=True, help="Stop at unreadable files instead of listing them.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
+@DATA_DIR
 def audit(
     folder: str | None,
     datasets: tuple[str, ...],
     against: tuple[str, ...],
+    ignore: tuple[str, ...],
+    label_from: int | None,
     as_json: bool,
     html: str | None,
     fail_on: str | None,
@@ -52,8 +65,11 @@ def audit(
     no_link: bool,
     strict: bool,
     no_cache: bool,
+    data_dir: str,
 ) -> None:
     """Audits a labelled image folder: duplicates, patients across splits, origins, wrong labels, bad files, overlaps.
+
+    DIR is a folder, a CSV, or the name of a source that was fetched.
 
     \b
     Example: braintumor-tf audit data/sartaj --against data/navoneel --html audit.html
@@ -67,13 +83,15 @@ def audit(
         from braintumor_tf.leakage.label_issues import require_cleanlab
 
         require_cleanlab()  # before images are read
-    from braintumor_tf.datasets import scan
+    from braintumor_tf.datasets import find_dataset
     from braintumor_tf.leakage.audit_report import format_audit
     from braintumor_tf.leakage.folder_audit import audit as audit_folder
 
     cache, scans = not no_cache, []
+    how = {"strict": strict, "cache": cache, "ignore": ignore, "label_from": label_from}
     for name in (*names, *against):
-        scans.append(link_and_say(scan(name, strict=strict, cache=cache), name, link=not no_link, cache=cache))
+        found = find_dataset(name, data_dir=data_dir, **how)
+        scans.append(link_and_say(found, name, link=not no_link, cache=cache))
     others = scans[len(names) :]
     first = merge_and_say(scans[: len(names)], names, binary=binary, drop_copies=drop_copies)
     report = audit_folder(first, others, distance=distance, correlation=correlation, poses=not no_poses, labels=labels)

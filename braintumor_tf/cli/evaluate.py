@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from braintumor_tf.cli._options import BASELINES, DATA_DIR, NO_LINK, VIEWS, called, dataset_option, json_option
+from braintumor_tf.cli._options import (
+    BASELINES,
+    DATA_DIR,
+    LAYOUT,
+    NO_LINK,
+    VIEWS,
+    add_options,
+    called,
+    dataset_option,
+    json_option,
+)
 from braintumor_tf.cli._output import load_datasets, print_json, say_overlap, say_path, say_run, say_scores
 
 if TYPE_CHECKING:
@@ -17,6 +27,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @dataset_option("Another data set to score on; by default the run's own test images")
+@add_options(*LAYOUT)
 @VIEWS
 @click.option(
     "--noise",
@@ -32,6 +43,8 @@ if TYPE_CHECKING:
 def evaluate(
     runs: tuple[str, ...],
     datasets: tuple[str, ...],
+    ignore: tuple[str, ...],
+    label_from: int | None,
     views: int | None,
     noise: str | None,
     severity: str,
@@ -66,8 +79,9 @@ def evaluate(
             )
         keep_ensemble(runs, out, views=views or 1, baselines=baselines, as_json=as_json)
     else:
-        how = {"views": views, "baselines": baselines, "link": not no_link, "data_dir": data_dir}
-        evaluate_again(runs, datasets, as_json=as_json, **how)
+        how = {"views": views, "baselines": baselines, "as_json": as_json}
+        reading = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from}
+        evaluate_again(runs, datasets, **how, **reading)
 
 
 def evaluate_under_noise(path: str, noise: str, severity: str, *, as_json: bool) -> None:
@@ -139,9 +153,9 @@ def evaluate_again(
     *,
     views: int | None,
     baselines: bool,
-    link: bool,
-    data_dir: str,
     as_json: bool,
+    link: bool,
+    **reading: Any,
 ) -> None:
     """Scores a run, or several as one ensemble, and prints the scores; nothing is written.
 
@@ -150,9 +164,9 @@ def evaluate_again(
         datasets: another data set to score on, or several as one; none for the runs' own test images.
         views: how many views of each image the models are shown; None for as they were kept.
         baselines: whether to score the shortcut baselines too.
-        link: whether to look for the other data set's patients, where the runs were trained with theirs.
-        data_dir: where data sets are kept.
         as_json: whether to print the scores as JSON rather than sentences.
+        link: whether to look for the other data set's patients, where the runs were trained with theirs.
+        reading: how the other data set is found and read, as `load_dataset` takes it.
     """
     runs = _finished(paths)
     from braintumor_tf.datasets import BINARY_CLASSES
@@ -161,8 +175,7 @@ def evaluate_again(
     link = link and all(run.config.get("links", {}) is not None for run in runs)
     binary = all(set(run.config["classes"]) == set(BINARY_CLASSES) for run in runs)
     dataset = called(datasets) if datasets else None
-    where = {"link": link, "data_dir": data_dir}
-    external = load_datasets(datasets, binary=binary, **where).manifest if datasets else None
+    external = load_datasets(datasets, binary=binary, link=link, **reading).manifest if datasets else None
     found = evaluate_runs(runs, external, baselines=baselines, views=views)
     if as_json:
         which = {"run": paths[0]} if len(paths) == 1 else {"runs": paths, "weights": found.weights}

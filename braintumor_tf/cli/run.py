@@ -8,9 +8,11 @@ import click
 
 from braintumor_tf.cli._options import (
     DROP_COPIES,
+    LAYOUT,
     MERGE_BINARY,
     NO_LINK,
     WORDS,
+    add_options,
     dataset_option,
     refuse_for_one,
     short_name,
@@ -24,6 +26,7 @@ from braintumor_tf.interrupts import goes_on_with
 @dataset_option("synthetic, the name of a source, a folder or a CSV", default=("synthetic",), show_default=True)
 @click.option("--out", default="models", show_default=True, help="Folder for executed notebooks, pages and runs.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A notebook's parameter.")
+@add_options(*LAYOUT)
 @MERGE_BINARY
 @DROP_COPIES
 @NO_LINK
@@ -35,6 +38,8 @@ def run(
     datasets: tuple[str, ...],
     out: str,
     parameters: tuple[tuple[str, str], ...],
+    ignore: tuple[str, ...],
+    label_from: int | None,
     binary: bool,
     drop_copies: bool,
     no_link: bool,
@@ -60,14 +65,18 @@ def run(
     refuse_for_one(datasets, binary=binary, drop_copies=drop_copies)
     dataset = datasets[0]
     if datasets != (SYNTHETIC,):  # refuses a wrong one; what it finds is kept
-        how = {"binary": binary, "drop_copies": drop_copies}
+        how = {"binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
         found = load_datasets(datasets, link=not no_link, data_dir="data", **how)
         if len(datasets) > 1:
             dataset = str(write_manifest(Path(out).absolute() / f"{short_name(datasets)}.csv", found.manifest))
+    given = {"LINK": False} if no_link else {}
+    if len(datasets) == 1:  # a list of merged ones says it all
+        given |= {"IGNORE": list(ignore)} if ignore else {}
+        given |= {"LABEL_FROM": label_from} if label_from is not None else {}
     results = run_notebooks(
         chosen,
         out=out,
-        parameters={**dict(parameters), **({"LINK": False} if no_link else {})},
+        parameters={**dict(parameters), **given},
         dataset=dataset,
         resume=resume,
         timeout=timeout,

@@ -13,6 +13,7 @@ from braintumor_tf.cli._options import (
     BINARY,
     DATA_DIR,
     DROP_COPIES,
+    LAYOUT,
     MODEL_SETTINGS,
     NO_LINK,
     SEED,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--model", required=True, help="A network: CNN, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
 @dataset_option("synthetic, the name of a source, a folder or a CSV", required=True)
+@add_options(*LAYOUT)
 @protocol_option("grouped", "random", "official")
 @BINARY
 @DROP_COPIES
@@ -63,6 +65,8 @@ if TYPE_CHECKING:
 def search(
     model: str,
     datasets: tuple[str, ...],
+    ignore: tuple[str, ...],
+    label_from: int | None,
     protocol: str,
     binary: bool,
     drop_copies: bool,
@@ -93,7 +97,7 @@ def search(
     from braintumor_tf.leakage import group, split
     from braintumor_tf.training import run_search
 
-    how = {"binary": binary, "drop_copies": drop_copies}
+    how = {"binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
     scan = load_datasets(datasets, link=not no_link, data_dir=data_dir, **how)
     manifest = to_binary(scan.manifest) if binary else scan.manifest
     manifest = manifest if len(datasets) > 1 else group(manifest)  # merged ones are grouped

@@ -17,6 +17,7 @@ from braintumor_tf.cli._options import (
     DEVICES,
     DROP_COPIES,
     DROPOUT,
+    LAYOUT,
     MODEL_SETTINGS,
     NO_LINK,
     NOISE,
@@ -48,6 +49,7 @@ SPLIT_OPTIONS = ("protocol", "folds", "origin", "external", "split_seed")
 @click.command()
 @click.option("--model", help="CNN, PCA, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
 @dataset_option("synthetic, the name of a source, a folder or a CSV")
+@add_options(*LAYOUT)
 @protocol_option("grouped", "random", "official", "kfold", "external", "leave_one_origin_out")
 @click.option("--folds", type=click.IntRange(2), help="How many, for the protocol kfold; 5 by default.")
 @click.option(
@@ -224,6 +226,8 @@ def _prepare(
     *,
     model: str,
     datasets: tuple[str, ...],
+    ignore: tuple[str, ...],
+    label_from: int | None,
     external: str | None,
     binary: bool,
     drop_copies: bool,
@@ -253,7 +257,7 @@ def _prepare(
     settings["trains"] = parse_trains(settings["trains"])
     ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
     training_noise = _noise(noise, severity, noise_probability, noise_size)
-    where = {"link": not no_link, "data_dir": data_dir}
+    where = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from}
     scans = [load_datasets(datasets, binary=binary, drop_copies=drop_copies, **where)]
     scans += [load_dataset(external, **where)] if external else []
     manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
@@ -262,6 +266,7 @@ def _prepare(
         **scans[0].to_config(),
         **({"external_links": scans[1].to_config()["links"]} if external else {}),
         "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
+        "data_remarks": [remark for scan in scans for remark in scan.remarks],
     }
     how = {"model": model, "preset": preset, "noise": training_noise, "baselines": baselines, "seed": seed}
     how |= {"config": config, "devices": devices, "out": out, **settings}

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
 from braintumor_tf.datasets.descriptions import PICTURE_SIZE, THUMBNAIL_SIZE, Description, content_hash, describe
-from braintumor_tf.datasets.layouts import IDENTITY, csv_rows, folder_rows, patient_of_group, read_table
+from braintumor_tf.datasets.layouts import IDENTITY, Layout, patient_of_group, read_folder, read_listing, read_table
+from braintumor_tf.datasets.layouts.tree import refuse_file
 from braintumor_tf.datasets.reading import read_bytes
+from braintumor_tf.datasets.scan_result import Scan, named_paths
 from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import restored, write_csv
 from braintumor_tf.progress import progress_bar
@@ -38,28 +40,6 @@ LISTING = "manifest.csv"
 _BATCH = 256
 
 
-@dataclass(frozen=True)
-class Scan:
-    """What a folder or a CSV holds.
-
-    Attributes:
-        manifest: one row a readable image, with the columns `COLUMNS`; `split` is the official one (empty where there
-            is none), `patient` is filled where the source knows it, `group` is empty until
-            `braintumor_tf.leakage.group` fills it.
-        unreadable: ``path`` and ``reason`` of every file that is no usable image.
-        root: the folder that was scanned.
-    """
-
-    manifest: pd.DataFrame
-    unreadable: pd.DataFrame
-    root: Path
-
-    @property
-    def title(self) -> str:
-        """What the data set is called in text."""
-        return str(self.root)
-
-
 def scan(
     root: str | Path,
     *,
@@ -69,18 +49,21 @@ def scan(
     workers: int | None = None,
     show_progress: bool = True,
     ignore: Collection[str] = (),
+    label_from: int | None = None,
     labels: Mapping[str, str] | None = None,
     patients: bool = False,
     unlabelled: bool = False,
 ) -> Scan:
     """Describes every image of a labelled folder or CSV.
 
-    A folder is laid out as ``class/…`` or ``split/class/…`` (``Training``, ``val``, ``Testing`` and the other usual
-    names), at any depth; files and folders whose name starts with ``.`` or ``_`` are passed over. A CSV has the
-    columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``, ``patient``, ``group``,
-    ``source``, the box of a lesion (``box_x, box_y, box_width, box_height``: centre and size as shares of the
-    picture), and the other columns of a manifest that say who is in a picture. A folder that holds a manifest of its
-    images, `LISTING`, as ``datasets merge`` writes it, is read by that.
+    A folder is laid out as ``class/…`` or ``split/class/…`` (``Training``, ``val``, ``test_data`` and the other usual
+    names). Every file that is seen is used or named with the reason. Where the names of folders can be read in two
+    ways, such as ``pred`` beside ``yes`` and ``no``, the folder is refused with both ways; `ignore` and `label_from`
+    choose one. Files and folders whose name starts with ``.``, and folders whose name starts with ``_``, are hidden.
+    A CSV has the columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``,
+    ``patient``, ``group``, ``source``, the box of a lesion (``box_x, box_y, box_width, box_height``: centre and size
+    as shares of the picture), and the other columns of a manifest that say who is in a picture. A folder that holds a
+    manifest of its images, `LISTING`, as ``datasets merge`` writes it, is read by that.
 
     Args:
         root: the folder or the CSV file.
@@ -90,17 +73,20 @@ def scan(
         cache: keep descriptions in `cache_directory`, so that the next scan decodes nothing.
         workers: threads that decode; as many as there are cores by default.
         show_progress: a progress bar for scans over two seconds.
-        ignore: names of folders to pass over.
+        ignore: patterns, as in a shell, of folders and files to leave out: ``["pred", "*_mask.png"]``. A pattern with
+            ``/`` is compared with the path below `root`, any other one with each name.
+        label_from: which folder names the class, whatever it is called: 1 is the first below `root`, 2 the next, -1 the
+            one that holds the image. None tells it by the names.
         labels: the label of a class folder whose name alone does not tell it, such as ``{"0": "no_idc"}``.
         patients: True where the folder above the class folder is a patient.
         unlabelled: also take images that no class folder or column gives a label; it is "" then.
 
     Returns:
-        The manifest sorted by path, and the files that could not be read.
+        The manifest sorted by path, the files that could not be read, what else was not used, and notes.
 
     Raises:
-        DatasetError: the folder is missing or holds no labelled image, the CSV lacks a column, or `strict` met bad
-            files.
+        DatasetError: the folder is missing, holds no labelled image, or can be read in two ways; the CSV is none, lacks
+            a column, or says two things of one image; or `strict` met bad files.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -114,14 +100,15 @@ def scan(
     """
     root = Path(os.path.abspath(Path(root).expanduser()))
     root = root / LISTING if _is_manifest(root / LISTING) else root
+    layout = Layout(ignore=ignore, label_from=label_from, labels=labels or {}, patients=patients, unlabelled=unlabelled)
     if root.is_file():
-        rows, bad = csv_rows(root, unlabelled)
-    else:
-        rows, bad = folder_rows(root, ignore, labels or {}, patients, unlabelled)
+        refuse_file(root)
+    listing = read_listing(root, layout) if root.is_file() else read_folder(root, layout)
     folder = root.parent if root.is_file() else root
-    descriptions = dict(_describe_all([row["path"] for row in rows], folder, cache, workers, show_progress))
-    good = []
-    for row in rows:
+    paths = [row["path"] for row in listing.rows]
+    descriptions = dict(_describe_all(paths, folder, cache, workers, show_progress))
+    good, bad = [], list(listing.unreadable)
+    for row in listing.rows:
         found = descriptions[row["path"]]
         if found.error:
             bad.append((row["path"], found.error))
@@ -129,20 +116,26 @@ def scan(
         described = {key: getattr(found, key) for key in ("width", "height", "md5", "pixel_hash", "phash")}
         named = {"source": source or row.get("source") or root.stem}
         good.append({**dict.fromkeys(COLUMNS, ""), **row, **named, **described})
-    unreadable = pd.DataFrame(sorted(bad), columns=["path", "reason"], dtype=str)
-    if strict and len(unreadable):
-        first = unreadable.iloc[0]
+    unreadable = named_paths(bad)
+    _check_readable(root, good, unreadable, strict)
+    manifest = pd.DataFrame(good, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
+    return Scan(manifest, unreadable, folder, named_paths(listing.passed_over), tuple(listing.notes))
+
+
+def _check_readable(root: Path, good: list[dict[str, Any]], unreadable: pd.DataFrame, strict: bool) -> None:
+    """Raises DatasetError where no image can be read, or one cannot and `strict` forbids it."""
+    if good and not (strict and len(unreadable)):
+        return
+    first = unreadable.iloc[0]
+    if good:
         raise DatasetError(
             f"{root}: {len(unreadable)} unreadable files, the first {first.path}: {first.reason}; "
             "remove or repair them, or scan without strict"
         )
-    if not good:
-        raise DatasetError(
-            f"{root}: no labelled image found ({len(unreadable)} unreadable files); "
-            "expected class/image or split/class/image, such as Training/glioma/1.jpg"
-        )
-    manifest = pd.DataFrame(good, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
-    return Scan(manifest, unreadable, folder)
+    raise DatasetError(
+        f"{root}: no labelled image can be read ({len(unreadable)} unreadable files, the first {first.path}: "
+        f"{first.reason})"
+    )
 
 
 def _is_manifest(path: Path) -> bool:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from braintumor_tf.datasets.manifest import LISTING, Scan, scan
 from braintumor_tf.datasets.sources.table import SOURCES
 from braintumor_tf.datasets.synthetic import TISSUE_FOLDERS, write_synthetic, write_synthetic_tissue
+from braintumor_tf.datasets.synthetic.ground_truth import FILE_NAME
+from braintumor_tf.datasets.synthetic.mri.dataset import MASKS
 from braintumor_tf.errors import DatasetError
 
 SYNTHETIC = "synthetic"
@@ -28,7 +32,8 @@ def find_dataset(
         data_dir: where data sets are kept.
         synthetic: arguments of `write_synthetic`, such as ``{"patients_per_class": 4}``, or of
             `write_synthetic_tissue`, for synthetic data alone.
-        **options: arguments of `scan`: ``strict``, ``cache``, ``workers``, ``show_progress``.
+        **options: arguments of `scan`: ``ignore``, ``label_from``, ``unlabelled``, ``strict``, ``cache``, ``workers``,
+            ``show_progress``.
 
     Returns:
         The manifest and the unreadable files.
@@ -60,10 +65,16 @@ def find_dataset(
             )
         if (folder / LISTING).is_file():
             return scan(folder / LISTING, source=name, **options)
-        layout = {"ignore": known[name].ignore, "labels": known[name].folders, "patients": known[name].patients}
+        layout = {"labels": known[name].folders, "patients": known[name].patients}
+        layout["ignore"] = [
+            *filter(lambda part: (folder / part).exists(), known[name].ignore),
+            *options.pop("ignore", ()),
+        ]
         return scan(folder, source=name, **layout, **options)
     written = f"{SYNTHETIC}, {SYNTHETIC_TISSUE}"
-    raise DatasetError(f"{name}: neither a folder, a CSV nor a known data set ({written}, {', '.join(known)})")
+    raise DatasetError(
+        f"{name}: no such folder or file; neither a folder, a CSV nor a known data set ({written}, {', '.join(known)})"
+    )
 
 
 def _load_synthetic(name: str, data_dir: str | Path, synthetic: dict[str, Any], options: dict[str, Any]) -> Scan:
@@ -72,6 +83,12 @@ def _load_synthetic(name: str, data_dir: str | Path, synthetic: dict[str, Any], 
     folder = Path(data_dir) / (f"{name}_{code}" if settings else name)
     arguments = {"show_progress": options.get("show_progress", True), **synthetic}
     if name == SYNTHETIC:
-        return scan(write_synthetic(folder, **arguments), source=name, **options)
+        return _without_truth(scan(write_synthetic(folder, **arguments), source=name, **options))
     layout = {"labels": {folder: label for label, folder in TISSUE_FOLDERS.items()}, "patients": True}
-    return scan(write_synthetic_tissue(folder, **arguments), source=name, **layout, **options)
+    return _without_truth(scan(write_synthetic_tissue(folder, **arguments), source=name, **layout, **options))
+
+
+def _without_truth(found: Scan) -> Scan:
+    """Leaves out of what is passed over the ground truth, which is no part of the images."""
+    names = found.passed_over["path"].map(os.path.basename)
+    return replace(found, passed_over=found.passed_over[~names.isin([MASKS, FILE_NAME])].reset_index(drop=True))

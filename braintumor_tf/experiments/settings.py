@@ -11,7 +11,7 @@ from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.augment.noise.base import Noise
 from braintumor_tf.errors import DamagedRun, NoiseError
 from braintumor_tf.models import get_spec, resolve_config
-from braintumor_tf.training import Preset, resolve_preset, split_settings
+from braintumor_tf.training import Preset, TrainingError, resolve_preset, split_settings
 from braintumor_tf.types import ModelConfig
 
 
@@ -59,8 +59,11 @@ class ExperimentSettings:
         Raises:
             ModelError: the model is not known, or one of its settings is out of range.
             CropError: there is no such crop.
-            TrainingError: a setting or the preset is not known, or a value is out of range.
+            TrainingError: a setting or the preset is not known, a value is out of range, or there is one label alone.
         """
+        labels = set(labels)
+        if len(labels) == 1:
+            raise TrainingError(f"all images are of one class, {min(labels)}: nothing can be learned; give two or more")
         of_model, of_training = split_settings(settings)
         config = replace(ModelConfig.of(model, **of_model), seed=seed)
         config = replace(config, classes=resolve_config(config, labels=labels).classes)

@@ -52,8 +52,12 @@ def read_index_file(path: str | Path, columns: tuple[str, ...]) -> tuple[dict[st
         DatasetError: the file is missing, damaged, of another kind or version, or its parts do not fit together.
     """
     path = Path(path)
+    if path.is_dir():
+        raise DatasetError(f"{path}: is a folder, not an index; give the .npz file that `datasets index` wrote")
     if not path.is_file():
-        raise DatasetError(f"{path}: no such file; an index is made by braintumor_tf.identity.make_index")
+        raise DatasetError(
+            f"{path}: no such file; make an index of your images with `braintumor-tf datasets index DIR --out {path}`"
+        )
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in ("facts", "rows", *_SHAPES)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from braintumor_tf.datasets.manifest import Scan
 from braintumor_tf.datasets.resolve import find_dataset
+from braintumor_tf.errors import BrainTumorWarning
 from braintumor_tf.identity import links as linking
 from braintumor_tf.identity.origin_index import OriginIndex
 
@@ -34,8 +35,8 @@ class LinkedScan(Scan):
         return f"{self.links.sentence or 'No image is a published picture that this package knows'}."
 
     def to_config(self) -> dict[str, Any]:
-        """Returns ``links`` as ``config.json`` of a run holds it: what was found, None where nothing was linked."""
-        return {"links": self.links.to_dict() if self.links else None}
+        """Returns what ``config.json`` of a run holds: ``links`` (None where nothing was linked), ``data_remarks``."""
+        return {"links": self.links.to_dict() if self.links else None, "data_remarks": self.remarks}
 
 
 def load(
@@ -59,11 +60,13 @@ def load(
         data_dir: where data sets are kept.
         synthetic: arguments of `write_synthetic`, such as ``{"patients_per_class": 4}``, or of
             `write_synthetic_tissue`, for synthetic data alone.
-        **options: arguments of `scan`: ``strict``, ``cache``, ``workers``, ``show_progress``.
+        **options: arguments of `scan`: ``ignore``, ``label_from``, ``unlabelled``, ``strict``, ``cache``, ``workers``,
+            ``show_progress``.
 
     Returns:
-        The manifest, the unreadable files, and `links`, whose `sentence` says what was found. A `UserWarning` of one
-        line says where the data set's own patients contradict those of the pictures.
+        The manifest, the unreadable files, what else is not used, and `links`, whose `sentence` says what was found.
+        Each `BrainTumorWarning` says in one line what is odd about the data set, how much of it is not used, or where
+        its own patients contradict those of the pictures.
 
     Raises:
         DatasetError: no such data set (the text lists what is known), or an index that cannot be read.
@@ -83,8 +86,9 @@ def load(
     scan = find_dataset(dataset, data_dir=data_dir, synthetic=synthetic, **options)
     quiet = {name: options[name] for name in ("cache", "show_progress") if name in options}
     found = link_scan(scan, link=link, indexes=opened, **quiet)
-    if found.links and found.links.warning:
-        warnings.warn(found.links.warning, stacklevel=2)
+    for remark in (*found.remarks, found.links.warning if found.links else ""):
+        if remark:
+            warnings.warn(f"{dataset}: {remark}", BrainTumorWarning, stacklevel=2)
     return found
 
 
@@ -100,7 +104,7 @@ def link_scan(
         cache: as for `identity.link`.
         show_progress: as for `identity.link`.
     """
-    found = LinkedScan(scan.manifest, scan.unreadable, scan.root)
+    found = LinkedScan(**{each.name: getattr(scan, each.name) for each in fields(Scan)})
     if not link:
         return found
     manifest, links = linking.link_with(

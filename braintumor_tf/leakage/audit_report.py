@@ -17,7 +17,10 @@ from braintumor_tf.leakage.provenance import Provenance
 Rows = list[dict[str, Any]]
 
 MAX_LINES = 14
-"""How many contradicted or suspicious labels the text lists; JSON has all."""
+"""How many bad files, contradicted or suspicious labels the text lists; JSON has all."""
+
+MAX_FILES = 4
+"""How many files of one picture a line lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,9 @@ class AuditReport:
         root: the folder.
         images: how many images could be read.
         unreadable_files: ``path`` and ``reason`` of those that could not.
+        passed_over: ``path`` and ``reason`` of what else was seen and is not used.
+        remarks: sentences on the layout, and on how much is not used.
+        picture_faults: sentences on pictures that teach nothing (`manifest_counts.picture_faults`).
         classes: rows of a split and its images of each class.
         sizes: rows of the most frequent picture sizes.
         test_images: images of the split ``test``.
@@ -92,6 +98,9 @@ class AuditReport:
     root: str
     images: int
     unreadable_files: Rows
+    passed_over: Rows
+    remarks: list[str]
+    picture_faults: list[str]
     classes: Rows
     sizes: Rows
     test_images: int
@@ -119,6 +128,9 @@ class AuditReport:
             "images": self.images,
             "unreadable": len(self.unreadable_files),
             "unreadable_files": self.unreadable_files,
+            "passed_over": self.passed_over,
+            "remarks": self.remarks,
+            "picture_faults": self.picture_faults,
             "classes": self.classes,
             "sizes": self.sizes,
             "test_images": self.test_images,
@@ -142,9 +154,10 @@ def format_audit(report: AuditReport) -> str:
     """
     found = report.provenance
     lines = [f"{report.root}: {report.images:,} images, {len(report.unreadable_files)} unreadable files", ""]
-    lines += [*_leak_sentences(report), *found.sentences, *_label_sentences(report), ""]
+    lines += [*_leak_sentences(report), *report.picture_faults, *found.sentences, *_label_sentences(report), ""]
     lines += [*report.merge.sentences, ""] if report.merge else []
-    lines += [f"  unreadable: {row['path']}: {row['reason']}" for row in report.unreadable_files]
+    lines += [f"  {remark}" for remark in report.remarks]
+    lines += _shown("unreadable", [f"{row['path']}: {row['reason']}" for row in report.unreadable_files])
     lines += [_class_lines(report.classes), ""]
     if found.known:
         lines += [_class_lines(found.origins, "origin"), ""]
@@ -152,8 +165,7 @@ def format_audit(report: AuditReport) -> str:
     lines += [f"{report.near.groups:,} groups of look-alikes, the largest of {report.near.largest_group} images"]
     if report.near.pose_pairs:
         lines += [f"{report.near.pose_pairs:,} pairs are copies in another pose: mirrored, turned, cropped or shifted"]
-    for paths in report.label_conflicts:
-        lines += ["one picture under several labels:", *(f"  {path}" for path in paths)]
+    lines += _shown("one picture under several labels", [_conflict(paths) for paths in report.label_conflicts])
     lines += _shown("labels that contradict the origin's", [_contradiction(row) for row in found.contradictions])
     if report.label_issues:
         lines += _shown("suspicious labels", [_suspicion(row) for row in report.label_issues.issues])
@@ -164,7 +176,7 @@ def format_audit(report: AuditReport) -> str:
 
 def audit_verdict(report: AuditReport) -> str:
     """Returns what an audit means for a score on the data set's own test images, in a few sentences."""
-    return " ".join(_leak_sentences(report))
+    return " ".join([*_leak_sentences(report), *report.picture_faults])
 
 
 def _leak_sentences(report: AuditReport) -> list[str]:
@@ -214,6 +226,11 @@ def _shown(what: str, lines: list[str]) -> list[str]:
     return [f"{what}:", *(f"  {line}" for line in lines[:MAX_LINES]), *more]
 
 
+def _conflict(paths: list[str]) -> str:
+    more = f", {len(paths) - MAX_FILES} more" if len(paths) > MAX_FILES else ""
+    return ", ".join(paths[:MAX_FILES]) + more
+
+
 def _contradiction(row: dict[str, Any]) -> str:
     return f"{row['path']}: {row['label']}, but {row['origin_label']} in {row['origin']}"
 
@@ -248,6 +265,5 @@ def _overlap_lines(other: Overlap) -> list[str]:
         lines += [f"{other.patients.images:,} of its images show a patient of an image here"]
     if other.classes:
         lines += ["of the images here, these are there too as the same picture:", _class_lines(other.classes)]
-    for paths in other.label_conflicts:
-        lines += ["one picture under several labels, here or there:", *(f"  {path}" for path in paths)]
-    return lines
+    conflicts = [_conflict(paths) for paths in other.label_conflicts]
+    return lines + _shown("one picture under several labels, here or there", conflicts)

@@ -20,6 +20,7 @@ from braintumor_tf.leakage.manifest_counts import (
     class_table,
     count_duplicates,
     label_conflicts,
+    picture_faults,
     size_table,
 )
 from braintumor_tf.leakage.merging.overlaps import shared_images, with_fingerprints
@@ -77,6 +78,9 @@ def audit(
         root=scan.title,
         images=own,
         unreadable_files=scan.unreadable.to_dict("records"),
+        passed_over=scan.passed_over.to_dict("records"),
+        remarks=[*_remarks(scan, against), *_few_groups(joined)],
+        picture_faults=picture_faults(manifest),
         classes=_class_rows(manifest),
         sizes=size_table(manifest).to_dict("records"),
         test_images=int((manifest["split"] == "test").sum()),
@@ -104,6 +108,18 @@ def _duplicates(manifest: pd.DataFrame, pairs: pd.DataFrame, distance: int, corr
         pose_pairs=int(pairs["detail"].notna().sum()),
     )
     return counts
+
+
+def _remarks(scan: Scan, against: Sequence[Scan]) -> list[str]:
+    return [*scan.remarks, *(f"{other.root}: {remark}" for other in against for remark in other.remarks)]
+
+
+def _few_groups(manifest: pd.DataFrame) -> list[str]:
+    """Says which classes have several images and yet one group, which a split cannot divide."""
+    found = manifest.groupby("label")["group"].agg(["size", "nunique"])
+    names = [str(name) for name in found.index[(found["nunique"] == 1) & (found["size"] > 1)]]
+    one = "all images of the class {} are of one group, look-alikes or one patient: a split cannot divide them"
+    return [one.format(name) for name in names]
 
 
 def _leaking(manifest: pd.DataFrame) -> int:

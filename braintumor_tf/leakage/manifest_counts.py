@@ -21,6 +21,9 @@ FINGERPRINT_NAMES = {
 """What the fingerprints are called in text."""
 
 
+_ONE_LEVEL = ("0" * 16, "8" + "0" * 15)
+
+
 @dataclass(frozen=True, kw_only=True)
 class DuplicateCounts:
     """How many images one fingerprint finds twice.
@@ -89,6 +92,47 @@ def label_conflicts(manifest: pd.DataFrame) -> list[list[str]]:
     """
     labels = manifest.groupby("picture")["label"].transform("nunique")
     return sorted(sorted(paths) for _, paths in manifest[labels > 1].groupby("picture")["path"])
+
+
+def filed_twice(manifest: pd.DataFrame) -> pd.Series:
+    """Tells which images show, grey pixel for grey pixel, a picture that is filed under another label too."""
+    known = manifest["pixel_hash"] != ""
+    labels = manifest[known].groupby("pixel_hash")["label"].transform("nunique")
+    return (labels > 1).reindex(manifest.index, fill_value=False)
+
+
+def of_one_level(manifest: pd.DataFrame) -> pd.Series:
+    """Tells which images have one grey level all over, such as black ones, whatever their size.
+
+    The perceptual hash of such an image has no bit but that of the mean, since all its other frequencies are 0.
+    """
+    return manifest["phash"].isin(_ONE_LEVEL)
+
+
+def picture_faults(manifest: pd.DataFrame, *, least: float = 0.0) -> list[str]:
+    """Says in sentences which images no model can learn from: filed under two classes, or of one grey level.
+
+    Args:
+        manifest: with ``label``, ``pixel_hash`` and ``phash``.
+        least: the share of all images, 0..1, from which such images are worth a sentence.
+
+    Example:
+        >>> manifest = pd.DataFrame({"label": ["glioma", "no_tumor"], "pixel_hash": "1", "phash": "0" * 16})
+        >>> for sentence in picture_faults(manifest):
+        ...     print(sentence)
+        2 of 2 images are filed under two classes, pixel for pixel: of each such picture one label at least is wrong.
+        2 of 2 images have one grey level all over, such as black: nothing can be learned from them.
+    """
+    faults = {
+        "are filed under two classes, pixel for pixel: of each such picture one label at least is wrong": filed_twice,
+        "have one grey level all over, such as black: nothing can be learned from them": of_one_level,
+    }
+    counts = {text: int(find(manifest).sum()) for text, find in faults.items()}
+    return [
+        f"{count:,} of {len(manifest):,} images {text}."
+        for text, count in counts.items()
+        if count and count >= least * len(manifest)
+    ]
 
 
 def class_table(manifest: pd.DataFrame) -> pd.DataFrame:

@@ -69,9 +69,9 @@ def split(
         A copy with the column `split` filled; for ``external`` the rows of both.
 
     Raises:
-        SplitError: an unknown protocol, fractions that do not add up to 1, no official test images, too few groups
-            of a class, labels of the external set that do not fit, a fold out of range, an unknown origin, or a class
-            that only the origin left out has.
+        SplitError: an unknown protocol, fractions that do not add up to 1, no official test images, a class that
+            training lacks, too few groups of a class, labels of the external set that do not fit, a fold out of range,
+            an unknown origin, or a class that only the origin left out has.
 
     Example:
         >>> manifest = pd.DataFrame({"path": [f"{n}.png" for n in range(20)], "label": "glioma"})
@@ -213,6 +213,13 @@ def _official(manifest: pd.DataFrame, inner: Sequence[float], seed: int) -> pd.S
         raise SplitError(f"{lacking} has images without an official split; use the protocol grouped")
     if not present <= set(SPLITS):
         raise SplitError(f"some images have the split {min(present - set(SPLITS))!r}; use train, validation, test")
+    learned = set(manifest.loc[manifest["split"] == "train", "label"])
+    strange = sorted(set(manifest.loc[manifest["split"] != "train", "label"]) - learned)
+    if strange:
+        raise SplitError(
+            f"the official training images have no {strange[0]}, which the others have: a model cannot learn it; use "
+            "the protocol grouped, or leave the class out"
+        )
     if "validation" in present:
         return manifest["split"]
     return _test_and_rest(manifest, manifest["split"] == "test", inner, seed)

@@ -150,11 +150,16 @@ def test_train_keeps_in_the_run_what_was_linked(linked, index, tmp_path):
         place = folder / ("glioma", "no_tumor")[number % 2]
         place.mkdir(parents=True, exist_ok=True)
         slice_of(number if number < 2 else number + 20).save(place / f"{number}.png")
+    (folder / "list.csv").write_text("who,what")
     words = ("train", "--model", "PCA", "--dataset", folder, "--image-size", 16, "--no-baselines")
     result = call(*words, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.stderr
     assert f"{folder}: 2 of 12 images are clinic pictures of 1 patient" in result.stderr.splitlines()
     run = Run(tmp_path / "run")
+    [remark] = run.config["data_remarks"]
+    assert remark == f"not used: {folder}/list.csv, a table; give it instead of the folder to have it read"
+    assert f"{folder}: {remark}" in result.stderr.splitlines()
+    assert remark in (run.path / "report.html").read_text(encoding="utf-8")
     assert run.config["links"]["tables"] == {"clinic": read_index(index).hash}
     known = run.manifest[run.manifest["patient"] != ""]
     assert set(known["group"]) == {"patient:clinic:Ann"} and known["split"].nunique() == 1

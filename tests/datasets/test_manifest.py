@@ -39,7 +39,7 @@ def save(path, value=90, size=(40, 30)):
             ["archive/Training/meningioma", "archive/Testing/meningioma"],
             {("train", "meningioma"), ("test", "meningioma")},
         ),
-        (["cats", "dogs/young"], {("", "cats"), ("", "dogs")}),
+        (["cats", "dogs/images"], {("", "cats"), ("", "dogs")}),
         (["only/glioma"], {("", "glioma")}),
     ],
 )
@@ -69,7 +69,15 @@ def test_hidden_files_and_links(tmp_path):
     save(root / "loose.png")
     found = scan(root, **QUIET)
     assert [path.rpartition("/")[2] for path in found.manifest["path"]] == ["a.png"]
-    assert found.unreadable["reason"].tolist() == ["not in a class folder, so it has no label"]
+    assert found.unreadable.empty
+    assert {path.removeprefix(f"{root}/"): reason for path, reason in found.passed_over.itertuples(index=False)} == {
+        "_masks": "hidden, its name begins with _ (1 file)",
+        ".thumbnails": "hidden, its name begins with . (1 file)",
+        "glioma/Thumbs.db": "no image file (.db)",
+        "README.txt": "no image file (.txt)",
+        "glioma/loop": "a link to a folder that is read elsewhere",
+        "loose.png": "not in a class folder, so it has no label",
+    }
 
 
 def test_same_pixels_in_other_containers_share_the_pixel_hash(tmp_path):
@@ -108,8 +116,8 @@ def test_a_manifest_is_written_and_read_back_unchanged(tmp_path):
     ("make", "message"),
     [
         (lambda root: None, "no such folder"),
-        (lambda root: root.mkdir(), "no labelled image found"),
-        (lambda root: save(root / "a.png"), "no labelled image found .1 unreadable"),
+        (lambda root: root.mkdir(), "is empty; expected class/image"),
+        (lambda root: save(root / "a.png"), "1 image, but no class folder"),
         (lambda root: root.with_suffix(".csv").write_text("file,label\n"), "lacks the column path"),
     ],
 )

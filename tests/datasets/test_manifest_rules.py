@@ -42,16 +42,14 @@ def rows(root: Path, **options) -> dict[str, tuple[str, str, str]]:
     return {Path(row.path).name: (row.label, row.split, row.patient) for row in found.itertuples()}
 
 
-def test_the_innermost_known_name_is_the_label_and_the_outermost_split_counts(tmp_path):
-    save(tmp_path / "set" / "Training" / "glioma" / "normal" / "a.png", 1)
-    save(tmp_path / "set" / "Training" / "glioma" / "test" / "b.png", 2)
+def test_folders_below_the_class_do_not_change_it(tmp_path):
+    save(tmp_path / "set" / "Training" / "glioma" / "a.png", 1)
     save(tmp_path / "set" / "Testing" / "pituitary" / "axial" / "c.png", 3)
-    save(tmp_path / "set" / "Testing" / "cats" / "young" / "d.png", 4)
+    save(tmp_path / "set" / "pituitary" / "Testing" / "old" / "d.png", 4)
     assert rows(tmp_path / "set") == {
-        "a.png": ("no_tumor", "train", ""),
-        "b.png": ("glioma", "train", ""),
+        "a.png": ("glioma", "train", ""),
         "c.png": ("pituitary", "test", ""),
-        "d.png": ("cats", "test", ""),
+        "d.png": ("pituitary", "test", ""),
     }
 
 
@@ -65,9 +63,9 @@ def test_patients_are_the_folders_above_the_class(tmp_path):
 
 
 def test_rows_are_sorted_by_path_and_bad_files_too(tmp_path):
-    for name in ("b/z.png", "a/10.png", "a/9.png", "B/a.png"):
+    for name in ("b/z.png", "a/10.png", "a/9.png", "C/a.png"):
         save(tmp_path / "set" / name, len(name))
-    for name in ("b/bad.jpg", "a/bad.jpg", "B/bad.jpg"):
+    for name in ("b/bad.jpg", "a/bad.jpg", "C/bad.jpg"):
         (tmp_path / "set" / name).write_bytes(b"x")
     found = scan(tmp_path / "set", **QUIET)
     assert found.manifest["path"].tolist() == sorted(str(path) for path in (tmp_path / "set").rglob("*.png"))
@@ -101,7 +99,8 @@ def test_ignored_folders_are_passed_over_at_any_depth(tmp_path):
     save(tmp_path / "set" / "masks" / "glioma" / "c.png", 3)
     save(tmp_path / "set" / "Testing" / "glioma" / "masks.png", 4)
     assert set(rows(tmp_path / "set", ignore=["masks"])) == {"a.png", "masks.png"}
-    assert len(rows(tmp_path / "set")) == 4
+    assert set(rows(tmp_path / "set", ignore=["mask*"])) == {"a.png"}
+    assert set(rows(tmp_path / "set", ignore=["masks", "Training/glioma/a.png"])) == {"masks.png"}
 
 
 def test_a_file_changed_within_its_size_is_read_again(tmp_path):

@@ -11,16 +11,16 @@ from braintumor_tf.datasets import scan
 from braintumor_tf.datasets.labels import canonical_label, canonical_split, plain_label
 
 SPLITS = {
-    "train": ["train", "training", "train_set", "training_set", "trainset"],
-    "validation": ["validation", "val", "valid", "dev", "validation_set"],
-    "test": ["test", "testing", "test_set", "testing_set", "testset"],
+    "train": ["train", "training", "train_set", "training_set", "trainset", "train_data", "training_images"],
+    "validation": ["validation", "val", "valid", "dev", "validation_set", "validate", "valset", "images_val"],
+    "test": ["test", "testing", "test_set", "testing_set", "testset", "test_data", "testdata", "dataset_test"],
 }
 LABELS = {
     "glioma": ["glioma", "glioma_tumor", "glioma_tumour", "gliomas", "gl"],
     "meningioma": ["meningioma", "meningioma_tumor", "meningioma_tumour", "meningiomas", "me"],
     "pituitary": ["pituitary", "pituitary_tumor", "pituitary_tumour", "pituitary_adenoma", "pi"],
     "no_tumor": ["no_tumor", "no_tumour", "notumor", "notumour", "no", "none", "normal", "healthy", "negative"],
-    "tumor": ["tumor", "tumour", "yes", "positive", "brain_tumor", "brain_tumour"],
+    "tumor": ["tumor", "tumour", "tumors", "tumours", "yes", "positive", "brain_tumor", "brain_tumour"],
 }
 
 
@@ -53,7 +53,9 @@ def test_every_spelling_of_a_label(spelling, label):
     assert {canonical_label(name) for name in names} == {plain_label(name) for name in names} == {label}
 
 
-@pytest.mark.parametrize("name", ["", "trains", "retrain", "tests", "validate", "evaluation", "all", "glioma", "no"])
+@pytest.mark.parametrize(
+    "name", ["", "trains", "retrain", "tests", "train_2", "set", "evaluation", "all", "glioma", "no"]
+)
 def test_other_names_are_no_split(name):
     assert canonical_split(name) is None
 
@@ -76,11 +78,12 @@ def test_a_folder_of_every_spelling_of_a_split(tmp_path):
 def test_a_csv_of_every_spelling_of_a_split_and_of_a_label(tmp_path):
     splits, labels = pairs(SPLITS), pairs(LABELS)
     rows = [
-        (f"{place:02}.png", labels[place][0].upper(), splits[place % 15][0].title()) for place in range(len(labels))
+        (f"{place:02}.png", labels[place][0].upper(), splits[place % len(splits)][0].title())
+        for place in range(len(labels))
     ]
     for place, (name, _, _) in enumerate(rows):
         save(tmp_path / name, place)
     pd.DataFrame(rows, columns=["path", "label", "split"]).to_csv(tmp_path / "list.csv", index=False)
     found = scan(tmp_path / "list.csv", cache=False, show_progress=False).manifest
     assert found["label"].tolist() == [label for _, label in labels]
-    assert found["split"].tolist() == [splits[place % 15][1] for place in range(len(labels))]
+    assert found["split"].tolist() == [splits[place % len(splits)][1] for place in range(len(labels))]

@@ -25,7 +25,7 @@ def made_manifest(
             for copy in range(of_each):
                 name = f"{split}_{group}_{copy}"
                 rows.append(
-                    (f"{folder}/{name}.png", label, split, "made", 8, 8, name, name, "0" * 16, f"{split}{group}")
+                    (f"{folder}/{name}.png", label, split, "made", 8, 8, name, name, "a5" * 8, f"{split}{group}")
                 )
     columns = ["path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group"]
     return pd.DataFrame(rows, columns=columns)

@@ -56,7 +56,7 @@ def test_a_read_index_finds_what_the_made_one_finds(tmp_path, index):
 def test_names_that_repeat_get_their_folders(tmp_path):
     for number, folder in enumerate(("one", "two")):
         write(tmp_path / folder, heads(1, first_seed=number))
-    manifest = scan(tmp_path, cache=False, show_progress=False).manifest
+    manifest = scan(tmp_path, label_from=2, cache=False, show_progress=False).manifest
     made = make_index(manifest, origin="atlas", **CREDIT, show_progress=False)
     assert made.rows["origin_id"].tolist() == ["one/glioma/000", "two/glioma/000"]
 

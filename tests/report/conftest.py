@@ -38,7 +38,7 @@ def make_manifest(folder: Path, classes: tuple[str, ...] = CLASSES, images: int 
             height, width = (int(side) for side in generator.integers(20, 40, 2))
             Image.fromarray(generator.integers(0, 256, (height, width), dtype=np.uint8)).save(path)
             split = ("train", "validation", "test")[number % 3]
-            rows.append((str(path), label, split, "made", width, height, f"m{place}{number}", "", "0" * 16))
+            rows.append((str(path), label, split, "made", width, height, f"m{place}{number}", "", "a5" * 8))
     columns = ["path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash"]
     manifest = pd.DataFrame(rows, columns=columns)
     return manifest.assign(group=[f"g{row}" for row in range(len(manifest))])

@@ -42,7 +42,7 @@ def toy_manifest(folder: Path, classes: tuple[str, ...] = CLASSES, seed: int = 0
                 path = folder / f"{split}_{label}_{index}.png"
                 Image.fromarray(toy_image(number, generator)).save(path)
                 md5, group = content_hash(path.read_bytes()), f"{split}{label}{index // 2}"
-                rows.append((str(path), label, split, "toy", SIDE, SIDE, md5, path.stem, "0" * 16, group))
+                rows.append((str(path), label, split, "toy", SIDE, SIDE, md5, path.stem, "a5" * 8, group))
     columns = ["path", "label", "split", "source", "width", "height", "md5", "pixel_hash", "phash", "group"]
     return pd.DataFrame(rows, columns=columns)
 

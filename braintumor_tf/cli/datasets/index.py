@@ -49,10 +49,10 @@ def index_dataset(
 
 def refuse_unknown_patients(path: Path) -> None:
     """Raises DatasetError for a folder or a CSV that cannot name patients, before any image is read."""
-    from braintumor_tf.datasets.layouts import csv_rows
+    from braintumor_tf.datasets.layouts import Layout, read_listing
     from braintumor_tf.errors import DatasetError
 
     if path.is_dir():
         raise DatasetError(f"{path}: a folder names no patients; give a CSV of path, label and patient")
-    if path.is_file() and not any(row["patient"] for row in csv_rows(path)[0]):
+    if path.is_file() and not any(row["patient"] for row in read_listing(path, Layout()).rows):
         raise DatasetError(f"{path}: names no patient in a column patient; fill it, or give another CSV")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from braintumor_tf.cli._options import DATA_DIR, json_option
-from braintumor_tf.cli._output import print_json
+from braintumor_tf.cli._options import DATA_DIR, LAYOUT, add_options, json_option
+from braintumor_tf.cli._output import print_json, say_remarks
 
 
 @click.command("link")
@@ -17,12 +19,19 @@ from braintumor_tf.cli._output import print_json
     metavar="FILE",
     help="Search this table, as `datasets index` makes it, instead of those that come along; may be repeated.",
 )
+@add_options(*LAYOUT)
 @json_option("Print a JSON list, one object an image; what is unknown is null.")
 @click.option("--csv", "csv", metavar="FILE", help="Write the same as a CSV; what is unknown is empty.")
 @click.option("--no-cache", is_flag=True, help="Read every file and search every picture again.")
 @DATA_DIR
 def link_dataset(
-    dataset: str, indexes: tuple[str, ...], as_json: bool, csv: str | None, no_cache: bool, data_dir: str
+    dataset: str,
+    indexes: tuple[str, ...],
+    as_json: bool,
+    csv: str | None,
+    no_cache: bool,
+    data_dir: str,
+    **layout: Any,
 ) -> None:
     """Says which images of DIR are published pictures, in any pose, and so which patients they show.
 
@@ -42,7 +51,8 @@ def link_dataset(
     from braintumor_tf.identity.links import open_indexes
 
     opened = open_indexes(indexes or None)  # a wrong table is refused before images are read
-    scan = find_dataset(dataset, data_dir=data_dir, cache=not no_cache, unlabelled=True)
+    scan = find_dataset(dataset, data_dir=data_dir, cache=not no_cache, unlabelled=True, **layout)
+    say_remarks(scan, dataset)
     found = link_scan(scan, indexes=opened, cache=not no_cache)
     for row in found.unreadable.itertuples():
         click.echo(f"braintumor-tf: {row.path}: {row.reason}", err=True)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from braintumor_tf.cli._options import DATA_DIR, DROP_COPIES, MERGE_BINARY, NO_LINK, json_option
+from braintumor_tf.cli._options import DATA_DIR, DROP_COPIES, LAYOUT, MERGE_BINARY, NO_LINK, add_options, json_option
 from braintumor_tf.cli._output import load_datasets, print_json, say_path
 
 
 @click.command("merge")
 @click.argument("datasets", nargs=-1, required=True, metavar="DIR DIR2...")
 @click.option("--out", required=True, metavar="DIR", help="The folder to write; it must not exist, or be empty.")
+@add_options(*LAYOUT)
 @MERGE_BINARY
 @DROP_COPIES
 @click.option(
@@ -26,6 +27,8 @@ from braintumor_tf.cli._output import load_datasets, print_json, say_path
 def merge_datasets(
     datasets: tuple[str, ...],
     out: str,
+    ignore: tuple[str, ...],
+    label_from: int | None,
     binary: bool,
     drop_copies: bool,
     links: bool,
@@ -48,8 +51,8 @@ def merge_datasets(
     from braintumor_tf.leakage.merging.merged_folder import refuse_filled, write_merged
 
     refuse_filled(Path(out))  # before images are read
-    how = {"link": not no_link, "data_dir": data_dir, "binary": binary, "drop_copies": drop_copies}
-    found = load_datasets(datasets, **how)
+    reading = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from}
+    found = load_datasets(datasets, binary=binary, drop_copies=drop_copies, **reading)
     folder = write_merged(found, out, links=links)
     if as_json:
         print_json({"out": folder.resolve(), **found.merge.to_dict()})

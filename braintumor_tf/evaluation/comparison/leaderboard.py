@@ -54,7 +54,7 @@ COLUMNS = (
 )
 """The columns of ``summary.csv``."""
 
-_NO_SETTINGS = {"seed", "environment", "data_fingerprint", "unreadable", "baselines", "resamples"}
+_NO_SETTINGS = {"seed", "environment", "data_fingerprint", "unreadable", "data_remarks", "baselines", "resamples"}
 """What a configuration holds beside the settings of its training, or what follows from seed and data."""
 
 

@@ -112,6 +112,8 @@ def merge(
         manifest=joint,
         unreadable=pd.concat([scan.unreadable for scan in scans], ignore_index=True),
         root=Path(os.path.commonpath([scan.root for scan in scans])),
+        passed_over=pd.concat([scan.passed_over for scan in scans], ignore_index=True),
+        notes=tuple(f"{name}: {note}" for scan, name in zip(scans, names) for note in scan.notes),
         links=_links(scans, joint),
         merge=found,
     )

@@ -15,6 +15,9 @@ from braintumor_tf.leakage.provenance.shared_patients import SharedPatients, fin
 
 Rows = list[dict[str, Any]]
 
+MAX_KINDS = 6
+"""How many kinds of contradicted labels the sentence counts one by one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
@@ -155,7 +158,9 @@ def _contradiction_sentences(found: Provenance) -> list[str]:
     pairs = pd.Series([f"{row['label']} is {row['origin_label']} in {row['origin']}" for row in found.contradictions])
     if pairs.empty:
         return ["No label contradicts that of its origin."]
-    counts = ", ".join(f"{count} {words}" for words, count in pairs.value_counts(sort=True).items())
+    counted = pairs.value_counts(sort=True)
+    counts = ", ".join(f"{count} {words}" for words, count in counted.head(MAX_KINDS).items())
+    counts += f", {counted.iloc[MAX_KINDS:].sum()} others" if len(counted) > MAX_KINDS else ""
     return [f"Labels that contradict their origin's: {len(pairs)} ({counts})."]
 
 

@@ -82,6 +82,7 @@ def write_audit_page(audit: AuditReport | Mapping[str, Any], path: str | Path) -
         "labels": labels_context(audit, root),
         "classes": _class_table(audit.get("classes")),
         "sizes": _size_rows(audit.get("sizes")),
+        "remarks": audit.get("remarks") or [],
         "unreadable": [{**row, "path": relative(row["path"], root)} for row in unreadable[:MAX_UNREADABLE]],
         "unreadable_count": counted if isinstance(counted, int) else len(unreadable),
     }

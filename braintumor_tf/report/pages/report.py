@@ -155,6 +155,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "sizes": size_summary(manifest),
         "people": people_summary(manifest),
         "sources": source_sentences(manifest, config),
+        "remarks": config.get("data_remarks") or [],
         "unreadable": unreadable_rows(unreadable)[:200],
         "unreadable_count": unreadable if isinstance(unreadable, int) else 0,
         "split_text": f"{split_text(config)} {patient_sentence(count_leaks(manifest))}",

@@ -10,6 +10,7 @@ import pandas as pd
 
 from braintumor_tf.evaluation.scores.errors_by_folder import folder_errors
 from braintumor_tf.leakage.groups import near_duplicate_in_training
+from braintumor_tf.leakage.manifest_counts import picture_faults
 from braintumor_tf.leakage.rungs import LOOK_ALIKE, count_leaks
 from braintumor_tf.report.plots.selection import scored_images
 from braintumor_tf.report.sections.calibration import temperature_warning
@@ -29,6 +30,9 @@ from braintumor_tf.report.wording.run_texts import setting
 
 FEW_GROUPS = 30
 """Below this many independent groups in the test set, an interval is too wide to rank models by."""
+
+MANY = 0.1
+"""From this share of all images on, pictures without one true label are the gravest reason to doubt a score."""
 
 UNLIKELY = 0.01
 """Errors in one folder are warned of if luck brings about so many less often than this, over all folders."""
@@ -83,11 +87,14 @@ def run_verdict(
     ]
     said = ["" if leaks.same_patient else patient_sentence(leaks), probe_sentence(metrics)]
     sentences += filter(None, [*said, remedies_sentence(config, metrics)])
+    faults, grave = picture_faults(manifest), picture_faults(manifest, least=MANY)
     warnings = [
+        *grave,
         near_duplicate_warning(metrics, leaked, images, what=shared),
         patient_warning(leaks),
         baseline_warning(metrics),
         _folder_warning(metrics, predictions),
+        *(text for text in faults if text not in grave),
         outside_warning(explanations),
         masking_warning(explanations),
         temperature_warning(calibration),

@@ -58,7 +58,7 @@ def setting(config: Mapping[str, Any], name: str, default: Any = None) -> Any:
 
 
 def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Returns a configuration as pairs of dotted name and value; unreadable files have their own table.
+    """Returns a configuration as pairs of dotted name and value; what was not read or used has its own lists.
 
     Example:
         >>> flat_settings({"model": "CNN", "training": {"epochs": 3}})
@@ -67,7 +67,7 @@ def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str
     rows: list[tuple[str, str]] = []
     for key, value in config.items():
         name = f"{prefix}{key}"
-        if name == "unreadable":
+        if name in ("unreadable", "data_remarks"):
             continue
         if isinstance(value, Mapping) and value:
             rows += flat_settings(value, f"{name}.")
