@@ -41,7 +41,8 @@ def test_equal_names_of_one_class_do_not_collide(tmp_path):
         (one / folder / "glioma" / f"{2 * number}.png").rename(
             one / folder / "glioma" / ("X.png" if number else "x.png")
         )
-    found = bt.merge(one, listing(tmp_path / "two", range(9, 12), name="two.csv"), **QUIET)
+    parts = scan(one, label_from=2, show_progress=False), listing(tmp_path / "two", range(9, 12), name="two.csv")
+    found = bt.merge(*parts, **QUIET)
     out = bt.write_merged(found, tmp_path / "both", show_progress=False)
     names = sorted(path.name for path in (out / "one" / "glioma").iterdir())
     assert names == ["X_2.png", "X_3.png", "x.png"]
