@@ -42,7 +42,7 @@ from braintumor_tf.experiments import (
     run_folds,
     run_ladder,
 )
-from braintumor_tf.explanation import check_explanations
+from braintumor_tf.explanation import check_explanations, outside_check
 from braintumor_tf.files import file_hash, write_json
 from braintumor_tf.notebooks.results import run_folder
 from braintumor_tf.runs import LOCK, Run, check_model, keeping_hash, writing_to
@@ -88,7 +88,12 @@ def refused(words: tuple[object, ...], message: str) -> None:
     """Calls the command line, which has to end with 1 and one line that holds the message."""
     result = call(*words)
     assert result.exit_code == 1 and message in result.stderr, (words, result.stderr, result.exception)
-    assert len(result.stderr.strip().splitlines()) == 1 and not result.stdout
+    assert len(lines_of(result.stderr)) == 1 and not result.stdout
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines that stay on a terminal, without the bars that were wiped away."""
+    return [line for line in (each.rsplit("\r", 1)[-1] for each in text.split("\n")) if line.strip()]
 
 
 # === Two that write to one directory ===
@@ -149,7 +154,7 @@ WRITING: dict[str, Callable[[Path, Run, pd.DataFrame], object]] = {
 def refuse_call(*words: object) -> None:
     """Raises what a command of the command line says where it is refused."""
     result = call(*words)
-    lines = result.stderr.strip().splitlines()
+    lines = lines_of(result.stderr)
     assert result.exit_code == 1 and len(lines) == 1 and not result.stdout, (result.stderr, result.exception)
     raise RunError(lines[0].removeprefix("braintumor-tf: "))
 
@@ -343,6 +348,7 @@ SCORING = {
     "evaluate_runs": lambda run: evaluate_runs([run, run], weights="equal", views=2, **QUIET),
     "robustness": lambda run: robustness(run, **NOISE),
     "check_explanations": lambda run: check_explanations(run, show_progress=False),
+    "outside_check": lambda run: outside_check(load_run_model(run), run.manifest, show_progress=False),
     "run_ensemble": lambda run: run_ensemble([run], run.path.parent / "out", views=2, **QUIET),
 }
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.datasets.reading import read_image
+from braintumor_tf.datasets.content_check import known_hashes, read_unchanged
+from braintumor_tf.datasets.reading import open_image, to_array
 from braintumor_tf.errors import ExplanationError
 from braintumor_tf.models.image_fitting import fit_picture
 from braintumor_tf.progress import progress_bar
@@ -39,16 +40,20 @@ def masked_probabilities(
 
     Returns:
         The class names, and for each version probabilities of shape ``(images, classes)``.
+
+    Raises:
+        ImageReadError: an image cannot be read, or its content is not that of the manifest.
     """
     from braintumor_tf.explanation.subject import Subject  # imports Keras
 
     predictor = Subject(model).predictor
-    grey, paths = predictor.channels == 1, rows["path"].tolist()
+    grey, files = predictor.channels == 1, list(zip(rows["path"], known_hashes(rows)))
     found: dict[str, list[np.ndarray]] = {}
-    for start in progress_bar(range(0, len(paths), _CHUNK), "Covering parts", show=show_progress):
+    for start in progress_bar(range(0, len(files), _CHUNK), "Covering parts", show=show_progress):
         chunk: dict[str, list[np.ndarray]] = {}
-        for number in range(start, min(start + _CHUNK, len(paths))):
-            for name, version in versions(read_image(paths[number], grey=grey), number).items():
+        for number in range(start, min(start + _CHUNK, len(files))):
+            image = to_array(open_image(files[number][0], read_unchanged(*files[number])), grey=grey)
+            for name, version in versions(image, number).items():
                 chunk.setdefault(name, []).append(fit_picture(predictor, version))
         for name, images in chunk.items():
             found.setdefault(name, []).append(predictor.predict_images(np.stack(images)))
