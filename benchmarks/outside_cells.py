@@ -18,8 +18,7 @@ from braintumor_tf.evaluation.prediction.predict import load_run_model, predict_
 from braintumor_tf.explanation import find_masks, localise_images, summarise_localisation
 from braintumor_tf.files import write_json
 from braintumor_tf.identity import load
-from braintumor_tf.leakage import drop_copies, group, split
-from braintumor_tf.leakage.groups import join_data_sets
+from braintumor_tf.leakage import drop_copies, group, merge, split
 from braintumor_tf.runs import Run
 from braintumor_tf.training import PRESETS
 
@@ -97,9 +96,8 @@ def read(folder: str) -> pd.DataFrame:
 
 def training_manifest(folders: Sequence[str]) -> pd.DataFrame:
     """Returns the images to train on: copies dropped, grouped by look and patient, divided by group."""
-    joint = read(folders[0])
-    for folder in folders[1:]:
-        joint = join_data_sets(joint, read(folder))
+    scans = [load(folder, show_progress=False) for folder in folders]
+    joint = to_binary(scans[0].manifest) if len(scans) == 1 else merge(*scans, names=folders, binary=True).manifest
     return split(drop_copies(group(joint, show_progress=False), show_progress=False), "grouped", seed=0)
 
 

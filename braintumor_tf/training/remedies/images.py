@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from braintumor_tf.augment.counterfactual import make_pairs
+from braintumor_tf.augment.counterfactual import CounterfactualPairs, make_pairs
 from braintumor_tf.augment.noise import BiasField, GaussianBlur, GreyCurve, Noise, NoiseSequence, RandomNoise
+from braintumor_tf.errors import BrainTumorWarning
 from braintumor_tf.leakage.origins import origin_names
 from braintumor_tf.training.presets import ORIGIN_CLASS, Preset
 
@@ -50,17 +52,30 @@ def training_images(
 
     Raises:
         DatasetError: pairs are asked for, and none can be made.
+
+    Warns:
+        BrainTumorWarning: training images are left out because no pair can be made of them.
     """
     with tempfile.TemporaryDirectory(prefix="braintumor_tf_pairs_") as folder:
         found = TrainingImages(manifest)
         if preset.counterfactuals:
             how = {"pairs": preset.counterfactuals, "controls": preset.controls, "seed": seed}
             made = make_pairs(manifest, folder, **how, show_progress=show_progress)
+            _say_left_out(made)
             rest = manifest[manifest["split"] != "train"]
             found = TrainingImages(pd.concat([made.manifest, rest], ignore_index=True), made.to_dict())
         if preset.balance == ORIGIN_CLASS:
             found = TrainingImages(found.manifest.assign(**{WEIGHT: origin_class_weights(found.manifest)}), found.pairs)
         yield found
+
+
+def _say_left_out(made: CounterfactualPairs) -> None:
+    if len(made.left_out):
+        counts = made.left_out["reason"].value_counts()
+        reasons = "; ".join(f"{count:,}: {reason}" for reason, count in counts.items())
+        images = len(made.left_out) + made.manifest["base"].nunique()
+        text = f"{len(made.left_out):,} of {images:,} training images are in no counterfactual pair and left out"
+        warnings.warn(f"{text} ({reasons})", BrainTumorWarning, stacklevel=4)
 
 
 def origin_class_weights(manifest: pd.DataFrame) -> np.ndarray:

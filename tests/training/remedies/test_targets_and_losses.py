@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from braintumor_tf.errors import TrainingError
+from braintumor_tf.augment.counterfactual import CounterfactualPairs
+from braintumor_tf.errors import BrainTumorWarning, TrainingError
+from braintumor_tf.training.presets import Preset
+from braintumor_tf.training.remedies import images
 from braintumor_tf.training.remedies.images import origin_class_weights
 from braintumor_tf.training.settings import resolve_preset
 
@@ -121,6 +124,23 @@ def test_all_pairs_of_origin_and_class_weigh_alike():
     table = rows[:9].assign(weight=weights[:9]).groupby(["origin", "label"])["weight"].sum()
     np.testing.assert_allclose(table, 9 / 4)
     assert weights[9] == 1 and weights[:9].mean() == pytest.approx(1)
+
+
+def test_images_that_are_in_no_pair_are_named(monkeypatch):
+    left = pd.DataFrame({"path": ["a", "b", "c"], "reason": ["its lesion is not known"] * 2 + ["no room"]})
+    kept = pd.DataFrame({"path": ["d", "e"], "label": ["glioma", "no_tumor"], "split": "train", "edit": ["", "removed"],
+                         "base": "d"})  # fmt: skip
+    monkeypatch.setattr(images, "make_pairs", lambda *_, **__: CounterfactualPairs(kept, left))
+    rest = pd.DataFrame({"path": ["a", "v"], "label": "glioma", "split": ["train", "validation"]})
+    words = r"3 of 4 training images .* left out \(2: its lesion is not known; 1: no room\)"
+    with pytest.warns(BrainTumorWarning, match=words), images.training_images(rest, Preset(counterfactuals=1)) as found:
+        assert found.manifest["path"].tolist() == ["d", "e", "v"], "the pairs take the place of the training images"
+        assert found.pairs == {
+            "pictures": 2,
+            "as_it_is": 1,
+            "removed": 1,
+            "left_out": dict(left["reason"].value_counts()),
+        }
 
 
 @pytest.mark.parametrize(
