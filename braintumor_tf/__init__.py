@@ -33,11 +33,13 @@ _NAMES = {
     "leakage": ("audit", "group", "leak_curve", "merge", "predict_baselines", "split", "write_merged"),
     "augment": ("ImageDataGenerator",),
     "models": ("build",),
+    "models.wrapped.wrapping": ("wrap_model",),
     "training": ("fit", "run_search"),
     "evaluation": ("compare", "predict_manifest", "score_predictions"),
     "evaluation.robustness": ("robustness",),
     "experiments": (
         "evaluate_run",
+        "import_model",
         "predict_files",
         "predict_images",
         "run_ensemble",

@@ -184,7 +184,7 @@ def evaluate_again(
     if len(runs) > 1:
         shares = ", ".join(f"{run.name} {weight:.2f}" for run, weight in zip(runs, found.weights))
         click.echo(f"Weights by validation: {shares}.")
-    say_overlap(found.manifest, " and ".join(datasets))
+    say_overlap(found.manifest, None if any(run.imported for run in runs) else " and ".join(datasets))
     config = {**runs[0].config, **({} if dataset is None else {"protocol": "external", "dataset": dataset})}
     say_scores(found.metrics, found.predictions, found.manifest, config)
 

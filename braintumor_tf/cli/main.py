@@ -17,7 +17,8 @@ from braintumor_tf.cli.compare import compare
 from braintumor_tf.cli.datasets.group import datasets
 from braintumor_tf.cli.evaluate import evaluate
 from braintumor_tf.cli.explain import explain
-from braintumor_tf.cli.models import models
+from braintumor_tf.cli.models.from_file import import_model
+from braintumor_tf.cli.models.listing import models
 from braintumor_tf.cli.predict import predict
 from braintumor_tf.cli.run import run
 from braintumor_tf.cli.search import search
@@ -92,5 +93,5 @@ def main() -> None:
     """
 
 
-for command in (audit, compare, datasets, evaluate, explain, models, predict, run, search, train):
+for command in (audit, compare, datasets, evaluate, explain, import_model, models, predict, run, search, train):
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 from braintumor_tf.experiments.ensemble import run_ensemble
 from braintumor_tf.experiments.folds import run_folds
+from braintumor_tf.experiments.imported.imported_run import import_model
 from braintumor_tf.experiments.ladder import read_ladder, resume_ladder, run_ladder
 from braintumor_tf.experiments.ladder_result import Ladder, combine_ladders
 from braintumor_tf.experiments.origins import run_origins
@@ -17,6 +18,7 @@ __all__ = [
     "evaluate_run",
     "evaluate_runs",
     "image_paths",
+    "import_model",
     "predict_files",
     "predict_images",
     "read_ladder",

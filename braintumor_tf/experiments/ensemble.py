@@ -121,7 +121,7 @@ def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float
 
     Raises:
         EvaluationError: classes or crops differ, a test image is known to another member, or the weights do not fit.
-        RunError: a run is missing, not finished, or an ensemble or a k-fold run itself.
+        RunError: a run is missing, not finished, imported, or an ensemble or a k-fold run itself.
     """
     opened = [Run.of(run) for run in runs]
     _known_weights(weights, len(opened))
@@ -129,6 +129,8 @@ def open_members(runs: Sequence[Run | str | Path], weights: str | Sequence[float
         run.refuse_unfinished()
         if members_of(run):
             raise RunError(f"{run.path}: is an ensemble itself (of folds or of runs); give single runs")
+        if run.imported:
+            raise RunError(f"{run.path}: was imported, and which images it has seen is not known; give runs of train")
         refuse_other_classes(opened[0].config["classes"], run.config["classes"])
     refuse_other_crops([run.config["crop"] for run in opened])
     refuse_leaks(opened)

@@ -11,17 +11,20 @@ import pandas as pd
 
 from braintumor_tf.datasets.content_check import SPLITS, check_contents
 from braintumor_tf.datasets.labels import BINARY_CLASSES, to_binary
+from braintumor_tf.datasets.manifest import COLUMNS
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine
 from braintumor_tf.evaluation.prediction.fold_predictions import has_folds, predict_folds
 from braintumor_tf.evaluation.prediction.predict import predict_manifest
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
+from braintumor_tf.evaluation.scores.unknown_training import of_unknown_training
 from braintumor_tf.experiments.ensemble import VALIDATION, common_manifest, member_predictions, open_members, weigh
 from braintumor_tf.experiments.folds import baselines_of_folds
 from braintumor_tf.leakage.baseline_models import predict_baselines
+from braintumor_tf.leakage.groups import group
 from braintumor_tf.leakage.splits import join_external
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, is_imported
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def evaluate_run(
     """
     run = Run.of(run)
     run.refuse_unfinished()
-    config, manifest = run.config, run.manifest
+    config = run.config
+    manifest = pd.DataFrame(columns=list(COLUMNS)) if external is not None and is_imported(config) else run.manifest
     used = views_of(config) if views is None else views
     if has_folds(config) and external is None:
         check_contents(manifest, show_progress=show_progress)
@@ -93,7 +97,8 @@ def evaluate_run(
     if has_folds(config):
         manifest = manifest.assign(split="train")  # every image has trained all folds but one
     if external is not None:
-        manifest = _join(manifest, external, config["classes"], show_progress)
+        manifest = score_beside(manifest, external, config["classes"], show_progress=show_progress)
+    baselines = baselines and bool((manifest["split"] == "train").any())  # an imported model has no such images
     check_contents(manifest, splits=SPLITS if baselines else ["test"], show_progress=show_progress)
     predictions = predict_manifest(run, manifest, splits=("test",), show_progress=show_progress, views=views)
     fitted = predict_baselines(manifest, config["classes"], seed=config["seed"]) if baselines else None
@@ -138,7 +143,7 @@ def evaluate_runs(
     )
     shares = weigh(weighed, weights)
     if external is not None:
-        manifest = _join(manifest, external, config["classes"], show_progress)
+        manifest = score_beside(manifest, external, config["classes"], show_progress=show_progress)
     check_contents(manifest, splits=SPLITS if baselines else ["test"], show_progress=show_progress)
     asked = [run.manifest if external is None else manifest for run in runs]
     tables = [predict_manifest(run, rows, splits=("test",), **how) for run, rows in zip(runs, asked)]
@@ -156,11 +161,28 @@ def _scores(
     baselines: Mapping[str, pd.DataFrame] | None,
 ) -> dict[str, Any]:
     how = {"baselines": baselines, "seed": config["seed"], "resamples": config["resamples"]}
-    return score_predictions(predictions, manifest, config["classes"], **how).to_dict()
+    found = score_predictions(predictions, manifest, config["classes"], **how).to_dict()
+    return of_unknown_training(found) if is_imported(config) else found
 
 
-def _join(manifest: pd.DataFrame, external: pd.DataFrame, classes: Sequence[str], show_progress: bool) -> pd.DataFrame:
-    """Puts the other data set as test images beside what the model was trained and chosen on, overlaps set apart."""
+def score_beside(
+    manifest: pd.DataFrame | None, external: pd.DataFrame, classes: Sequence[str], *, show_progress: bool = True
+) -> pd.DataFrame:
+    """Puts another data set as test images beside what a model was trained and chosen on, overlaps set apart.
+
+    Args:
+        manifest: the images of the model's run; None or empty where they are not known.
+        external: the manifest of the other data set; tumour types become ``tumor`` for a model that tells only tumour
+            or not.
+        classes: of the model.
+        show_progress: whether to show a bar.
+
+    Returns:
+        The training and validation images and those of the other data set, grouped, as `join_external` does.
+
+    Raises:
+        EvaluationError: the data set has a class that the model lacks, or nothing of it is left to score.
+    """
     if set(classes) == set(BINARY_CLASSES):
         external = to_binary(external)
     strange = sorted(set(external["label"]) - set(classes))
@@ -169,6 +191,8 @@ def _join(manifest: pd.DataFrame, external: pd.DataFrame, classes: Sequence[str]
             f"the data set has the class {strange[0]}, which the run's {', '.join(classes)} lack; "
             "leave it out, or train a run on the same classes"
         )
+    if manifest is None or manifest.empty:
+        return group(external.assign(split="test"), show_progress=show_progress)
     seen = manifest[manifest["split"].isin(["train", "validation"])]
     joint = join_external(seen, external, show_progress=show_progress)
     if not (joint["split"] == "test").any():

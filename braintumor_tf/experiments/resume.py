@@ -12,7 +12,7 @@ from braintumor_tf.experiments.origins import run_origins
 from braintumor_tf.experiments.settings import arguments_from, holds_functions
 from braintumor_tf.experiments.single import run_experiment
 from braintumor_tf.leakage.splits import LEAVE_ORIGIN_OUT
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, is_imported
 
 
 def resume_experiment(
@@ -44,6 +44,10 @@ def resume_experiment(
         run.refuse_unfinished()
     if has_folds(config):
         return resume_folds(run, show_progress=show_progress, devices=devices)
+    if is_imported(config):
+        raise RunError(
+            f"{run.path}: its model was imported, there is nothing to train; score it with evaluate --dataset"
+        )
     if "fold" in config:
         raise RunError(f"{run.path}: is a fold of a k-fold run; resume the whole, {run.path.parent}")
     if config["baselines"] not in (True, []) or holds_functions(config):

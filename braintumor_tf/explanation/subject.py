@@ -15,7 +15,7 @@ from braintumor_tf.errors import ExplanationError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.gradients import compile_forward
 from braintumor_tf.explanation.model_kinds import ATTENTION, CONVOLUTION, OTHER
-from braintumor_tf.models.layers import ClassProbabilities, FitSize, SelectChannels
+from braintumor_tf.models.layers import AddPositions, ClassProbabilities, FitSize, SelectChannels
 from braintumor_tf.models.network import Network, as_predictor
 from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.runs import Run
@@ -89,7 +89,9 @@ class Subject:
         return layers[next(reversed(layers))] if name is None else find_layer(layers, name, self.name, "a feature map")
 
     def fit(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Does to images of any size, cut down to `crop` already, what the network does first: channels and size.
+        """Does to images of any size, cut down to `crop` already, what the predictor does first: channels and size.
+
+        The function of a wrapped model that has one comes after that.
 
         Args:
             images: each float32 of shape ``(height, width, 1 | 3)``.
@@ -97,17 +99,12 @@ class Subject:
         Returns:
             float32 of shape ``(images, *image_size, channels)``; the network passes them on as they are.
         """
-        first = [next(layer for layer in self.network.layers if isinstance(layer, kind)) for kind in _INPUT_LAYERS]
         fitted = np.empty((len(images), *self.predictor.image_size, self.predictor.channels), np.float32)
         shapes = [image.shape for image in images]
         for shape in dict.fromkeys(shapes):
             places = [place for place, other in enumerate(shapes) if other == shape]
-            batch = np.stack([images[place] for place in places])
-            # A grey image is resized before it becomes RGB: the same pixels for a third of the work.
-            for layer in first if shape[-1] >= self.predictor.channels else reversed(first):
-                batch = layer(batch)
-            fitted[places] = keras.ops.convert_to_numpy(keras.ops.cast(batch, "float32"))
-        return fitted
+            fitted[places] = self.predictor.fit(np.stack([images[place] for place in places]))
+        return fitted if self.predictor.preprocess is None else self.predictor.preprocess(fitted)
 
     def compiled(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
         """Returns the network's function of that key, made at the first call and forgotten with the network."""
@@ -182,5 +179,5 @@ def _kind(network: keras.Model | None) -> str:
     if network is None:
         return OTHER
     if any(isinstance(layer, keras.layers.MultiHeadAttention) for layer in network.layers):
-        return ATTENTION
+        return ATTENTION if any(isinstance(layer, AddPositions) for layer in network.layers) else OTHER
     return CONVOLUTION if map_layers(network) else OTHER

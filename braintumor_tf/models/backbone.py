@@ -16,14 +16,16 @@ It follows a short fine-tuning; Keras's own, 0.99 and 0.999, lag behind it. Wher
 ``transfer`` lowers it (`braintumor_tf.training.stages.normalisation_momentum`)."""
 
 
-_HEAD = re.compile(r"(average_pooling|class_token|dropout|probabilities|head_\d+(_dropout)?)$")
+HEAD_NAME = re.compile(r"(average_pooling|class_token|dropout|probabilities|head_\d+(_dropout)?)$")
+"""What a layer of the head is called; the layers of a model from elsewhere are not."""
+
 BLOCK_NAME = re.compile(r"(block_?\d+[a-z]?|expanded_conv)_")
 """How the name of a layer of a block begins; the group is the block's name."""
 
 
 def head_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Returns the layers that close a model, from the pooling or the first dropout to the probabilities, in order."""
-    return [layer for layer in model.layers if _HEAD.match(layer.name)]
+    return [layer for layer in model.layers if HEAD_NAME.match(layer.name)]
 
 
 def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -38,7 +40,7 @@ def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
         ['scale', 'block_1_convolution_1']
     """
     inputs = (keras.layers.InputLayer, SelectChannels, FitSize)
-    return [layer for layer in model.layers if not isinstance(layer, inputs) and not _HEAD.match(layer.name)]
+    return [layer for layer in model.layers if not isinstance(layer, inputs) and not HEAD_NAME.match(layer.name)]
 
 
 def backbone_blocks(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES
+from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES, plain_label
 from braintumor_tf.datasets.reading import check_crop
 from braintumor_tf.errors import ModelError
 from braintumor_tf.models.pretrained import resolve_weights
@@ -119,6 +119,23 @@ def resolve_classes(classes: int | Sequence[str]) -> tuple[str, ...]:
     names = tuple(classes)
     if isinstance(classes, str) or len(names) < 2 or len(set(names)) != len(names):
         raise ModelError(f"{classes!r} is no list of at least two different class names")
+    return names
+
+
+def resolve_class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
+    """Returns class names in the spelling of this package, in the order given.
+
+    Raises:
+        ModelError: fewer than two names, or two that mean the same class.
+
+    Example:
+        >>> resolve_class_names(["Glioma_tumor", "NO"])
+        ('glioma', 'no_tumor')
+    """
+    given = resolve_classes(classes)
+    names = tuple(plain_label(name) for name in given)
+    if len(set(names)) != len(names):
+        raise ModelError(f"two of the classes {', '.join(given)} are the same class here; name each once")
     return names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ class Network:
     """A Keras model of this package behind the interface that prediction uses for every kind of model.
 
     Args:
-        model: a model built by `braintumor_tf.models.build`.
+        model: a model built by `braintumor_tf.models.build`, or one like it around the layers of another.
+        preprocess: what is done to a batch of fitted images before the model gets them (`wrap_model`), or None.
 
     Attributes:
+        model: the model.
+        preprocess: as given.
         classes: class names in the order of the probabilities.
         image_size: ``(height, width)`` that images are best read at.
         channels: 1 if the model learns from grey images, 3 for RGB.
@@ -32,8 +36,9 @@ class Network:
         ModelError: the model was not built here, so its classes are not known.
     """
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, *, preprocess: Callable[[np.ndarray], np.ndarray] | None = None):
         self.model = model
+        self.preprocess = preprocess
         self.classes: tuple[str, ...] = _only(model, ClassProbabilities).class_names
         size = _only(model, FitSize)
         self.image_size: tuple[int, int] = (size.height, size.width)
@@ -50,9 +55,27 @@ class Network:
             ImageInputError: the images do not fit.
         """
         check_images(images)
+        if self.preprocess is not None:
+            images = self.preprocess(self.fit(images))
         found = self.model.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
         check_probabilities(found)
         return found
+
+    def fit(self, images: np.ndarray) -> np.ndarray:
+        """Does to images of one size what the model does first: channels and size.
+
+        Args:
+            images: shape ``(images, height, width, 1 | 3)``, cut down to `crop` already.
+
+        Returns:
+            float32 of shape ``(images, *image_size, channels)``, 0 to 255; the model passes them on as they are.
+        """
+        first = [_only(self.model, kind) for kind in (SelectChannels, FitSize)]
+        batch = np.asarray(images, "float32")
+        # A grey image is resized before it becomes RGB: the same pixels for a third of the work.
+        for layer in first if batch.shape[-1] >= self.channels else reversed(first):
+            batch = layer(batch)
+        return keras.ops.convert_to_numpy(keras.ops.cast(batch, "float32"))
 
 
 def load_network(path: str | Path) -> keras.Model:

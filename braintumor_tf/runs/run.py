@@ -25,6 +25,25 @@ LADDER, LADDER_SETTINGS = "ladder.json", "ladder_settings.json"
 """What a leak ladder found, also in the run of its rung ``patient``; and what it was started with."""
 
 
+IMPORTED = "imported"
+"""What a run whose model was trained elsewhere says in its configuration, also as its protocol."""
+
+AFTER_IMPORT = ("manifest.csv", "predictions.csv", "metrics.json")
+"""Files that such a run has only where it was given images."""
+
+IMPORT_WITH_IMAGES = "import it once more with --dataset, or score it with evaluate RUN --dataset"
+
+
+def is_imported(config: Mapping[str, Any]) -> bool:
+    """Whether the configuration of a run says that its model was trained elsewhere, on what is not known.
+
+    Example:
+        >>> is_imported({"model": "CNN", "protocol": "grouped"})
+        False
+    """
+    return bool(config.get(IMPORTED))
+
+
 class Run:
     """A run directory, read and written file by file, each file atomically.
 
@@ -133,15 +152,25 @@ class Run:
         if self.begun:
             raise RunError(f"{self.path}: holds a run that is not finished; {self._way_on}, or choose another name")
 
+    @property
+    def imported(self) -> bool:
+        """Whether its model was trained elsewhere (`experiments.import_model`), on what is not known."""
+        return is_imported(self.config)
+
     def refuse_unfinished(self) -> None:
-        """Raises RunError if the run has not been scored: its model is not the one that training would end with."""
-        if not self.finished:
+        """Raises RunError if the run has not been scored: its model is not the one that training would end with.
+
+        A model that was imported is whole from the start.
+        """
+        if not (self.finished or self.imported):
             raise RunError(f"{self.path}: is not finished; {self._way_on}")
 
     @property
     def _way_on(self) -> str:
         """What to do with a run that is not finished, whose ``config.json`` is there."""
         config = self.config
+        if is_imported(config):
+            return f"give its model images: {IMPORT_WITH_IMAGES}"
         if "members" in config:
             return "remove it and make the ensemble anew"
         whole = self.path.parent if "fold" in config else self.path
@@ -171,6 +200,8 @@ class Run:
         """
         path = self.path / name
         if not path.is_file():
+            if name in AFTER_IMPORT and self.imported:
+                raise RunError(f"{self.path}: was imported without images and has no {name}; {IMPORT_WITH_IMAGES}")
             raise RunError(f"{self.path}: has no {name}; the run did not get that far, run it again")
         return path
 

@@ -125,6 +125,9 @@ _CONFIG = _table(
         "views": {"type": "integer", "minimum": 1},
         "members": _list(TEXT, least=1),
         "links": _or_none({"type": "object"}),
+        "imported": _table(
+            {"file": TEXT, "sha256": TEXT, "preprocess": TEXT, "notes": _list(TEXT), "hints": _list(TEXT)}
+        ),
         "data_fingerprint": TEXT,
         "environment": _table(
             {"python": TEXT, "platform": TEXT, "accelerators": _list(TEXT), "packages": _each(TEXT)},
@@ -139,6 +142,7 @@ _METRICS = _table(
     {
         **dict.fromkeys((*_TESTED, "average_precision", "tumour_sensitivity", "tumour_specificity"), _SCORE),
         "split": TEXT,
+        "training_known": SWITCH,
         "images": COUNT,
         "groups": COUNT,
         "overlap": COUNT,

@@ -13,14 +13,20 @@ import numpy as np
 import pytest
 
 from braintumor_tf.models import build, layers, load_model
-from braintumor_tf.models.layers import class_probabilities, fused_batch_norm, input_layers, vit_layers
+from braintumor_tf.models.layers import (
+    class_probabilities,
+    fused_batch_norm,
+    input_layers,
+    legacy_operation,
+    vit_layers,
+)
 from braintumor_tf.types import ModelConfig, Predictor
 
 
 def test_every_layer_of_the_package_is_exported_and_registered():
     found = {
         cls
-        for module in (class_probabilities, fused_batch_norm, input_layers, vit_layers)
+        for module in (class_probabilities, fused_batch_norm, input_layers, legacy_operation, vit_layers)
         for cls in vars(module).values()
         if inspect.isclass(cls) and issubclass(cls, keras.layers.Layer) and cls.__module__ == module.__name__
     }

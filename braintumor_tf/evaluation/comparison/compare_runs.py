@@ -20,9 +20,10 @@ from braintumor_tf.evaluation.comparison.image_matching import (
 from braintumor_tf.evaluation.comparison.leaderboard import Entrant, display_names, make_leaderboard, table_records
 from braintumor_tf.evaluation.comparison.paired_tests import RESAMPLES, compare_pairs
 from braintumor_tf.evaluation.scores.evaluation_table import score_predictions
+from braintumor_tf.evaluation.scores.unknown_training import of_unknown_training
 from braintumor_tf.predictions_table import PREDICTED
 from braintumor_tf.progress import progress_bar
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import Run, is_imported
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Comparison:
         common: whether only images that no run has seen were compared.
         same_training: whether all runs had the same images in training, validation and test.
         resamples: draws behind the paired tests.
+        unknown_training: names of the runs whose model was imported: which images it has seen is not known.
     """
 
     leaderboard: pd.DataFrame
@@ -51,6 +53,7 @@ class Comparison:
     common: bool
     same_training: bool
     resamples: int
+    unknown_training: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything as plain values for JSON."""
@@ -62,6 +65,7 @@ class Comparison:
             "left_out": self.left_out,
             "same_training": self.same_training,
             "resamples": self.resamples,
+            "unknown_training": list(self.unknown_training),
             "leaderboard": table_records(self.leaderboard),
             "pairs": table_records(self.pairs),
         }
@@ -133,6 +137,7 @@ def compare(
         common,
         len({one.config.get("data_fingerprint") for one in entrants}) == 1,
         resamples,
+        tuple(one.name for one in entrants if is_imported(one.config)),
     )
 
 
@@ -145,7 +150,8 @@ def _entrant(name: str, run: Run, rows: pd.DataFrame, rescore: bool, measure_tim
         return Entrant(name, run, config, run.metrics, rows, cost)
     drawn = {"seed": config["seed"], "resamples": config["resamples"]}
     scores = score_predictions(rows.reset_index(drop=True), run.manifest, config["classes"], **drawn)
-    return Entrant(name, run, config, scores.to_dict(), rows, cost)
+    found = of_unknown_training(scores.to_dict()) if is_imported(config) else scores.to_dict()
+    return Entrant(name, run, config, found, rows, cost)
 
 
 def _open(runs: Sequence[Run | str | Path]) -> list[Run]:

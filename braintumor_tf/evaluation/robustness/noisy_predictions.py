@@ -164,6 +164,9 @@ def _answering(predictor: Predictor, batch_size: int) -> Callable[[np.ndarray], 
 
     def answer(images: np.ndarray) -> np.ndarray:
         check_images(images)
-        return predictor.model.predict_on_batch(images.astype("float32"))
+        pixels = images.astype("float32")
+        return predictor.model.predict_on_batch(
+            pixels if predictor.preprocess is None else predictor.preprocess(pixels)
+        )
 
     return answer

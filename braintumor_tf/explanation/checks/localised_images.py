@@ -96,7 +96,7 @@ def _asked(
 def _maps_of(subject: Subject, settings: Mapping[str, Any], batch_size: int) -> Callable[[pd.DataFrame], Maps]:
     from braintumor_tf.explanation.heat_maps import explain
 
-    model = subject.predictor if subject.network is None else subject.network
+    model = subject.predictor
 
     def maps(rows: pd.DataFrame) -> Maps:
         paths = rows["path"].tolist()

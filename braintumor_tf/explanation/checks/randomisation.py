@@ -22,6 +22,7 @@ from braintumor_tf.explanation.images import GivenImages, Images
 from braintumor_tf.explanation.methods import choose_method
 from braintumor_tf.explanation.subject import Model, Subject
 from braintumor_tf.explanation.targets import Target
+from braintumor_tf.models.network import Network
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.types import Score
 
@@ -116,7 +117,8 @@ def randomisation_check(
         raise ExplanationError(f"{len(numbers)} groups for {count} images; give one an image")
 
     def maps(network: keras.Model) -> np.ndarray:
-        found = explain(network, images, method=method, target=target, batch_size=batch_size)
+        asked = Network(network, preprocess=subject.predictor.preprocess)
+        found = explain(asked, images, method=method, target=target, batch_size=batch_size)
         return np.stack([cv2.resize(heat, (GRID, GRID), interpolation=cv2.INTER_AREA) for heat in found])
 
     def compare(step: str, down_to: str, share: float, found: np.ndarray) -> RandomisationRow:

@@ -9,7 +9,6 @@ from braintumor_tf._version import __version__
 from braintumor_tf.experiments.ladder_result import Ladder
 from braintumor_tf.files import write_text
 from braintumor_tf.leakage.groups import near_duplicate_in_training
-from braintumor_tf.leakage.rungs import count_leaks
 from braintumor_tf.report.model_card.data import card_data
 from braintumor_tf.report.model_card.details import card_details, citation, metadata
 from braintumor_tf.report.model_card.markdown import front_matter, render_markdown
@@ -19,9 +18,8 @@ from braintumor_tf.report.sections.ladder import ladder_sentences
 from braintumor_tf.report.sections.members import members_section
 from braintumor_tf.report.sections.scores import interval_sentences, patient_section
 from braintumor_tf.report.sections.verdict import run_verdict
-from braintumor_tf.report.wording.origins import patient_sentence
-from braintumor_tf.report.wording.run_texts import PROOF, run_title, setting, split_text
-from braintumor_tf.runs import Run
+from braintumor_tf.report.wording.run_texts import proof_text, run_title, setting, sides_text
+from braintumor_tf.runs import Run, is_imported
 
 FILE = "MODEL_CARD.md"
 
@@ -73,10 +71,11 @@ def _context(run: Run) -> dict[str, Any]:
             calibration=run.calibration,
         ),
         "protocol": str(setting(config, "protocol") or "not recorded"),
-        "split_text": f"{split_text(config)} {patient_sentence(count_leaks(manifest))}",
+        "split_text": sides_text(config, manifest),
         "ladder": ladder_sentences(Ladder.from_dict(run.ladder)) if run.ladder else [],
-        "proof": PROOF,
+        "proof": proof_text(config),
         "folds": bool(metrics.get("folds")),
+        "imported": is_imported(config),
         "images": len(tested),
         "test_groups": metrics.get("groups"),
         "interval_sentences": interval_sentences(metrics),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.models.registry import MODELS, PIPELINE
 from braintumor_tf.report.wording.metrics import score
 from braintumor_tf.report.wording.run_texts import dataset_name
-from braintumor_tf.runs import Run
+from braintumor_tf.runs import IMPORTED, Run, is_imported
 
 METRICS = {"accuracy": ("accuracy", "Accuracy"), "macro_f1": ("f1", "Macro-F1"), "roc_auc": ("roc_auc", "ROC-AUC")}
 """The scores of a card's metadata: Hugging Face's identifier and a title."""
@@ -66,6 +67,10 @@ def _training(run: Run, config: Mapping[str, Any], metrics: Mapping[str, Any]) -
     if config.get("members"):
         weights = ("Weights of the members", str(config.get("weights", "not recorded")))
         return [weights, ("Views of each image", str(views_of(config)))]
+    if is_imported(config):
+        found = config[IMPORTED]
+        rows = [("Trained", "elsewhere; on what and how is not known"), ("File", f"{found['file']}, {found['sha256']}")]
+        return [*rows, ("Pixels", found["preprocess"]), *(("Taken for granted", note) for note in found["notes"])]
     spec, settings = MODELS.get(str(config.get("model"))), config.get("training") or {}
     rows = [("First weights", _first_weights(config))] if spec is None or spec.kind != PIPELINE else []
     if settings and rows:
@@ -139,6 +144,18 @@ def reproduction(config: Mapping[str, Any]) -> dict[str, Any]:
         ]
         call = f"import braintumor_tf; braintumor_tf.run_ensemble({', '.join(arguments)})"
         return {"commands": [f'python -c "{call}"'], "note": "The runs of its members must lie beside it."}
+    if is_imported(config):
+        found = config[IMPORTED]
+        words = ["braintumor-tf import-model", found["file"], "--classes", ",".join(config["classes"])]
+        words += [
+            "--preprocess",
+            shlex.quote(found["preprocess"]),
+            "--dataset",
+            str(config.get("dataset")),
+            "--out again",
+        ]
+        note = f"The file has the SHA-256 {found['sha256'] or 'that was not kept: the model came from memory'}."
+        return {"commands": [" ".join(words)], "note": note}
     if "fold" in config and not has_folds(config):
         return {"commands": [], "note": "This is one fold of a k-fold run; make the whole again, as its card says."}
     augmentation = (config.get("training") or {}).get("augmentation")

@@ -12,7 +12,6 @@ import pandas as pd
 from braintumor_tf.evaluation.scores.tables import error_table, summary_table
 from braintumor_tf.files import write_csv, write_text
 from braintumor_tf.leakage.groups import near_duplicate_in_training
-from braintumor_tf.leakage.rungs import count_leaks
 from braintumor_tf.report.model_card.card import FILE as CARD
 from braintumor_tf.report.model_card.card import render_model_card
 from braintumor_tf.report.pages.run_figures import write_figures
@@ -44,14 +43,7 @@ from braintumor_tf.report.sections.trust import trust_section
 from braintumor_tf.report.sections.verdict import run_verdict
 from braintumor_tf.report.wording.metrics import CLASS_SCORES, score
 from braintumor_tf.report.wording.numbers import number
-from braintumor_tf.report.wording.origins import patient_sentence
-from braintumor_tf.report.wording.run_texts import (
-    PROOF,
-    flat_settings,
-    run_title,
-    setting,
-    split_text,
-)
+from braintumor_tf.report.wording.run_texts import flat_settings, proof_text, run_title, setting, sides_text
 from braintumor_tf.runs import Run
 from braintumor_tf.runs.readers import check_files, read_rows
 
@@ -141,7 +133,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "scores": score_rows(metrics, without=HEADLINES),
         "interval_sentences": interval_sentences(metrics),
         "patients": patient_section(metrics),
-        "proof": PROOF,
+        "proof": proof_text(config),
         "shortcuts": shortcut_section(metrics, near_duplicates, explanations, folder=run.figures),
         "classes": class_rows(metrics),
         "class_columns": list(CLASS_SCORES.values()),
@@ -158,7 +150,7 @@ def _context(run: Run, metrics: Mapping[str, Any], predictions: pd.DataFrame, ma
         "remarks": config.get("data_remarks") or [],
         "unreadable": unreadable_rows(unreadable)[:200],
         "unreadable_count": unreadable if isinstance(unreadable, int) else 0,
-        "split_text": f"{split_text(config)} {patient_sentence(count_leaks(manifest))}",
+        "split_text": sides_text(config, manifest),
         "samples": sample_tiles(manifest),
         "predicted": prediction_tiles(predicted_rows(tested)),
         "worst": prediction_tiles(worst_rows(tested)),

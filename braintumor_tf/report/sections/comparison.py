@@ -31,6 +31,7 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
     ]
     warnings = [
         _baseline_warning(runs, baselines),
+        _unknown_training_warning(comparison),
         _near_duplicate_warning(comparison, runs),
         _training_warning(comparison),
         _size_warning(comparison),
@@ -43,9 +44,10 @@ def _images_sentence(comparison: Comparison, runs: pd.DataFrame) -> str:
     if not comparison.common:
         return f"{len(runs)} runs on the same {images} from {groups}, ranked by macro-F1."
     left = ", ".join(f"{count:,} of {name}" for name, count in comparison.left_out.items() if count)
+    unseen = "no run is known to have trained on" if comparison.unknown_training else "no run was trained on"
     return (
-        f"{len(runs)} runs ranked by macro-F1 on {images} from {groups}: those that all runs share and no run was "
-        f"trained on{f' (left out: {left})' if left else ''}."
+        f"{len(runs)} runs ranked by macro-F1 on {images} from {groups}: those that all runs share and {unseen}"
+        f"{f' (left out: {left})' if left else ''}."
     )
 
 
@@ -104,9 +106,19 @@ def _baseline_warning(runs: pd.DataFrame, baselines: pd.DataFrame) -> str:
     )
 
 
+def _unknown_training_warning(comparison: Comparison) -> str:
+    if not comparison.unknown_training:
+        return ""
+    names = _listed(list(comparison.unknown_training))
+    return (
+        f"What {names} learned from is not known (imported): these test images may be among it, which would be an "
+        "unfair lead."
+    )
+
+
 def _near_duplicate_warning(comparison: Comparison, runs: pd.DataFrame) -> str:
-    counts = sorted({int(count) for count in runs["twins_images"]})
-    if not counts[-1]:
+    counts = sorted({int(count) for count in runs["twins_images"].dropna()})
+    if not counts or not counts[-1]:
         return ""
     many = f"{counts[0]:,} to {counts[-1]:,}" if len(counts) > 1 else f"{counts[0]:,}"
     return (

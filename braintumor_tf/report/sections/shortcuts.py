@@ -32,6 +32,7 @@ from braintumor_tf.report.wording.origins import probe_sentences
 from braintumor_tf.types import Score
 
 ONE_BASELINE = "a shortcut baseline"
+UNKNOWN_NEAR_DUPLICATES = "all; which have a near-duplicate in training is not known"
 _NOTHING_OF_TUMOURS = "The model has not been shown to have learned anything about tumours."
 _NOTHING_OF_PICTURES = (
     "To tell these two kinds of picture apart takes no knowledge of what they show. The score says that the task is "
@@ -99,6 +100,9 @@ def baseline_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 def near_duplicate_rows(metrics: Mapping[str, Any], near_duplicates: pd.Series) -> list[dict[str, Any]]:
     """Returns the accuracy on test images without and with a near-duplicate in training, their number and share."""
     images = len(near_duplicates)
+    if metrics.get("training_known") is False:
+        row = {"title": UNKNOWN_NEAR_DUPLICATES, "images": f"{images:,}", "share": ""}
+        return [{**row, **cell(score(metrics, "accuracy"))}]
     counts = {"clean": int((~near_duplicates).sum()), "twins": int(near_duplicates.sum())}
     return [
         {
@@ -162,6 +166,11 @@ def near_duplicate_sentence(metrics: Mapping[str, Any], near_duplicates: int, im
         images: test images.
     """
     what = "a near-duplicate or their patient" if metrics.get("patients") else "a near-duplicate"
+    if metrics.get("training_known") is False:
+        return (
+            f"How many of the {images:,} test images have {what} in training is not known: the model was trained "
+            "elsewhere. Its answers may come from memory."
+        )
     if not near_duplicates:
         return (
             f"0 of the {images:,} test images have {what} in training: nothing suggests that answers come from memory."

@@ -26,7 +26,8 @@ from braintumor_tf.report.wording.origins import (
     probe_sentence,
     remedies_sentence,
 )
-from braintumor_tf.report.wording.run_texts import setting
+from braintumor_tf.report.wording.run_texts import UNKNOWN_TRAINING, setting
+from braintumor_tf.runs import IMPORTED, is_imported
 
 FEW_GROUPS = 30
 """Below this many independent groups in the test set, an interval is too wide to rank models by."""
@@ -80,15 +81,14 @@ def run_verdict(
     have = "has" if leaked == 1 else "have"
     leaks = count_leaks(manifest)
     shared = "a near-duplicate or their patient" if leaks.known_patients else "a near-duplicate"
-    sentences = [
-        _result(metrics, images, groups),
-        best_baseline_sentence(metrics),
-        f"{leaked:,} of {counted(images, 'test image')} {have} {shared} in training.",
-    ]
-    said = ["" if leaks.same_patient else patient_sentence(leaks), probe_sentence(metrics)]
-    sentences += filter(None, [*said, remedies_sentence(config, metrics)])
+    sentences = [_result(metrics, images, groups), best_baseline_sentence(metrics)]
+    if not is_imported(config):
+        sentences.append(f"{leaked:,} of {counted(images, 'test image')} {have} {shared} in training.")
+        sentences += [] if leaks.same_patient else [patient_sentence(leaks)]
+    sentences += filter(None, [probe_sentence(metrics), remedies_sentence(config, metrics)])
     faults, grave = picture_faults(manifest), picture_faults(manifest, least=MANY)
     warnings = [
+        *_import_warnings(config),
         *grave,
         near_duplicate_warning(metrics, leaked, images, what=shared),
         patient_warning(leaks),
@@ -105,6 +105,14 @@ def run_verdict(
         _synthetic_warning(config, manifest),
     ]
     return Verdict(sentences, [text for text in warnings if text])
+
+
+def _import_warnings(config: Mapping[str, Any]) -> list[str]:
+    """Returns what is not known of an imported model, and what spoke against its contract when it was imported."""
+    if not is_imported(config):
+        return []
+    found = [f"{hint[0].upper()}{hint[1:]}." for hint in config[IMPORTED].get("hints") or []]
+    return [*found, UNKNOWN_TRAINING]
 
 
 def _result(metrics: Mapping[str, Any], images: int, groups: int) -> str:

@@ -7,8 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from braintumor_tf.leakage.rungs import LOOK_ALIKE
+import pandas as pd
+
+from braintumor_tf.leakage.rungs import LOOK_ALIKE, count_leaks
 from braintumor_tf.leakage.splits import LEAVE_ORIGIN_OUT
+from braintumor_tf.report.wording.origins import patient_sentence
+from braintumor_tf.runs import is_imported
 
 PROTOCOLS = {
     "grouped": "The split keeps groups whole: no group has images both in training and in the test set.",
@@ -40,6 +44,20 @@ PROOF = (
     "another hospital’s scanner; only a data set from elsewhere can."
 )
 """What keeping groups whole shows, and what it does not."""
+
+
+UNKNOWN_TRAINING = (
+    "The model was trained elsewhere and imported. On which images is not known, so near-duplicates of the test "
+    "images, and their patients, may be among them, and nobody can tell here."
+)
+"""What can be said of the split of an imported model."""
+
+UNKNOWN_PROOF = (
+    "All images that are scored here count as test images. Groups of near-duplicates and known patients make the "
+    "intervals; they do not show that the model has not seen these images, for what it was trained on is not known. "
+    "Only images that were made after the model can show that."
+)
+"""What the scores of an imported model show, and what they do not."""
 
 
 def setting(config: Mapping[str, Any], name: str, default: Any = None) -> Any:
@@ -78,9 +96,23 @@ def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str
 
 def split_text(config: Mapping[str, Any]) -> str:
     """Says what the protocol of a run does."""
+    if is_imported(config):
+        return UNKNOWN_TRAINING
     if setting(config, "grouping") == LOOK_ALIKE:
         return LOOK_ALIKES_ONLY
     return PROTOCOLS.get(str(setting(config, "protocol")), "How the split was made was not recorded.")
+
+
+def sides_text(config: Mapping[str, Any], manifest: pd.DataFrame) -> str:
+    """Says what the protocol of a run does, and for how many test images the patient is known and in training."""
+    if is_imported(config):
+        return split_text(config)
+    return f"{split_text(config)} {patient_sentence(count_leaks(manifest))}"
+
+
+def proof_text(config: Mapping[str, Any]) -> str:
+    """Says what keeping groups whole shows of a run, and what it does not."""
+    return UNKNOWN_PROOF if is_imported(config) else PROOF
 
 
 def resamples_text(metrics: Mapping[str, Any]) -> str:
