@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 EXIT_CODE = 130
 """How a command ends that was interrupted, as shells have it."""
@@ -76,14 +77,22 @@ class Watch:
         if not own or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             yield
             return
+        lost = sys.unraisablehook
+
+        def silent(found: Any) -> None:
+            if not issubclass(found.exc_type, KeyboardInterrupt):  # which the thread knows of
+                lost(found)
+
         receiver, sender = socket.socketpair()
         sender.setblocking(False)
         before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        sys.unraisablehook = silent
         threading.Thread(target=self._wait, args=(receiver,), name="Ctrl-C", daemon=True).start()
         try:
             yield
         finally:
             if not self._seen.is_set():  # else the thread ends what is left, as threads that the interpreter waits for
+                sys.unraisablehook = lost
                 signal.set_wakeup_fd(before)
                 sender.close()
 

@@ -174,7 +174,7 @@ def _in_a_thread(function: Callable[..., Any], *words: Any, **options: Any) -> N
         end_children()
         raise
     finally:
-        pool.shutdown(wait=True)
+        pool.shutdown(wait=False)  # after Ctrl-C papermill has nothing to do that is worth waiting for
 
 
 @contextlib.contextmanager
