@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import IO, Any
 
@@ -168,10 +168,12 @@ def _in_a_thread(function: Callable[..., Any], *words: Any, **options: Any) -> N
     In the main thread nbclient takes Ctrl-C for itself, and what it makes of it looks like a kernel that died.
     """
     pool = ThreadPoolExecutor(1)
+    work = pool.submit(function, *words, **options)
     try:
-        pool.submit(function, *words, **options).result()
+        work.result()
     except KeyboardInterrupt:
         end_children()
+        wait([work], timeout=0.5)  # so that it writes nothing into a folder that is being removed
         raise
     finally:
         pool.shutdown(wait=False)  # after Ctrl-C papermill has nothing to do that is worth waiting for
