@@ -7,17 +7,24 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
 from braintumor_tf.datasets.descriptions import PICTURE_SIZE, THUMBNAIL_SIZE, Description, content_hash, describe
-from braintumor_tf.datasets.layouts import IDENTITY, Layout, patient_of_group, read_folder, read_listing, read_table
+from braintumor_tf.datasets.layouts import (
+    IDENTITY,
+    Layout,
+    patient_of_group,
+    read_folder,
+    read_listing,
+    read_table,
+    unlisted_images,
+)
 from braintumor_tf.datasets.layouts.tree import refuse_file
 from braintumor_tf.datasets.reading import read_bytes
-from braintumor_tf.datasets.scan_result import Scan, named_paths
+from braintumor_tf.datasets.scan_result import Scan, check_readable, named_paths
 from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import restored, write_csv
 from braintumor_tf.progress import progress_bar
@@ -99,12 +106,14 @@ def scan(
         [['glioma', 'train', 64, 48]]
     """
     root = Path(os.path.abspath(Path(root).expanduser()))
-    root = root / LISTING if _is_manifest(root / LISTING) else root
+    by_list = _is_manifest(root / LISTING)
+    root = root / LISTING if by_list else root
     layout = Layout(ignore=ignore, label_from=label_from, labels=labels or {}, patients=patients, unlabelled=unlabelled)
     if root.is_file():
         refuse_file(root)
     listing = read_listing(root, layout) if root.is_file() else read_folder(root, layout)
     folder = root.parent if root.is_file() else root
+    others = unlisted_images(folder, listing, layout) if by_list else []
     paths = [row["path"] for row in listing.rows]
     descriptions = dict(_describe_all(paths, folder, cache, workers, show_progress))
     good, bad = [], list(listing.unreadable)
@@ -117,25 +126,9 @@ def scan(
         named = {"source": source or row.get("source") or root.stem}
         good.append({**dict.fromkeys(COLUMNS, ""), **row, **named, **described})
     unreadable = named_paths(bad)
-    _check_readable(root, good, unreadable, strict)
+    check_readable(root, good, unreadable, strict)
     manifest = pd.DataFrame(good, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
-    return Scan(manifest, unreadable, folder, named_paths(listing.passed_over), tuple(listing.notes))
-
-
-def _check_readable(root: Path, good: list[dict[str, Any]], unreadable: pd.DataFrame, strict: bool) -> None:
-    """Raises DatasetError where no image can be read, or one cannot and `strict` forbids it."""
-    if good and not (strict and len(unreadable)):
-        return
-    first = unreadable.iloc[0]
-    if good:
-        raise DatasetError(
-            f"{root}: {len(unreadable)} unreadable files, the first {first.path}: {first.reason}; "
-            "remove or repair them, or scan without strict"
-        )
-    raise DatasetError(
-        f"{root}: no labelled image can be read ({len(unreadable)} unreadable files, the first {first.path}: "
-        f"{first.reason})"
-    )
+    return Scan(manifest, unreadable, folder, named_paths([*listing.passed_over, *others]), tuple(listing.notes))
 
 
 def _is_manifest(path: Path) -> bool:

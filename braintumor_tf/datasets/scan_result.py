@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from braintumor_tf.errors import DatasetError
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -64,3 +66,26 @@ def passed_over_sentences(passed_over: pd.DataFrame) -> list[str]:
         several = f"not used: {len(rows):,}, {reason}, the first {first['path']}"
         sentences.append(several if len(rows) > 1 else f"not used: {first['path']}, {first['reason']}")
     return sentences
+
+
+def check_readable(root: Path, good: Sequence[object], unreadable: pd.DataFrame, strict: bool) -> None:
+    """Raises DatasetError where no image can be read, or one cannot and `strict` forbids it.
+
+    Args:
+        root: the folder or the CSV.
+        good: the images that can be read.
+        unreadable: ``path`` and ``reason`` of those that cannot.
+        strict: whether a single one is too many.
+    """
+    if good and not (strict and len(unreadable)):
+        return
+    first = unreadable.iloc[0]
+    if good:
+        raise DatasetError(
+            f"{root}: {len(unreadable)} unreadable files, the first {first.path}: {first.reason}; "
+            "remove or repair them, or scan without strict"
+        )
+    raise DatasetError(
+        f"{root}: no labelled image can be read ({len(unreadable)} unreadable files, the first {first.path}: "
+        f"{first.reason})"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from braintumor_tf.datasets import scan
+from braintumor_tf.datasets import scan, write_manifest
 from braintumor_tf.errors import DatasetError
 
 
@@ -295,6 +295,17 @@ def test_every_file_is_used_or_named(tmp_path):
     assert len(named) == len(set(named))
     for path in filter(Path.is_file, root.rglob("*")):
         assert sum(path == each or each in path.parents for each in named) == 1, path
+
+
+def test_pictures_beside_the_list_that_a_folder_is_read_by_are_named(tmp_path):
+    root = make(tmp_path / "set", PAIR)
+    found = scan(root, cache=False, show_progress=False)
+    write_manifest(root / "manifest.csv", found.manifest.iloc[1:])
+    again = scan(root, cache=False, show_progress=False)
+    assert again.manifest["path"].tolist() == found.manifest["path"].tolist()[1:]
+    assert again.passed_over.values.tolist() == [
+        [found.manifest["path"][0], "not in the list of images that the folder holds"]
+    ]
 
 
 def test_a_dicom_file_among_pictures_is_unreadable_and_says_so(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from braintumor_tf.datasets.labels import resembles_split
 from braintumor_tf.datasets.layouts.doubts import check_hidden, check_labels, check_splits, places_by_name
 from braintumor_tf.datasets.layouts.folder_names import Folder, FolderNames
-from braintumor_tf.datasets.layouts.layout import Layout, Listing, class_notes, unused_patterns
+from braintumor_tf.datasets.layouts.layout import Layout, Listing, Named, class_notes, unused_patterns
 from braintumor_tf.datasets.layouts.tree import Tree, walk_tree, without_images
 from braintumor_tf.errors import DatasetError
 
@@ -43,6 +43,13 @@ def read_folder(root: Path, layout: Layout) -> Listing:
     if layout.label_from is not None:
         notes += _unsplit(places)
     return Listing(rows=rows, unreadable=tree.unreadable, passed_over=[*tree.passed_over, *loose], notes=notes)
+
+
+def unlisted_images(folder: Path, listing: Listing, layout: Layout) -> Named:
+    """Returns the image files below a folder that is read by its own list, and that are not on it."""
+    known = {path for path, _ in listing.passed_over} | {row["path"] for row in listing.rows}
+    images = map(str, walk_tree(folder, layout).images)
+    return [(path, "not in the list of images that the folder holds") for path in images if path not in known]
 
 
 def _places(names: FolderNames, tree: Tree, layout: Layout) -> dict[Folder, int | None]:
