@@ -4,15 +4,18 @@ PYTHON ?= python3
 VENV ?= .venv
 DATA ?= synthetic
 OUT ?= models/quickstart
+FUZZ_INPUTS ?= 10000
+FUZZ_SECONDS ?= 900
 BIN := $(VENV)/bin
 FILES := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock clean
+.PHONY: help run test fuzz lint lock clean
 
 help:
 	@echo "make run [DATA=folder|name]  run the required notebooks and print the path of the report"
 	@echo "make test                    run the tests"
+	@echo "make fuzz                    read damaged files: FUZZ_INPUTS of them, for FUZZ_SECONDS at the most"
 	@echo "make lint                    check style, stripped notebooks and file sizes"
 	@echo "make lock                    renew constraints.txt from setup.cfg"
 	@echo "make clean                   remove the virtual environment"
@@ -37,6 +40,10 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python -m tests.faults.fuzz --inputs $(FUZZ_INPUTS) --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m pytest -q --hypothesis-profile=fuzz tests/faults/test_any_table.py
 
 lint: $(VENV)/test.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files --show-diff-on-failure

@@ -1,0 +1,1 @@
+"""Faults: damaged files, full disks, several processes at once; and fuzzed inputs."""

@@ -1,0 +1,54 @@
+"""Targets with known faults, for the tests of the fuzzing itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from braintumor_tf.errors import DatasetError
+from tests.faults.fuzz.mutants import mutants
+from tests.faults.fuzz.trial import Target
+
+
+def _prepare(folder: Path) -> dict[str, bytes]:
+    return {"number.json": b'{"number": 7}'}
+
+
+def _read(folder: Path) -> int:
+    text = (folder / "number.json").read_bytes()
+    if text == b'{"number": 7}':
+        return 7
+    raise DatasetError(f"{folder}: not 7")
+
+
+def _raise(folder: Path) -> None:
+    if b"null" in (folder / "number.json").read_bytes():
+        raise KeyError("number")
+    _read(folder)
+
+
+def _two_lines(folder: Path) -> None:
+    raise DatasetError("one\ntwo")
+
+
+def _end(folder: Path) -> None:
+    os._exit(9)
+
+
+def _wait(folder: Path) -> None:
+    time.sleep(600)
+
+
+def _take(folder: Path) -> None:
+    np.ones(40_000_000, np.uint8).sum()
+
+
+SOUND = Target(_prepare, mutants, _read)
+RAISES = Target(_prepare, mutants, _raise)
+TWO_LINES = Target(_prepare, mutants, _two_lines)
+ENDS = Target(_prepare, mutants, _end)
+WAITS = Target(_prepare, mutants, _wait)
+TAKES = Target(_prepare, mutants, _take)
