@@ -62,7 +62,7 @@ def changed_bytes(draw: st.DrawFn, data: bytes, other: bytes = b"") -> bytes:
 
 
 def with_sums(data: bytes) -> bytes:
-    """Gives the chunks of a PNG their checksums again, so that changed chunks are read; other files stay as they are."""
+    """Gives the chunks of a PNG their checksums again, so that changed chunks are read; other files stay so."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return data
     done, place = data[:8], 8
