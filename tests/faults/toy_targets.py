@@ -42,6 +42,11 @@ def _wait(folder: Path) -> None:
     time.sleep(600)
 
 
+def _work(folder: Path) -> None:
+    while True:
+        pass
+
+
 def _take(folder: Path) -> None:
     np.ones(40_000_000, np.uint8).sum()
 
@@ -51,4 +56,5 @@ RAISES = Target(_prepare, mutants, _raise)
 TWO_LINES = Target(_prepare, mutants, _two_lines)
 ENDS = Target(_prepare, mutants, _end)
 WAITS = Target(_prepare, mutants, _wait)
+WORKS = Target(_prepare, mutants, _work)
 TAKES = Target(_prepare, mutants, _take)

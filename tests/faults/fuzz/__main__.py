@@ -47,10 +47,10 @@ def fuzz(name: str, folder: Path, *, inputs: int, seconds: float, seed: int = 0,
         inputs: how many.
         seconds: how long at most, without the starts of processes.
         seed: of the inputs.
-        hang: after how many seconds a process that is at one input is killed; `trial.HANG_SECONDS` times `trial.BUSY`
-            if not given.
+        hang: after how many seconds of processor time at one input a process is killed, or `trial.BUSY` times as many
+            by the clock; `trial.HANG_SECONDS` if not given.
     """
-    hang = trial.HANG_SECONDS * trial.BUSY if hang is None else hang
+    hang = trial.HANG_SECONDS if hang is None else hang
     total, faults, attempt = Tally(), [], 0
     shutil.rmtree(folder, ignore_errors=True)
     while total.inputs < inputs and (left := seconds - total.spent) > 0 and attempt <= 20:
@@ -77,11 +77,15 @@ def _watch(name: str, place: Path, inputs: int, seconds: float, seed: int, hang:
     with open(place / "errors.txt", "wb") as errors:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=errors, stdout=subprocess.DEVNULL)
         try:
+            state, since = place / "tally.json", None
             while process.poll() is None:
                 time.sleep(0.05)
-                state = place / "tally.json"
-                if state.exists() and time.time() - state.stat().st_mtime > hang:
-                    return f"hang: still at it after {hang:g} s"
+                written = state.stat().st_mtime_ns if state.exists() else None
+                if since is None or written != since[0]:
+                    since = written, time.monotonic(), _processor_time(process.pid)
+                waited, worked = time.monotonic() - since[1], _processor_time(process.pid) - since[2]
+                if written and (worked > hang + 1 or waited > hang * trial.BUSY):
+                    return f"hang: still at it after {worked:.0f} s of processor time and {waited:.0f} s by the clock"
         finally:
             process.kill()
             process.wait()
@@ -91,6 +95,15 @@ def _watch(name: str, place: Path, inputs: int, seconds: float, seed: int, hang:
     if not (place / "input").exists():
         raise RuntimeError(f"the target {name} cannot be tried:\n{text}")
     return f"the process ended with {process.returncode}\n{text}"
+
+
+def _processor_time(process: int) -> float:
+    """Seconds that a process has worked, 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tally(place: Path) -> Tally:
