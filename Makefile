@@ -43,7 +43,7 @@ test: $(VENV)/test.stamp
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m tests.faults.fuzz --inputs $(FUZZ_INPUTS) --seconds $(FUZZ_SECONDS)
-	$(BIN)/python -m pytest -q --hypothesis-profile=fuzz tests/faults/test_any_table.py
+	FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest -q tests/faults/test_any_table.py
 
 lint: $(VENV)/test.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files --show-diff-on-failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
 import json
@@ -130,8 +131,11 @@ def write_json(path: str | Path, value: Any) -> Path:
 
 def write_csv(path: str | Path, frame: pd.DataFrame) -> Path:
     """Writes a table as CSV without its index, atomically, and returns the path; texts as by `write_text`."""
+    texts = frame.select_dtypes(exclude="number")
+    returns = any(texts[name].astype(str).str.contains("\r", regex=False).any() for name in texts)
+    quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL  # which alone leaves a carriage return unquoted
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False, errors="backslashreplace")
+        frame.to_csv(temporary, index=False, errors="backslashreplace", quoting=quoting)
     return Path(path)
 
 

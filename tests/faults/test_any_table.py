@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +20,7 @@ from braintumor_tf.errors import DatasetError
 from tests.faults.fuzz.mutants import any_text
 
 IMAGES = 4
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 TEXTS = [name for name in COLUMNS if name not in ("width", "height")]
 
 manifest_rows = st.lists(
@@ -39,7 +42,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(rows=manifest_rows)
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_a_manifest_comes_back_as_it_was_written(rows: list[dict]) -> None:
     made = pd.DataFrame(rows, columns=list(COLUMNS))
     with TemporaryDirectory() as folder:
@@ -52,11 +55,11 @@ def test_a_manifest_comes_back_as_it_was_written(rows: list[dict]) -> None:
 
 
 @given(rows=st.lists(told, min_size=1, max_size=6), columns=st.sets(st.sampled_from(["patient", "split", "source"])))
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_a_csv_loses_no_row_and_changes_no_text(pictures: Path, rows: list[dict], columns: set[str]) -> None:
     given_rows = pd.DataFrame(rows)[["path", "label", *sorted(columns)]]
     given_rows["path"] = [f"{number}.png" for number in given_rows["path"]]
-    given_rows.to_csv(pictures / "rows.csv", index=False)
+    given_rows.to_csv(pictures / "rows.csv", index=False, quoting=csv.QUOTE_ALL)
     try:
         found = scan(pictures / "rows.csv", cache=False, show_progress=False)
     except DatasetError as error:

@@ -33,6 +33,21 @@ def test_nothing_that_reads_files_is_brought_down(name: str, tmp_path: Path, mon
     assert found.inputs == found.read + found.refused > 0
 
 
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_files_to_begin_with_are_sound_and_small(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINTUMOR_TF_CACHE", str(tmp_path / "cache"))
+    target = TARGETS[name]
+    for file, data in target.prepare(tmp_path).items():
+        changed = tmp_path / target.place(file)
+        changed.write_bytes(data)
+        target.read(tmp_path)
+        assert len(data) < 100_000
+        if target.place(file) != file:
+            changed.unlink()
+
+
 def test_a_sound_reader_refuses_and_reads(tmp_path: Path) -> None:
     found = try_inputs(toy_targets.SOUND, tmp_path, inputs=60, seconds=60, start=0)
     assert found.inputs == 60 == found.read + found.refused and found.faults == 0 and not (tmp_path / "faults").exists()
@@ -105,7 +120,7 @@ def test_make_fuzz_starts_it() -> None:
         ["make", "-n", "fuzz", "FUZZ_INPUTS=12", "FUZZ_SECONDS=34", f"VENV={sys.prefix}"],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "-m tests.faults.fuzz --inputs 12 --seconds 34" in dry.stdout and "--hypothesis-profile=fuzz" in dry.stdout
+    assert "-m tests.faults.fuzz --inputs 12 --seconds 34" in dry.stdout and "FUZZ_EXAMPLES=2000" in dry.stdout
 
 
 # === Mutants ===

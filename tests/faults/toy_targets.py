@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from braintumor_tf.errors import DatasetError
-from tests.faults.fuzz.mutants import mutants
 from tests.faults.fuzz.trial import Target
 
 
@@ -51,10 +50,10 @@ def _take(folder: Path) -> None:
     np.ones(40_000_000, np.uint8).sum()
 
 
-SOUND = Target(_prepare, mutants, _read)
-RAISES = Target(_prepare, mutants, _raise)
-TWO_LINES = Target(_prepare, mutants, _two_lines)
-ENDS = Target(_prepare, mutants, _end)
-WAITS = Target(_prepare, mutants, _wait)
-WORKS = Target(_prepare, mutants, _work)
-TAKES = Target(_prepare, mutants, _take)
+SOUND = Target(_prepare, _read)
+RAISES = Target(_prepare, _raise)
+TWO_LINES = Target(_prepare, _two_lines)
+ENDS = Target(_prepare, _end)
+WAITS = Target(_prepare, _wait)
+WORKS = Target(_prepare, _work)
+TAKES = Target(_prepare, _take)

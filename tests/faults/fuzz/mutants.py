@@ -7,13 +7,13 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
 
 Mutant = tuple[str, bytes]
-"""The name of a file, relative to the folder of a target, and what it holds."""
+"""The name of a sound file, and what it holds when it is changed."""
 
 _NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 20_000, 1 << 24, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _PACKINGS = ("B", "<H", ">H", "<I", ">I")
@@ -129,12 +129,11 @@ def changed_table(draw: st.DrawFn, text: bytes) -> bytes:
     return written.getvalue().encode(draw(st.sampled_from(_ENCODINGS)), errors="replace")
 
 
-def mutants(files: Mapping[str, bytes], place: Callable[[str], str] = str) -> st.SearchStrategy[Mutant]:
+def mutants(files: Mapping[str, bytes]) -> st.SearchStrategy[Mutant]:
     """Returns one changed file of several: by its bytes, and where it is JSON or CSV also by its values.
 
     Args:
         files: sound files by name.
-        place: where a changed file is written, from its name.
     """
     names = sorted(files)
 
@@ -144,6 +143,6 @@ def mutants(files: Mapping[str, bytes], place: Callable[[str], str] = str) -> st
         structured = {".json": changed_json, ".csv": changed_table}.get(name[name.rfind(".") :])
         if structured:
             ways += [structured(files[name])] * 2
-        return st.tuples(st.just(place(name)), st.one_of(ways))
+        return st.tuples(st.just(name), st.one_of(ways))
 
     return st.tuples(st.sampled_from(names), st.sampled_from(names)).flatmap(change)

@@ -18,7 +18,6 @@ from braintumor_tf.files import write_csv, write_json
 from braintumor_tf.identity.link_cache import LinkCache
 from braintumor_tf.runs import Run
 from tests.bad_images import encode, slice_pixels, valid_files
-from tests.faults.fuzz.mutants import mutants
 from tests.faults.fuzz.trial import Target
 from tests.report.conftest import make_manifest, make_predictions, make_run
 
@@ -189,11 +188,11 @@ def _read_cache(folder: Path) -> None:
 
 
 TARGETS = {
-    "pictures": Target(_prepare_pictures, partial(mutants, place=_changed_picture), _read_pictures),
-    "tables": Target(_prepare_tables, partial(mutants, place=lambda name: "data.csv"), _read_tables),
-    "manifest": Target(_prepare_manifest, mutants, _read_manifest),
-    "run": Target(_prepare_run, mutants, _read_run),
-    "comparison": Target(partial(_prepare_run, runs=("run", "other")), mutants, _compare_runs),
-    "cache": Target(_prepare_cache, mutants, _read_cache),
+    "pictures": Target(_prepare_pictures, _read_pictures, _changed_picture),
+    "tables": Target(_prepare_tables, _read_tables, lambda name: "data.csv"),
+    "manifest": Target(_prepare_manifest, _read_manifest),
+    "run": Target(_prepare_run, _read_run),
+    "comparison": Target(partial(_prepare_run, runs=("run", "other")), _compare_runs),
+    "cache": Target(_prepare_cache, _read_cache),
 }
 """What ``make fuzz`` tries, by name."""

@@ -17,10 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
 
 from braintumor_tf.errors import BrainTumorError
-from tests.faults.fuzz.mutants import Mutant
+from tests.faults.fuzz.mutants import Mutant, mutants
 
 HANG_SECONDS = 10.0
 """Processor time that one input may take. By the clock it may take `BUSY` times as long: the machine may be busy."""
@@ -40,13 +39,13 @@ class Target:
 
     Attributes:
         prepare: fills an empty folder, and returns the sound files that are changed, by name.
-        mutants: makes inputs from these files.
         read: reads what lies in the folder. It may raise the package's own errors; any other error is a fault.
+        place: where a changed file is written, from its name.
     """
 
     prepare: Callable[[Path], Mapping[str, bytes]]
-    mutants: Callable[[Mapping[str, bytes]], st.SearchStrategy[Mutant]]
     read: Callable[[Path], object]
+    place: Callable[[str], str] = str
 
 
 @dataclass
@@ -86,13 +85,13 @@ def try_inputs(target: Target, folder: Path, *, inputs: int, seconds: float, sta
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(target.mutants(sound))
+    @given(mutants(sound))
     def attempt(mutant: Mutant) -> None:
         tally.spent = time.monotonic() - began
         if tally.spent > seconds or tally.inputs >= inputs:
             return
-        name, data = mutant
-        keep(folder / "input", mutant)
+        name, data = target.place(mutant[0]), mutant[1]
+        keep(folder / "input", (name, data))
         (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_bytes(data)
         (folder / "tally.json").write_text(json.dumps(asdict(tally)))
@@ -100,7 +99,7 @@ def try_inputs(target: Target, folder: Path, *, inputs: int, seconds: float, sta
         if fault and fault[0] not in seen:
             seen.add(fault[0])
             tally.faults += 1
-            keep(folder / "faults" / f"{start}-{len(seen)}", mutant, "\n".join(fault))
+            keep(folder / "faults" / f"{start}-{len(seen)}", (name, data), "\n".join(fault))
         (work / name).unlink(missing_ok=True)
         if name in sound:
             (work / name).write_bytes(sound[name])
