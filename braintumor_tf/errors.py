@@ -13,6 +13,10 @@ class BrainTumorWarning(UserWarning):
     """What has to be said and stops nothing; the command line prints it as one line."""
 
 
+class PagesWarning(BrainTumorWarning):
+    """An image file holds several pages or frames, of which one was read; the text says which."""
+
+
 class ImageReadError(BrainTumorError):
     """An image file could not be read.
 
@@ -28,6 +32,18 @@ class ImageReadError(BrainTumorError):
 
     def __reduce__(self):
         return type(self), (self.path, self.reason)
+
+
+class ImageNotFound(ImageReadError, FileNotFoundError):
+    """An image file is not there."""
+
+
+class ImageDecodeError(ImageReadError):
+    """The decoder gave an image file up: it is damaged. The answer is not kept, so the next scan decodes it again."""
+
+
+class ImageResourceError(ImageDecodeError):
+    """Memory or open files were too short to read an image file, which may be sound; nothing is left out for it."""
 
 
 class DatasetError(BrainTumorError):

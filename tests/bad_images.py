@@ -151,7 +151,7 @@ def broken_kinds() -> list[Kind]:
         Kind("icon.png", _saved(Image.new("L", (16, 16)), "ICO"), "an ICO image"),
         Kind("photo.jpg", _bytes(b"\0\0\0\x20ftypavif" + b"\0" * 40), "an AVIF image"),
         Kind("phone.jpg", _bytes(b"\0\0\0\x18ftypheic" + b"\0" * 40), "a HEIF image"),
-        Kind("grey.ppm", _saved(Image.new("L", (16, 16)), "PPM"), "not an image of a known format"),
+        Kind("a_pcx.png", _saved(Image.new("L", (16, 16)), "PCX"), "not an image of a known format"),
         Kind(
             "link_to_nothing.jpg",
             lambda path: path.symlink_to(path.parent / "gone.jpg"),
@@ -197,6 +197,7 @@ def readable_kinds() -> list[Kind]:
         Kind("trailing_garbage.jpg", _bytes(files["jpg"] + b"garbage" * 50)),
         Kind("grey16_narrow.png", _saved(Image.fromarray(pixels.astype(np.uint16) + 1000), "PNG")),
         Kind("flat16.png", _saved(Image.fromarray(np.full((HEIGHT, WIDTH), 700, np.uint16)), "PNG")),
+        Kind("grey.ppm", _saved(grey, "PPM")),
         Kind("palette.png", _saved(palette, "PNG")),
         Kind("palette_transparent.png", _saved(palette, "PNG", transparency=3)),
         Kind("palette_transparent_bytes.png", _saved(palette, "PNG", transparency=bytes(range(0, 160, 10)))),

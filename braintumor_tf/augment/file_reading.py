@@ -1,21 +1,20 @@
-"""Image files as Keras's `load_img` reads them; all files of an iterator are read once, at the start."""
+"""Image files for an iterator: decoded as everywhere in this package, resized as in Keras, all read at the start."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from keras.utils import load_img
-from PIL import Image, ImageOps
+from PIL import Image
 
 from braintumor_tf.augment.keras_compat import PIL_INTERPOLATION_METHODS
 from braintumor_tf.augment.noise.base import has_equal_channels
-from braintumor_tf.datasets.reading import IMAGE_SUFFIXES, crop_picture
-from braintumor_tf.errors import DatasetError
+from braintumor_tf.datasets.formats import IMAGE_SUFFIXES, decode
+from braintumor_tf.datasets.reading import crop_picture
+from braintumor_tf.errors import DatasetError, ImageReadError, ImageResourceError
 from braintumor_tf.progress import progress_bar
 
 Loader = Callable[[str], np.ndarray]
@@ -30,8 +29,12 @@ def make_loader(
     keep_aspect_ratio: bool = False,
     grey: bool | None = None,
     crop: str | None = None,
+    paged: dict[str, int] | None = None,
 ) -> Loader:
-    """Returns a function that reads one file to the pixels that Keras's `load_img` would give.
+    """Returns a function that reads one file as `braintumor_tf.datasets.read_image` does, and resizes it as Keras does.
+
+    Of upright, opaque pictures of 8 bits that gives the pixels of Keras's `load_img`. `ImageDataGenerator` says where
+    Keras reads others differently.
 
     Args:
         color_mode: ``rgb``, ``rgba`` or ``grayscale``.
@@ -41,36 +44,50 @@ def make_loader(
         grey: True reads luma whatever the colour mode (but ``rgba``, whose alpha is kept); None stores an RGB picture
             whose three channels are equal as one; False keeps the three.
         crop: what a picture is cut down to before it is resized, as for `braintumor_tf.datasets.read_image`.
+        paged: takes the path and the number of pages or frames of each file that has several.
 
     Returns:
-        path -> uint8 (height, width) for a grey picture, else (height, width, channels). Grey files of more than 8
-        bits, which Keras hands on unscaled in the colour mode ``grayscale``, come as float32.
+        path -> uint8 (height, width) for a grey picture, else (height, width, channels).
 
     Raises:
         ValueError: no such interpolation.
     """
-    method = interpolation.lower()
-    if crop is not None and method not in PIL_INTERPOLATION_METHODS:
+    method = PIL_INTERPOLATION_METHODS.get(interpolation.lower())
+    if method is None:
         raise ValueError(f"interpolation={interpolation!r}; give one of {', '.join(PIL_INTERPOLATION_METHODS)}")
-    as_luma = grey is True and color_mode == "rgb"
-    mode = "grayscale" if as_luma else color_mode
+    as_luma = color_mode == "grayscale" or (grey is True and color_mode == "rgb")
 
     def load(path: str) -> np.ndarray:
-        if crop is None:
-            image = load_img(path, mode, target_size, interpolation, keep_aspect_ratio)
-        else:
-            fit = ImageOps.fit if keep_aspect_ratio else Image.Image.resize
-            image = fit(crop_picture(load_img(path, mode), crop), target_size[::-1], PIL_INTERPOLATION_METHODS[method])
-        if as_luma and image.mode != "L":
-            image = image.convert("L")
-        pixels = np.asarray(image)
-        if pixels.dtype != np.uint8:
-            pixels = pixels.astype(np.float32)
-        if mode == "rgb" and grey is None and has_equal_channels(pixels):
+        decoded = decode(path)
+        if decoded.pages > 1 and paged is not None:
+            paged[path] = decoded.pages
+        image = decoded.image if color_mode == "rgba" else decoded.opaque()
+        image = crop_picture(image, crop)
+        if as_luma or color_mode == "rgba":
+            image = image.convert("L" if as_luma else "RGBA")
+        elif grey is False:
+            image = image.convert("RGB")
+        pixels = np.asarray(_resized(image, target_size, method, keep_aspect_ratio))
+        if color_mode == "rgb" and grey is None and pixels.ndim == 3 and has_equal_channels(pixels):
             return pixels[..., 0].copy()
         return pixels
 
     return load
+
+
+def _resized(
+    image: Image.Image, size: tuple[int, int], method: Image.Resampling, keep_aspect_ratio: bool
+) -> Image.Image:
+    """Resizes a picture to (height, width) as Keras does, which cuts it around its centre to keep its aspect ratio."""
+    height, width = size
+    if image.size == (width, height):
+        return image
+    if not keep_aspect_ratio:
+        return image.resize((width, height), method)
+    wide = min(image.width, (image.height * width) // height)
+    high = min(image.height, (image.width * height) // width)
+    left, upper = (image.width - wide) // 2, (image.height - high) // 2
+    return image.resize((width, height), method, box=(left, upper, left + wide, upper + high))
 
 
 def read_all(
@@ -86,20 +103,27 @@ def read_all(
 
     Returns:
         The numbers of the files that cannot be read, in order, each with the reason.
+
+    Raises:
+        ImageResourceError: memory or open files are short: no file is left out for that.
     """
 
     def read(number: int) -> str | None:
         try:
             pixels = load(paths[number])
-        except Exception as error:  # Pillow's decoders raise what they like
-            return " ".join(str(error).split()) or type(error).__name__
-        if keep is not None:
-            keep(number, pixels)
+            if keep is not None:
+                keep(number, pixels)
+        except ImageResourceError:
+            raise
+        except ImageReadError as error:
+            return error.reason
+        except MemoryError as error:
+            raise ImageResourceError(
+                paths[number], "not enough memory to keep it; pass a smaller target_size"
+            ) from error
         return None
 
-    # Pillow warns of oddities in files that it can read. Filters are no thread's own, so this one spans all threads.
-    with ThreadPoolExecutor(threads) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with ThreadPoolExecutor(threads) as pool:
         try:
             reasons = list(progress_bar(pool.map(read, range(len(paths))), "Reading images", total=len(paths)))
         except BaseException:

@@ -37,7 +37,6 @@ class ImageDataGenerator(KerasImageDataGenerator):
     Each image's transform and noise depend on the seed, the epoch and the image's number alone. So neither the number
     of workers nor the order in which batches are asked for changes a batch. An epoch ends with `on_epoch_end`, which
     Keras's `fit` calls, or after the last batch of a loop over the iterator.
-
     (Where ``steps_per_epoch`` is not a whole pass, the first batches after an epoch may belong to either, as in Keras.)
 
     Order for each image: read and resize, warp and flip, channel shift, brightness, noise (on 0..255),
@@ -48,11 +47,13 @@ class ImageDataGenerator(KerasImageDataGenerator):
 
     - ``width_shift_range`` moves rows and ``height_shift_range`` columns, and images that are not square turn about a
       point beside their centre. Both are kept, so that results stay comparable.
-    - ``brightness_range`` turns images on 0..1 to zeros and ones. Here they are brightened within 0..1.
-    - ``brightness_range`` with ``data_format="channels_first"`` fails there and works here.
+    - ``brightness_range`` turns images on 0..1 to zeros and ones there, and fails with channels first. Both work here.
     - The subset ``"validation"`` is augmented there. Here it is clean: no transforms, no noise.
     - A file that cannot be read stops an epoch in its middle there. Here it is refused when the iterator is made; only
       with ``validate_filenames=False`` files are read when batches need them, as there.
+    - Files are read as by `braintumor_tf.datasets.read_image`: deep pictures (clipped or unscaled there) are scaled to
+      0..255, the EXIF orientation (ignored there) is applied, transparent pixels (shown there) are laid over black but
+      for ``color_mode="rgba"``. Other pictures have Keras's pixels; a coloured palette made grey may differ by 1.
     - Files that both leave out (WebP, GIF, text; rows without a file) are named here. A folder without pictures is
       refused here, as a wrong path; a table or subset without any gives no batches, as there, and a warning.
     - `flow` with a subset gives an image another's ``sample_weight`` there, and its own here.

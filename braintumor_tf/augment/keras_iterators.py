@@ -16,7 +16,6 @@ from braintumor_tf.augment.file_reading import make_loader, read_all, refuse, so
 from braintumor_tf.augment.image_cache import CACHE_BYTES, ImageCache
 from braintumor_tf.augment.iterators import AugmentingGenerator, ReproducibleIterator
 from braintumor_tf.augment.keras_compat import (
-    PIL_INTERPOLATION_METHODS,
     KerasDataFrameIterator,
     KerasDirectoryIterator,
     KerasNumpyArrayIterator,
@@ -26,7 +25,8 @@ from braintumor_tf.augment.noise.base import has_equal_channels
 from braintumor_tf.augment.render import Scaling
 from braintumor_tf.augment.transform_draws import TransformRanges
 from braintumor_tf.augment.worker_threads import available_cores
-from braintumor_tf.datasets.reading import LUMA
+from braintumor_tf.datasets.formats.memory import shortage
+from braintumor_tf.datasets.reading import LUMA, warn_of_pages
 from braintumor_tf.errors import DatasetError, NoiseError
 
 _LUMA = np.array(LUMA, dtype=np.float32)
@@ -79,12 +79,16 @@ class FilesIterator(ReproducibleIterator):
         self._cache_numbers = np.arange(len(paths))
         if failures:
             self._leave_out(paths, failures)
+        warn_of_pages(self._paged, stacklevel=7)
 
     def _open_files(self, *, read: bool = True) -> None:
         generator = self.image_data_generator
-        if self.interpolation.lower() not in PIL_INTERPOLATION_METHODS:
-            known = ", ".join(PIL_INTERPOLATION_METHODS)
-            raise ValueError(f"interpolation={self.interpolation!r}; give one of {known}")
+        size = int(np.prod(self.image_shape)) * np.dtype(self.dtype).itemsize
+        if lacking := shortage(size * self.batch_size):
+            raise DatasetError(
+                f"target_size={self.target_size} in batches of {self.batch_size} {lacking}; give a smaller one"
+            )
+        self._paged: dict[str, int] = {}
         self._load = make_loader(
             self.color_mode,
             self.target_size,
@@ -92,6 +96,7 @@ class FilesIterator(ReproducibleIterator):
             keep_aspect_ratio=self.keep_aspect_ratio,
             grey=generator.grey,
             crop=generator.crop,
+            paged=self._paged,
         )
         self._cache, self._cache_numbers = _make_cache(generator.cache, self.samples), np.arange(self.samples)
         if not self.samples:

@@ -135,12 +135,17 @@ def _ranges(only: tuple[str, ...], space: str | None) -> dict[str, Any] | list[s
 
 
 def _check(model: str, preset: str | None, ranges: dict[str, Any] | list[str] | None, options: dict[str, Any]) -> None:
-    """Refuses an unknown model, preset or parameter before images are read."""
-    from braintumor_tf.models import get_spec
+    """Refuses an unknown model, preset or parameter, and a size that cannot fit, before images are read."""
+    from braintumor_tf.models import get_spec, resolve_config
+    from braintumor_tf.models.input_memory import check_memory
     from braintumor_tf.training import resolve_preset, resolve_space
+    from braintumor_tf.types import ModelConfig
 
-    chosen, epochs = preset or get_spec(model).preset_for(options["weights"]), options["epochs"]
-    resolve_preset(chosen, epochs=epochs)
+    spec = get_spec(model)
+    chosen, epochs = preset or spec.preset_for(options["weights"]), options["epochs"]
+    batch_size = resolve_preset(chosen, epochs=epochs).batch_size
+    sides = resolve_config(ModelConfig(model=model, image_size=options["image_size"])).image_size
+    check_memory(spec, sides, batch_size=batch_size)
     resolve_space(ranges, preset=chosen, fixed=["epochs"] if epochs else [])
 
 

@@ -13,7 +13,7 @@ from braintumor_tf.datasets.descriptions import VERSION, Description
 
 _TABLES = {
     "files": ("path", "size", "mtime_ns", "md5"),
-    "contents": ("md5", "version", "width", "height", "pixel_hash", "phash", "error"),
+    "contents": ("md5", "version", "width", "height", "pixel_hash", "phash", "error", "pages"),
     "thumbnails": ("md5", "version", "pixels"),
     "pictures": ("md5", "version", "pixels"),
 }
@@ -57,8 +57,8 @@ class DescriptionCache:
     def contents(self, hashes: Iterable[str]) -> dict[str, Description]:
         """Returns the descriptions, without thumbnails and small pictures, that are known for some MD5s."""
         return {
-            md5: Description(md5, *described, error=error)
-            for md5, _, *described, error in self._select("contents", hashes)
+            md5: Description(md5, *described, error=error, pages=pages)
+            for md5, _, *described, error, pages in self._select("contents", hashes)
         }
 
     def thumbnails(self, hashes: Iterable[str]) -> dict[str, bytes]:
@@ -70,12 +70,12 @@ class DescriptionCache:
         return {md5: pixels for md5, _, pixels in self._select("pictures", hashes)}
 
     def add(self, files: Mapping[str, tuple[int, int, str]], descriptions: Iterable[Description]) -> None:
-        """Adds files and new descriptions in one transaction."""
+        """Adds files and new descriptions in one transaction; each must have its MD5."""
         new = list(descriptions)
         self._store.add(
             {
                 "files": [(os.fsencode(path), *row) for path, row in files.items()],
-                "contents": [(d.md5, VERSION, d.width, d.height, d.pixel_hash, d.phash, d.error) for d in new],
+                "contents": [(d.md5, VERSION, d.width, d.height, d.pixel_hash, d.phash, d.error, d.pages) for d in new],
                 "thumbnails": [(d.md5, VERSION, d.thumbnail) for d in new if d.thumbnail],
                 "pictures": [(d.md5, VERSION, d.picture) for d in new if d.picture],
             }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from braintumor_tf.datasets.descriptions import content_hash
-from braintumor_tf.datasets.reading import read_bytes
+from braintumor_tf.datasets.formats.file_bytes import read_bytes
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.progress import progress_bar
 

@@ -11,8 +11,8 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from braintumor_tf.datasets.reading import open_image
-from braintumor_tf.errors import ImageReadError
+from braintumor_tf.datasets.formats.pictures import decode
+from braintumor_tf.errors import ImageDecodeError, ImageReadError
 
 THUMBNAIL_SIZE = 64
 """Height and width in pixels of the grey thumbnails that confirm near-duplicates and feed the shortcut baselines."""
@@ -20,7 +20,7 @@ THUMBNAIL_SIZE = 64
 PICTURE_SIZE = 96
 """Height and width in pixels of the small grey pictures in which copies in other poses are found."""
 
-VERSION = f"2 Pillow {PIL.__version__}"
+VERSION = f"3 Pillow {PIL.__version__}"
 """Part of the cache's key: descriptions made by another decoder or another definition are not reused."""
 
 
@@ -36,7 +36,9 @@ class Description(NamedTuple):
         phash: 64-bit perceptual hash (`imagehash.phash` of the grey image), 16 hex digits.
         thumbnail: the grey picture averaged down to 64 x 64, 4096 bytes, row by row.
         picture: the same at 96 x 96, 9216 bytes.
-        error: why the file could not be read, else empty; then all but `md5` are empty.
+        error: why the file could not be read, else empty; then all but `md5` are empty. `md5` is empty as well where
+            that must not be kept: the decoder failed, for which a shortage of memory may be the reason.
+        pages: pages or frames in the file, of which the first is described.
     """
 
     md5: str
@@ -47,6 +49,7 @@ class Description(NamedTuple):
     thumbnail: bytes = b""
     picture: bytes = b""
     error: str = ""
+    pages: int = 1
 
 
 def describe(path: str | Path, data: bytes) -> Description:
@@ -57,11 +60,14 @@ def describe(path: str | Path, data: bytes) -> Description:
         data: its bytes.
 
     Returns:
-        Its description; an unreadable image gives one with `error` set, so that the answer can be cached.
+        Its description; an unreadable image gives one with `error` set. What the content alone decides can be cached.
     """
     md5 = content_hash(data)
     try:
-        image = open_image(path, data).convert("L")
+        decoded = decode(path, data)
+        image = decoded.opaque().convert("L")
+    except ImageDecodeError as error:
+        return Description("", error=error.reason)
     except ImageReadError as error:
         return Description(md5, error=error.reason)
     return Description(
@@ -72,6 +78,7 @@ def describe(path: str | Path, data: bytes) -> Description:
         phash=str(imagehash.phash(image)),
         thumbnail=thumbnail(image).tobytes(),
         picture=thumbnail(image, size=PICTURE_SIZE).tobytes(),
+        pages=decoded.pages,
     )
 
 

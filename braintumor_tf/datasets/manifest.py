@@ -13,6 +13,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
 from braintumor_tf.datasets.descriptions import PICTURE_SIZE, THUMBNAIL_SIZE, Description, content_hash, describe
+from braintumor_tf.datasets.formats.file_bytes import read_bytes
 from braintumor_tf.datasets.layouts import (
     IDENTITY,
     Layout,
@@ -23,7 +24,7 @@ from braintumor_tf.datasets.layouts import (
     unlisted_images,
 )
 from braintumor_tf.datasets.layouts.tree import refuse_file
-from braintumor_tf.datasets.reading import read_bytes
+from braintumor_tf.datasets.reading import first_pages
 from braintumor_tf.datasets.scan_result import Scan, check_readable, named_paths
 from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import restored, write_csv
@@ -128,7 +129,9 @@ def scan(
     unreadable = named_paths(bad)
     check_readable(root, good, unreadable, strict)
     manifest = pd.DataFrame(good, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
-    return Scan(manifest, unreadable, folder, named_paths([*listing.passed_over, *others]), tuple(listing.notes))
+    pages = {row["path"]: found.pages for row in good if (found := descriptions[row["path"]]).pages > 1}
+    notes = [*listing.notes, *([first_pages(pages)] if pages else [])]
+    return Scan(manifest, unreadable, folder, named_paths([*listing.passed_over, *others]), tuple(notes))
 
 
 def _is_manifest(path: Path) -> bool:

@@ -24,7 +24,8 @@ class Scan:
         passed_over: ``path`` and ``reason`` of every other folder, file or row that was seen and is not used: hidden,
             left out by a pattern, without a label, repeated, or no image. Of a folder that is left out the files are
             counted, not listed.
-        notes: sentences on what is odd about the layout, such as a class of one image; empty where nothing is.
+        notes: sentences on what is odd about the layout, such as a class of one image, and on files of several pages or
+            frames, of which the first is described; empty where nothing is.
     """
 
     manifest: pd.DataFrame

@@ -11,6 +11,7 @@ from braintumor_tf.augment.noise import describe, from_description
 from braintumor_tf.augment.noise.base import Noise
 from braintumor_tf.errors import DamagedRun, NoiseError
 from braintumor_tf.models import get_spec, resolve_config
+from braintumor_tf.models.input_memory import check_memory
 from braintumor_tf.training import Preset, TrainingError, resolve_preset, split_settings
 from braintumor_tf.types import ModelConfig
 
@@ -57,7 +58,8 @@ class ExperimentSettings:
             others: the other attributes.
 
         Raises:
-            ModelError: the model is not known, or one of its settings is out of range.
+            ModelError: the model is not known, or one of its settings is out of range, or images of that size cannot
+                fit into memory.
             CropError: there is no such crop.
             TrainingError: a setting or the preset is not known, a value is out of range, or there is one label alone.
         """
@@ -66,9 +68,10 @@ class ExperimentSettings:
             raise TrainingError(f"all images are of one class, {min(labels)}: nothing can be learned; give two or more")
         of_model, of_training = split_settings(settings)
         config = replace(ModelConfig.of(model, **of_model), seed=seed)
-        config = replace(config, classes=resolve_config(config, labels=labels).classes)
-        own = get_spec(config.model).preset_for(config.weights)
-        return cls(model=config, preset=resolve_preset(preset or own, **of_training), **others)
+        resolved, spec = resolve_config(config, labels=labels), get_spec(config.model)
+        chosen = resolve_preset(preset or spec.preset_for(config.weights), **of_training)
+        check_memory(spec, resolved.image_size, batch_size=chosen.batch_size)
+        return cls(model=replace(config, classes=resolved.classes), preset=chosen, **others)
 
     def resolved(self) -> ExperimentSettings:
         """Returns the settings of a single training, with nothing left open: image size and precision are those used.

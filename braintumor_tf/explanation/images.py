@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from braintumor_tf.datasets.reading import crop_box, eight_bit, read_image, to_array
+from braintumor_tf.datasets.formats import eight_bit
+from braintumor_tf.datasets.reading import crop_box, read_image, to_array
 from braintumor_tf.errors import ExplanationError, ImageInputError
 from braintumor_tf.models.image_fitting import check_images
 

@@ -16,8 +16,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from braintumor_tf.datasets.formats import IMAGE_SUFFIXES
 from braintumor_tf.datasets.manifest import thumbnails
-from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
 from braintumor_tf.errors import DatasetError, SplitError
 from braintumor_tf.predictions_table import make_predictions
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES, plain_label
 from braintumor_tf.datasets.reading import check_crop
 from braintumor_tf.errors import ModelError
+from braintumor_tf.models.input_memory import check_memory
 from braintumor_tf.models.pretrained import resolve_weights
 from braintumor_tf.models.registry import ModelSpec, get_spec
 from braintumor_tf.types import RANDOM, ModelConfig
@@ -162,4 +163,5 @@ def _sides(spec: ModelSpec, size: int | Sequence[int]) -> tuple[int, int]:
         raise ModelError(
             f"{spec.name} cuts images into patches of {spec.patch}: image size {size!r} is no multiple of it"
         )
+    check_memory(spec, (height, width))
     return int(height), int(width)

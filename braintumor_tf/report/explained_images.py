@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from braintumor_tf.datasets.reading import open_image, to_array
+from braintumor_tf.datasets.formats import decode
+from braintumor_tf.datasets.reading import to_array, warn_of_pages
 from braintumor_tf.errors import ImageInputError, ImageReadError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.methods import choose_method
@@ -202,7 +203,9 @@ def _read(path: str, subject: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ImageReadError: the file cannot be read, or no model would take what is in it.
     """
-    opened = open_image(path)
+    decoded = decode(path)
+    warn_of_pages({path: decoded.pages} if decoded.pages > 1 else {}, stacklevel=2)
+    opened = decoded.opaque()
     image = to_array(opened, grey=subject.grey)
     sized = fit_picture(subject.predictor, opened)
     try:

@@ -42,12 +42,16 @@ def behaviour(function: Callable[[SimpleNamespace, Path], Any]) -> Callable[[Sim
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Grey, RGB and RGBA pictures in two class folders with folders below; and beside them a file that is none."""
+    """Grey, RGB and RGBA pictures in two class folders with folders below; and beside them a file that is none.
+
+    The RGBA pictures are opaque: of transparent ones Keras shows the colours below (`tests/faults/test_pictures.py`).
+    """
     root = tmp_path_factory.mktemp("as_keras")
     for number in range(COUNT):
         place = root / f"class-{number % 2}" / ("", "below", "below/again")[number % 3]
         place.mkdir(parents=True, exist_ok=True)
         pixels = smooth_image(number, 10, 9, 4).astype(np.uint8)
+        pixels[..., 3] = 255
         Image.fromarray((pixels[..., 0], pixels[..., :3], pixels)[number % 3]).save(place / f"image-{number:02d}.png")
     (root / "class-0" / "image.fbd").write_bytes((root / "class-0" / "image-00.png").read_bytes())
     return root

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import tree
 from PIL import Image
 
 from braintumor_tf.datasets.labels import CLASSES
@@ -24,6 +25,7 @@ from braintumor_tf.explanation.model_kinds import ATTENTION
 from braintumor_tf.explanation.subject import Subject
 from braintumor_tf.models import MODELS, build, get_spec, load_model
 from braintumor_tf.models.backbone import BATCH_NORMALISATION_MOMENTUM, backbone_blocks, backbone_layers, head_layers
+from braintumor_tf.models.input_memory import WIDEST
 from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.callbacks import save_network
 
@@ -183,6 +185,15 @@ def check_parts(row: Row) -> None:
     assert next(iter(blocks)) == "stem" and list(blocks)[-1] == "top" and len(blocks) >= 18
     moments = {layer.momentum for layer in row.loaded.layers if isinstance(layer, keras.layers.BatchNormalization)}
     assert moments == {BATCH_NORMALISATION_MOMENTUM}
+
+
+def test_the_memory_of_a_batch_is_not_said_to_be_more_than_it_is(row):
+    if get_spec(row.name).kind != NETWORK:
+        assert get_spec(row.name).builder.partition(":")[2] not in WIDEST
+        return
+    outputs = [output for layer in row.built.layers for output in tree.flatten(layer.output)]
+    values = max(np.prod([side or 1 for side in output.shape]) for output in outputs)
+    assert values / SIDE**2 >= WIDEST[get_spec(row.name).builder.partition(":")[2]]
 
 
 def test_a_network_is_flat_and_keeps_its_layers(row):

@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from braintumor_tf.datasets.formats.signatures import IMAGE_SUFFIXES
 from braintumor_tf.datasets.layouts.layout import Layout, Named, amounts
-from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
 from braintumor_tf.errors import DatasetError
 
 _HEAD = 352

@@ -10,7 +10,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
+from braintumor_tf.datasets.formats.signatures import IMAGE_SUFFIXES
 from braintumor_tf.datasets.sources.table import get_source
 from braintumor_tf.files import atomic_path
 from braintumor_tf.progress import progress_bar

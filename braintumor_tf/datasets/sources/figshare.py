@@ -65,10 +65,10 @@ def convert_figshare(
 ) -> Path:
     """Converts the downloaded figshare set to ``class/<number>.png`` and a ``manifest.csv``.
 
-    The 16-bit pixels are scaled linearly to 8 bits, each image's lowest value to 0 and its highest to 255, as
-    `read_image` does with deep pixels. The CSV has `COLUMNS`: of the tumour's mask its box is kept, "x y width height",
-    middle and size in shares of the picture; letters at the end of an id are one patient's visits and have their own
-    column.
+    The 16-bit pixels are scaled linearly to 8 bits, each image's lowest value to 0 and its highest to 255 (not by
+    percentiles, as `read_image` scales deep pixels: the index of published pictures was made from these). The CSV has
+    `COLUMNS`: of the tumour's mask its box is kept, "x y width height", middle and size in shares of the picture;
+    letters at the end of an id are one patient's visits and have their own column.
 
     Args:
         folder: it holds the ``.mat`` files, or the zip files with them, at any depth.

@@ -10,7 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from braintumor_tf.datasets.descriptions import content_hash, pixel_hash
-from braintumor_tf.datasets.reading import open_image, read_bytes, to_array
+from braintumor_tf.datasets.formats import decode, read_bytes
+from braintumor_tf.datasets.reading import to_array, warn_of_pages
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation.calibration.calibration_error import LEAST
 from braintumor_tf.evaluation.gate import measure_picture, picture_shape, read_gate
@@ -38,12 +39,14 @@ class Picture:
 
     @classmethod
     def read(cls, path: str) -> Picture:
-        """Reads an image file; one that cannot be read has an `error`."""
+        """Reads an image file; one that cannot be read has an `error`. Of several pages the first is read, and said."""
         try:
             data = read_bytes(path)
-            return cls(path, open_image(path, data), content_hash(data))
+            decoded = decode(path, data)
         except ImageReadError as error:
             return cls(path, None, error=error.reason)
+        warn_of_pages({path: decoded.pages} if decoded.pages > 1 else {}, stacklevel=2)
+        return cls(path, decoded.opaque(), content_hash(data))
 
 
 class _Member:

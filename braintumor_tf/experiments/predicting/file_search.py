@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from braintumor_tf.datasets.reading import IMAGE_SUFFIXES
+from braintumor_tf.datasets.formats import IMAGE_SUFFIXES
 from braintumor_tf.errors import EvaluationError
 
 _PATTERN = frozenset("*?[")
