@@ -71,8 +71,9 @@ def run(
             dataset = str(write_manifest(Path(out).absolute() / f"{short_name(datasets)}.csv", found.manifest))
     given = {"LINK": False} if no_link else {}
     if len(datasets) == 1:  # a list of merged ones says it all
-        given |= {"IGNORE": list(ignore)} if ignore else {}
-        given |= {"LABEL_FROM": label_from} if label_from is not None else {}
+        reading = {"ignore": list(ignore)} if ignore else {}
+        reading |= {"label_from": label_from} if label_from is not None else {}
+        given |= {"READING": reading} if reading else {}
     results = run_notebooks(
         chosen,
         out=out,

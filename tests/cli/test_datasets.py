@@ -189,6 +189,8 @@ def test_run_hands_no_link_to_the_notebooks_and_refuses_a_wrong_data_set(clinic,
     assert said.exit_code == 0, said.stderr
     assert f"{folder.parent}: 1 of 1 image is a clinic picture of 1 patient" in said.stderr
     assert "clinic picture" not in call("run", "01", "--dataset", folder.parent, "--no-link").stderr
-    assert [how["parameters"] for how in asked] == [{"SEED": "3"}, {"LINK": False}]
+    assert call("run", "01", "--dataset", folder.parent, "--label-from", -1, "--ignore", "x*").exit_code == 0
+    reading = {"ignore": ["x*"], "label_from": -1}
+    assert [how["parameters"] for how in asked] == [{"SEED": "3"}, {"LINK": False}, {"READING": reading}]
     wrong = call("run", "01", "--dataset", "/no/such/set")
-    assert wrong.exit_code == 1 and "neither a folder" in wrong.stderr and len(asked) == 2
+    assert wrong.exit_code == 1 and "neither a folder" in wrong.stderr and len(asked) == 3
