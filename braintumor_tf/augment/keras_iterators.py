@@ -68,7 +68,7 @@ class FilesIterator(ReproducibleIterator):
             failures = read_all(paths, self._load, keep=keep, threads=available_cores())
         except OSError as error:  # from the cache: what a file's own error says is among the failures
             raise DatasetError(
-                f"decoded images cannot be kept on disk: {error.strerror or error}; "
+                f"decoded images cannot be kept on disk: {getattr(error, 'reason', None) or error.strerror or error}; "
                 "make room, give a folder with room as cache=, or pass cache=False"
             ) from error
         if failures and (generator.on_error == "raise" or len(failures) == len(paths)):
