@@ -36,7 +36,7 @@ def interrupt(*_: object, **__: object) -> None:
 
 
 def test_a_command_that_was_interrupted_says_the_same_words_again(monkeypatch):
-    monkeypatch.setattr("braintumor_tf.datasets.scan", interrupt)
+    monkeypatch.setattr("braintumor_tf.datasets.find_dataset", interrupt)
     result = call("audit", "a folder", "--no-link")
     assert result.exit_code == EXIT_CODE == 130
     assert last_line(result.stderr) == SAID + "audit 'a folder' --no-link"
@@ -122,7 +122,7 @@ def test_ctrl_c_that_is_lost_ends_the_process_all_the_same(tmp_path):
         from braintumor_tf.files import atomic_path
         import braintumor_tf.datasets
 
-        def scan(name, **_):
+        def find_dataset(name, **_):
             with atomic_path(name + "/half.txt") as path:
                 path.write_text("half")
                 print("ready", flush=True)
@@ -137,7 +137,7 @@ def test_ctrl_c_that_is_lost_ends_the_process_all_the_same(tmp_path):
                 while time.monotonic() < end:
                     pass
 
-        braintumor_tf.datasets.scan = scan
+        braintumor_tf.datasets.find_dataset = find_dataset
         main(["audit", sys.argv[1]])
     """
     code, seconds, text = stop(program, tmp_path, ready="ready", within=30)
