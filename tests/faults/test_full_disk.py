@@ -152,7 +152,7 @@ def small_disk(tmp_path) -> Iterator[Callable[[int], Path]]:
 
     yield mount
     for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=False)
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)  # a file may be open there
 
 
 @pytest.mark.parametrize("kilobytes", [4, 16, 40, 100])
