@@ -24,6 +24,22 @@ from tests.report.conftest import make_manifest, make_predictions, make_run
 READINGS = ({}, {"grey": False, "size": (32, 24)}, {"crop": "head"})
 LINKS = ({"table": "0" * 64}, ("origin", "origin_id"))
 CLASSES = ("glioma", "no_tumor")
+FOUND_LATER = {
+    "robustness": {
+        "name": "run",
+        "classes": CLASSES,
+        "settings": {"seed": 0, "size": [32, 32], "resamples": 20, "noises": [{"name": "gaussian", "severity": 1}]},
+        "mean_loss": {"value": 0.1, "low": 0.0, "high": 0.2},
+    },
+    "explanations": {"split": "test", "shown": {"all": "all images"}, "method": None, "randomisation": None},
+    "ladder": {
+        "model": "scratch_cnn",
+        "seeds": [0],
+        "images": 12,
+        "rungs": [{"name": "patient", "run": "run", "test": {"images": 4}, "scores": {"all": {"f1": {"value": 0.5}}}}],
+    },
+}
+"""Files that a run has once more was asked of it, as far as they are read."""
 
 
 # === Pictures ===
@@ -123,8 +139,8 @@ def _prepare_run(folder: Path, runs: tuple[str, ...] = ("run",)) -> Mapping[str,
         tables = [make_predictions(shown, CLASSES).assign(split="validation"), make_predictions(manifest, CLASSES)]
         write_csv(path / "predictions.csv", pd.concat(tables, ignore_index=True))
         calibrate_run(path, resamples=20)
-        for kind in ("robustness", "explanations", "ladder"):
-            write_json(path / f"{kind}.json", {"settings": {"seed": 0}, "scores": [{"value": 0.5}]})
+        for kind, found in FOUND_LATER.items():
+            write_json(path / f"{kind}.json", found)
     changed = sorted((folder / runs[0]).glob("*.*"))
     return {f"{runs[0]}/{path.name}": path.read_bytes() for path in changed}
 
