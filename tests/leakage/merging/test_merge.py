@@ -176,7 +176,8 @@ def test_mistakes_are_named(two_folders, tmp_path):
 def test_scans_are_taken_as_they_are_and_links_are_counted_over_all(two_folders):
     plain = [scan(folder, show_progress=False) for folder in two_folders]
     linked = [
-        LinkedScan(each.manifest, each.unreadable, each.root, Links.of(each.manifest, {"x": "1"})) for each in plain
+        LinkedScan(each.manifest, each.unreadable, each.root, links=Links.of(each.manifest, {"x": "1"}))
+        for each in plain
     ]
     found = bt.merge(*linked, show_progress=False)
     assert found.links.images == 9 and found.links.tables == {"x": "1"}
