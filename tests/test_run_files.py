@@ -143,19 +143,19 @@ def test_scores_end_a_run_and_its_checkpoint_and_protect_it(manifest, tmp_path):
     assert Run.resume(run.path, {}, manifest).finished
 
 
-def test_robustness_is_there_only_with_its_predictions(manifest, tmp_path):
+def test_robustness_is_there_only_with_its_predictions(manifest, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run", {}, manifest)
     noisy = pd.DataFrame({"path": ["a"], "label": "tumor", "split": "test", "group": ["007"], "predicted": "tumor"})
     noisy = noisy.assign(noise="speckle", severity=1, p_no_tumor=0.5, p_tumor=0.5)
     run.write_robustness({"drop": 0.1}, noisy)
     assert run.robustness == {"drop": 0.1} and list(run.robustness_predictions["group"]) == ["007"]
 
-    class Broken:
-        def to_csv(self, path, **_):
-            raise OSError("disk full")
+    def broken(self, path, **_):
+        raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
-        run.write_robustness({"drop": 0.2}, Broken())
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(pd.DataFrame, "to_csv", broken)
+        run.write_robustness({"drop": 0.2}, noisy)
     assert run.robustness == {"drop": 0.1} and list(run.robustness_predictions["group"]) == ["007"]
 
 

@@ -77,7 +77,7 @@ def test_resume_goes_on_where_a_training_was_interrupted(folder, tmp_path, monke
     words = ("--model", "CNN", "--dataset", folder, "--preset", "smoke", "--image-size", 32, "--no-baselines")
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "PinEpoch", Interrupted)
-        assert call("train", *words, "--out", out).exit_code == 1
+        assert call("train", *words, "--out", out).exit_code == 130
     run = Run(out)
     first = run.history
     assert list(first["epoch"]) == [1] and not run.finished

@@ -57,11 +57,18 @@ def test_an_official_test_set_leaves_validation_its_share_of_the_rest():
     assert counts(found) == {"train": 50, "validation": 30, "test": 40}
 
 
-@pytest.mark.parametrize("name", ["holdout", OVERLAP, ""])
-def test_an_official_split_of_another_name_is_refused(name):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("holdout", "have the split 'holdout'"),
+        (OVERLAP, f"have the split '{OVERLAP}'"),
+        ("", "without an official split"),
+    ],
+)
+def test_an_official_split_of_another_name_is_refused(name, words):
     manifest = apart(40, "train", tests=10)
     manifest.loc[20, "split"] = name
-    with pytest.raises(SplitError, match=f"have the split {name!r}"):
+    with pytest.raises(SplitError, match=words):
         split(manifest, "official")
 
 

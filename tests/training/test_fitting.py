@@ -12,7 +12,7 @@ import pytest
 
 from braintumor_tf.augment.noise import GaussianNoise
 from braintumor_tf.datasets.labels import CLASSES
-from braintumor_tf.errors import DatasetError
+from braintumor_tf.errors import ImageReadError
 from braintumor_tf.files import to_json
 from braintumor_tf.models import load_model
 from braintumor_tf.models.network import as_predictor
@@ -106,7 +106,7 @@ def test_images_are_batched_whatever_their_names_end_in(manifest, tmp_path):
     batches = training_batches(rows, predictor, batch_size=8, augmentation={})
     assert batches.n == (rows["split"] == "train").sum()
     rows.loc[place, "path"] = str(tmp_path / "absent.png")
-    with pytest.raises(DatasetError, match=r"absent\.png"):
+    with pytest.raises(ImageReadError, match=r"absent\.png"):
         training_batches(rows, predictor, batch_size=8, augmentation={})
 
 

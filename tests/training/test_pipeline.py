@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.pipeline import make_pipeline
 
+from braintumor_tf.datasets.descriptions import content_hash
 from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import build, load_model
 from braintumor_tf.runs import Run
@@ -30,7 +33,7 @@ def manifest(tmp_path_factory) -> pd.DataFrame:
         image = Image.open(path).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
         noisy = 0.3 * np.asarray(image, float) + generator.normal(90, 45, (SIDE, SIDE))
         Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path)
-    return manifest
+    return manifest.assign(md5=[content_hash(Path(path).read_bytes()) for path in manifest["path"]])
 
 
 @pytest.fixture(scope="module")
