@@ -52,7 +52,11 @@ def head_box(image: np.ndarray) -> tuple[int, int, int, int]:
     Returns:
         left, upper, right, lower in pixels; right and lower are the first column and row outside.
     """
-    mask = head_mask(image)
+    return mask_box(head_mask(image))
+
+
+def mask_box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """Returns the smallest box around a mask that is not empty, in the form of `head_box`."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 

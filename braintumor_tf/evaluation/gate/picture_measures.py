@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from braintumor_tf.datasets.head_crop import head_mask
+from braintumor_tf.datasets.head_crop import head_box, head_mask, mask_box
 
 MEASURES = {
     "colour": "colour",
@@ -57,7 +57,7 @@ def measure_picture(picture: np.ndarray) -> np.ndarray:
     border, core, rim = _border(grey.shape), *_core_and_rim(mask)
     inside = grey[core] if core.any() else grey.ravel()
     edge = grey[rim] if rim.any() else inside
-    left, top, right, bottom = _box(mask)
+    left, top, right, bottom = mask_box(mask)
     return np.array([
         colour,
         grey.std() / 255,
@@ -87,7 +87,7 @@ def picture_shape(picture: np.ndarray) -> np.ndarray:
         1.0
     """
     small, _ = _small(picture)
-    left, top, right, bottom = _box(head_mask(small))
+    left, top, right, bottom = head_box(small)
     size = (SHAPE_SIZE, SHAPE_SIZE)
     shape = cv2.resize(small[top:bottom, left:right], size, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     shape -= shape.mean()
@@ -127,8 +127,3 @@ def _core_and_rim(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The inner and the outermost part of a mask, by the distance from what is outside it."""
     depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     return depth > _CORE * depth.max(), (depth > 0) & (depth < _RIM * depth.max())
-
-
-def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
