@@ -15,7 +15,7 @@ import pandas as pd
 
 import braintumor_tf.identity
 from braintumor_tf.datasets import scan
-from braintumor_tf.datasets.sources.figshare import patient_and_visit
+from braintumor_tf.datasets.formats.medical.matlab import patient_and_visit
 from braintumor_tf.datasets.sources.table import get_source
 from braintumor_tf.identity import OriginIndex, make_index, write_index
 from braintumor_tf.identity.descriptors import Descriptors

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from braintumor_tf.errors import ImageNotFound, ImageReadError, ImageResourceError
 
@@ -15,14 +18,25 @@ _SHORTAGES = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Reads a regular file; a pipe or a device would block or never end, so it is refused before it is opened.
+    """Reads a regular file.
 
     Raises:
         ImageNotFound: the path is missing.
         ImageReadError: it is no regular file, larger than `MAX_BYTES`, or may not be read.
         ImageResourceError: memory or open files are short; the file may be sound.
     """
-    try:
+    with open_regular(path) as file, _named_errors(path):
+        return file.read()
+
+
+@contextlib.contextmanager
+def open_regular(path: str | Path) -> Iterator[BinaryIO]:
+    """Opens a regular file; a pipe or a device would block or never end, so it is refused before it is opened.
+
+    Raises:
+        ImageReadError: as `read_bytes`.
+    """
+    with _named_errors(path):
         status = Path(path).stat()
         if stat.S_ISDIR(status.st_mode):
             raise ImageReadError(path, "a folder, not a file")
@@ -30,7 +44,17 @@ def read_bytes(path: str | Path) -> bytes:
             raise ImageReadError(path, "not a regular file (a pipe, a socket or a device)")
         if status.st_size > MAX_BYTES:
             raise ImageReadError(path, f"too large ({status.st_size:,} bytes; at most {MAX_BYTES:,})")
-        return Path(path).read_bytes()
+        file = Path(path).open("rb")  # noqa: SIM115 (what is raised while it is used has its own words)
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
+def _named_errors(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except ImageReadError:
+        raise
     except MemoryError as error:
         raise ImageResourceError(path, "not enough memory to read it") from error
     except OSError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-import string
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -16,15 +15,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from braintumor_tf.datasets.formats.medical.matlab import read_matlab
 from braintumor_tf.datasets.sources.table import Source
-from braintumor_tf.errors import DatasetError, UnwrittenFile
+from braintumor_tf.errors import DatasetError, ImageReadError
 from braintumor_tf.files import DOWNLOAD_TIMEOUT, naming_unwritten, write_csv
 from braintumor_tf.progress import progress_bar
 
 API = "https://api.figshare.com/v2/articles"
-LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
-"""The meaning of ``cjdata.label``."""
-
 COLUMNS = ("path", "label", "patient", "visit", "lesion_box")
 """The columns of the converted set's ``manifest.csv``."""
 
@@ -91,12 +88,9 @@ def convert_figshare(
         for name, file in progress_bar(_mat_files(folder), "Converting", show=show_progress):
             try:
                 row = _convert(name, file, temporary)
-            except UnwrittenFile:
-                raise
-            except (OSError, KeyError, ValueError, TypeError) as error:
-                raise DatasetError(
-                    f"{folder}: {name} is no image of figshare's set ({error}); fetch it again"
-                ) from error
+            except ImageReadError as error:
+                reason = f"{name} is no image of figshare's set ({error.reason}); fetch it again"
+                raise DatasetError(f"{folder}: {reason}") from error
             rows += [row] if row else []
         if not rows:
             raise DatasetError(f"{folder}: holds no .mat file of figshare's set, and no zip with one; give that folder")
@@ -117,46 +111,17 @@ def convert_figshare(
 
 
 def _convert(name: str, file: BinaryIO, folder: Path) -> tuple[str, ...] | None:
-    import h5py
-
-    with h5py.File(file, "r") as content:
-        if "cjdata" not in content:  # cvind.mat, the author's folds
-            return None
-        data = content["cjdata"]
-        pixels = np.asarray(data["image"], dtype=np.float64).T  # MATLAB stores columns first
-        label = LABELS[int(np.asarray(data["label"]).item())]
-        patient = "".join(chr(code) for code in np.asarray(data["PID"]).ravel()).strip()
-        box = _mask_box(np.asarray(data["tumorMask"]).T) if "tumorMask" in data else ""
+    found = read_matlab(name, file)
+    if found is None:  # cvind.mat, the author's folds
+        return None
+    pixels = found.pixels.astype(np.float64)
     low, high = pixels.min(), pixels.max()
     scaled = np.rint((pixels - low) * (255.0 / max(high - low, 1e-9))).astype(np.uint8)
-    path = Path(label, f"{Path(name).stem}.png")
-    (folder / label).mkdir(parents=True, exist_ok=True)
+    path = Path(found.label, f"{Path(name).stem}.png")
+    (folder / found.label).mkdir(parents=True, exist_ok=True)
     with naming_unwritten(folder / path):
         Image.fromarray(scaled).save(folder / path)
-    return path.as_posix(), label, *patient_and_visit(patient), box
-
-
-def patient_and_visit(patient: str) -> tuple[str, str]:
-    """Takes an id of figshare's set apart: letters at its end tell the visits of one patient.
-
-    Example:
-        >>> patient_and_visit("MR040240B"), patient_and_visit("100360")
-        (('MR040240', 'B'), ('100360', ''))
-    """
-    bare = patient.rstrip(string.ascii_letters) or patient
-    return bare, patient[len(bare) :]
-
-
-def _mask_box(mask: np.ndarray) -> str:
-    """The box of a tumour's mask: middle, width and height in shares of the picture; "" of an empty one."""
-    ends = []
-    for axis in (0, 1):
-        filled = np.flatnonzero(mask.any(axis=axis))
-        if not len(filled):
-            return ""
-        ends.append((filled[0] / mask.shape[1 - axis], (filled[-1] + 1) / mask.shape[1 - axis]))
-    (left, right), (top, bottom) = ends
-    return " ".join(f"{value:.4f}" for value in ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top))
+    return path.as_posix(), found.label, found.patient, found.visit, found.lesion_box
 
 
 def _mat_files(folder: Path) -> Iterator[tuple[str, BinaryIO]]:
