@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.datasets.reading import read_image
-from braintumor_tf.datasets.sources import figshare
 from braintumor_tf.datasets.sources.download import fetch
 from braintumor_tf.datasets.sources.figshare import convert_figshare
 from braintumor_tf.datasets.sources.table import SOURCES, get_source
