@@ -1,7 +1,7 @@
 """Recall and precision of near-duplicates in any pose, beside a perceptual hash alone on the same pictures.
 
 The rival is imagededup's PHash (DCT hash of 64 bits, at most 10 bits apart), its own code where it is installed
-(`copies_rival.py`). Run: python benchmarks/copies.py ../shared/data/sartaj --patients ../shared/data/figshare
+(`copies_rival.py`). Run: python benchmarks/copies.py data/sartaj --patients data/figshare
 """
 
 from __future__ import annotations

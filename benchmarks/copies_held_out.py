@@ -3,7 +3,7 @@
 The projection of the fingerprints was fitted on every second picture of figshare 1512427 and of Br35H
 (`pose_weights.py`), the thresholds were chosen on Sartaj and figshare. What is in a group with any of these, in any
 pose, is left out. Public sets hold the same pictures, so few are left; they are looked for among themselves and all of
-navoneel. Run: python benchmarks/copies_held_out.py ../shared/data
+navoneel. Run: python benchmarks/copies_held_out.py data
 """
 
 from __future__ import annotations

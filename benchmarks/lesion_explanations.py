@@ -1,6 +1,6 @@
 """Do explanations point at real lesions? Maps of trained networks against figshare's lesion boxes, patient by patient.
 
-    python benchmarks/lesion_explanations.py ../shared/data/figshare/patients.csv --work models/lesions
+    python benchmarks/lesion_explanations.py data/figshare/manifest.csv --work models/lesions
 
 trains MobileNetV2-0.35 from ImageNet and a ViT-Ti/16 from random weights on one grouped split (whole patients), draws
 test images (`PER_PATIENT` of a patient at most), explains the true class of each and scores the maps against the boxes:

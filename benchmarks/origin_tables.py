@@ -2,7 +2,7 @@
 
 A folder has the pictures by class and one CSV: patients.csv or manifest.csv (path, label, patient and the lesion box,
 as `braintumor-tf datasets fetch figshare` writes it), or boxes.csv (path, label and the box).
-Run: python benchmarks/origin_tables.py --figshare ../shared/data/figshare --br35h ../shared/data/br35h
+Run: python benchmarks/origin_tables.py --figshare data/figshare --br35h data/br35h
 """
 
 from __future__ import annotations

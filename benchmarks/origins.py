@@ -1,7 +1,7 @@
 """Finding which published picture an image is: recall, wrong links, negatives and time.
 
 The truth on Sartaj is computed here from pixels alone: the correlation of 64 x 64 thumbnails with all of figshare's.
-Run: python benchmarks/origins.py ../shared/data
+Run: python benchmarks/origins.py data
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 r"""Which training holds outside? Plain, each remedy alone, and the two best together, on several seeds.
 
-    python benchmarks/outside.py ../shared/data/sartaj --seeds 3
-    python benchmarks/outside.py ../shared/data/sartaj --seeds 3 --final \
-        --outside navoneel=../shared/data/navoneel --outside masoud=../shared/data/masoud/Testing \
-        --outside figshare=../shared/data/figshare/patients.csv
+    python benchmarks/outside.py data/sartaj --seeds 3
+    python benchmarks/outside.py data/sartaj --seeds 3 --final \
+        --outside navoneel=data/navoneel --outside masoud=data/masoud/Testing \
+        --outside figshare=data/figshare/manifest.csv
 
 A network that tells tumour or not is trained on the images of FOLDERS, divided by patient, once for each condition and
 seed. Conditions are judged on the validation images and with one origin left out at a time; beside that stand the

@@ -1,7 +1,7 @@
 """The fixed means and projections of the pose fingerprints, from public pictures (figshare 1512427 and Br35H).
 
 They are statistics of 949 numbers over about 2,000 pictures: nothing of a single picture can be seen in them.
-Run: python benchmarks/pose_weights.py ../shared/data/figshare ../shared/data/br35h
+Run: python benchmarks/pose_weights.py data/figshare data/br35h
 """
 
 from __future__ import annotations

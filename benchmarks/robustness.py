@@ -1,6 +1,6 @@
 """What noise robustness costs: scoring images under 7 noises at 5 severities, as a multiple of one clean pass.
 
-    python benchmarks/robustness.py ../shared/data/sartaj/Testing
+    python benchmarks/robustness.py data/sartaj/Testing
 
 The clean pass is Keras's `model.predict` over the images, decoded and resized beforehand. It is compared with all of
 `robustness`: reading and decoding, the clean images, 35 corruptions of each, predicting, and 1,000 resamples. Both run
