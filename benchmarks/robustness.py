@@ -36,7 +36,7 @@ def measure(name: str, size: int, manifest: pd.DataFrame, repeats: int) -> dict[
     """Returns the seconds of each way and their ratio, of every repeat."""
     from braintumor_tf import models
     from braintumor_tf.evaluation.robustness import robustness
-    from braintumor_tf.models.network import as_predictor
+    from braintumor_tf.models.factory import as_predictor
 
     model = models.build(name, image_size=size, seed=0)
     predictor = as_predictor(model)

@@ -23,6 +23,7 @@ _ROOMS = (
     "experiments",
     "explanation",
     "report",
+    "deploy",
     "notebooks",
     "runs",
 )
@@ -50,6 +51,7 @@ _NAMES = {
     ),
     "explanation": ("attention_maps", "convolution_layers", "explain", "layer_activations"),
     "report": ("write_model_card", "write_report"),
+    "deploy": ("export",),
     "runs": ("Run",),
 }
 _ROOM_OF = {name: stage for stage, names in _NAMES.items() for name in names}

@@ -131,3 +131,7 @@ class EvaluationError(BrainTumorError):
 
 class ExplanationError(BrainTumorError):
     """An explanation was asked for that the model, the images or the method cannot give; the text lists what can."""
+
+
+class ExportError(BrainTumorError):
+    """A run cannot be exported as asked, or its export does not answer as it does; the text says what to do."""

@@ -17,6 +17,7 @@ from braintumor_tf.cli.compare import compare
 from braintumor_tf.cli.datasets.group import datasets
 from braintumor_tf.cli.evaluate import evaluate
 from braintumor_tf.cli.explain import explain
+from braintumor_tf.cli.export import export
 from braintumor_tf.cli.models.from_file import import_model
 from braintumor_tf.cli.models.listing import models
 from braintumor_tf.cli.predict import predict
@@ -93,5 +94,5 @@ def main() -> None:
     """
 
 
-for command in (audit, compare, datasets, evaluate, explain, import_model, models, predict, run, search, train):
+for command in (audit, compare, datasets, evaluate, explain, export, import_model, models, predict, run, search, train):
     main.add_command(command)

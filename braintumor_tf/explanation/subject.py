@@ -15,8 +15,9 @@ from braintumor_tf.errors import ExplanationError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
 from braintumor_tf.explanation.gradients import compile_forward
 from braintumor_tf.explanation.model_kinds import ATTENTION, CONVOLUTION, OTHER
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.models.layers import AddPositions, ClassProbabilities, FitSize, SelectChannels
-from braintumor_tf.models.network import Network, as_predictor
+from braintumor_tf.models.network import Network
 from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.runs import Run
 from braintumor_tf.types import Predictor

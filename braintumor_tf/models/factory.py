@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING, Any
 from braintumor_tf.datasets.labels import BINARY_CLASSES, CLASSES, MODALITIES, plain_label
 from braintumor_tf.datasets.reading import check_crop
 from braintumor_tf.errors import ModelError
+from braintumor_tf.models.exported.contract import FORMATS
 from braintumor_tf.models.input_memory import check_memory
 from braintumor_tf.models.pretrained import resolve_weights
 from braintumor_tf.models.registry import ModelSpec, get_spec
-from braintumor_tf.types import RANDOM, ModelConfig
+from braintumor_tf.types import RANDOM, ModelConfig, Predictor
 
 if TYPE_CHECKING:
     import keras
 
+    from braintumor_tf.models.exported.exported_model import ExportedModel
     from braintumor_tf.models.pca import PCALogisticRegression
 
-LOADERS = {".keras": "braintumor_tf.models.network:load_network", ".skops": "braintumor_tf.models.pca:load_pca"}
+_EXPORTED = "braintumor_tf.models.exported.exported_model:load_exported"
+LOADERS = {
+    ".keras": "braintumor_tf.models.network:load_network",
+    ".skops": "braintumor_tf.models.pca:load_pca",
+    **{Path(name).suffix: _EXPORTED for name in FORMATS.values()},
+}
 """The function that loads a model file, by the file's suffix."""
 
 
@@ -90,10 +97,25 @@ def resolve_config(config: ModelConfig, labels: Iterable[str] | None = None) -> 
     )
 
 
-def load_model(path: str | Path) -> keras.Model | PCALogisticRegression:
-    """Loads a model that a run has kept: ``model.keras`` or ``model.skops``.
+def as_predictor(model: keras.Model | Predictor) -> Predictor:
+    """Returns the predictor that a model is, or for a Keras model of this package the `Network` around it.
 
-    Neither format runs code of the file: Keras's safe mode is on, and skops builds trusted types only.
+    Keras is imported only for what is no predictor yet.
+    """
+    if isinstance(model, Predictor):
+        return model
+    import keras
+
+    from braintumor_tf.models.network import Network
+
+    return Network(model) if isinstance(model, keras.Model) else model
+
+
+def load_model(path: str | Path) -> keras.Model | PCALogisticRegression | ExportedModel:
+    """Loads a model that a run has kept, ``model.keras`` or ``model.skops``, or one that was exported.
+
+    No format runs code of the file: Keras's safe mode is on, skops builds trusted types only, and what is exported is
+    a graph.
 
     Raises:
         ModelError: the file is missing, damaged, of another format, or not made by this package.

@@ -14,7 +14,6 @@ from braintumor_tf.errors import ModelError
 from braintumor_tf.models.image_fitting import check_images
 from braintumor_tf.models.layers import ClassProbabilities, FitSize, SelectChannels
 from braintumor_tf.predictions_table import check_probabilities
-from braintumor_tf.types import Predictor
 
 
 class Network:
@@ -100,11 +99,6 @@ def unfreeze(model: keras.Model) -> None:
     """Makes every layer of a flat model trainable; setting it on the model does not reach its layers."""
     for layer in model.layers:
         layer.trainable = True
-
-
-def as_predictor(model: keras.Model | Predictor) -> Predictor:
-    """Returns the predictor that a model is, or for a Keras model of this package the `Network` around it."""
-    return Network(model) if isinstance(model, keras.Model) else model
 
 
 def _only(model: keras.Model, kind: type) -> Any:

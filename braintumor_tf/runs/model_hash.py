@@ -38,6 +38,11 @@ def keeping_hash(path: Path) -> Iterator[Path]:
     _write(path, [found])
 
 
+def keep_hash(path: Path) -> None:
+    """Writes the hash of a model that stands in the directory of its run already."""
+    _write(path, [file_hash(path, "sha256")])
+
+
 def check_model(path: Path) -> None:
     """Refuses the file of a run's model if it is another one than the run wrote.
 

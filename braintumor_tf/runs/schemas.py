@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from braintumor_tf.runs.contract_schema import CONTRACT
+
 Schema = Mapping[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -273,6 +275,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
         "ladder.json": _LADDER,
         "ladder_settings.json": _CONFIG,
         "ensemble.json": _table({"members": _list(_MEMBER, least=1)}, "members"),
+        "contract.json": CONTRACT,
     }
 )
 """The schema of every JSON file of a run, by its name."""

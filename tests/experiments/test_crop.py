@@ -21,8 +21,8 @@ from braintumor_tf.evaluation.prediction.ensemble_file import model_file
 from braintumor_tf.evaluation.robustness.run_robustness import robustness
 from braintumor_tf.experiments import predict_files, run_experiment
 from braintumor_tf.models import build, load_model
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.models.image_fitting import read_for
-from braintumor_tf.models.network import as_predictor
 from braintumor_tf.report import write_model_card
 from braintumor_tf.runs import Run
 from braintumor_tf.training.batches import training_batches, validation_batches

@@ -12,7 +12,7 @@ from braintumor_tf.errors import DamagedRun, ModelError
 from braintumor_tf.evaluation.prediction.ensemble_file import keep_members
 from braintumor_tf.experiments import read_ladder, resume_ladder
 from braintumor_tf.models import load_model
-from braintumor_tf.models.network import as_predictor
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.runs import LADDER, LADDER_SETTINGS
 from tests.calling import call
 from tests.faults.damages import (

@@ -22,7 +22,7 @@ CODE = """
     import keras
     import numpy as np
     from braintumor_tf.models import build, load_model
-    from braintumor_tf.models.network import as_predictor
+    from braintumor_tf.models.factory import as_predictor
     assert keras.backend.backend() == "jax"
     for name, folder in zip(sys.argv[1::2], sys.argv[2::2]):
         images, expected = np.load(folder + "/images.npy"), np.load(folder + "/expected.npy")

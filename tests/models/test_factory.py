@@ -21,7 +21,8 @@ from braintumor_tf.models import (
     resolve_config,
 )
 from braintumor_tf.models.architectures.cnn import build_cnn
-from braintumor_tf.models.network import as_predictor, load_network
+from braintumor_tf.models.factory import as_predictor
+from braintumor_tf.models.network import load_network
 from braintumor_tf.models.registry import NETWORK
 from braintumor_tf.training.callbacks import save_network
 

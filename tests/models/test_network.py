@@ -61,7 +61,7 @@ np.save({str(tmp_path / "answer.npy")!r}, load_model({str(moved)!r}).predict(np.
 
 
 def test_the_crop_and_the_interface_of_a_predictor_survive_the_file(tmp_path):
-    from braintumor_tf.models.network import as_predictor
+    from braintumor_tf.models.factory import as_predictor
 
     config = ModelConfig(image_size=(32, 48), crop="head", classes=["a", "b"])
     build(config).save(tmp_path / "model.keras")

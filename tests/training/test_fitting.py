@@ -15,7 +15,7 @@ from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.files import to_json
 from braintumor_tf.models import load_model
-from braintumor_tf.models.network import as_predictor
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, Stage, TrainingError, callbacks, fit, resolve_preset, split_settings
 from braintumor_tf.training.batches import class_weights, training_batches, validation_batches

@@ -16,6 +16,7 @@ import numpy as np
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.prediction.ensemble_file import members_of, model_file
 from braintumor_tf.evaluation.prediction.predict import open_predictor
+from braintumor_tf.models.exported.contract import FORMATS, model_files, read_contract
 from braintumor_tf.models.image_fitting import read_for
 from braintumor_tf.runs import Run
 from braintumor_tf.types import Predictor
@@ -66,18 +67,22 @@ def cost_of(run: Run) -> Cost:
         files = _model_files(run)
     except RunError:
         return Cost(None, None, _train_seconds(run))
-    parameters = sum(parameters_in(file) for file in files)
-    return Cost(parameters, sum(file.stat().st_size for file in files), _train_seconds(run))
+    counts = [parameters_in(file) for file in files]
+    parameters = None if None in counts else sum(counts)
+    size = sum(part.stat().st_size for file in files for part in _parts(file))
+    return Cost(parameters, size, _train_seconds(run))
 
 
-def parameters_in(path: str | Path) -> int:
+def parameters_in(path: str | Path) -> int | None:
     """Counts the parameters of a model file, as Keras's ``count_params`` does, without building the model.
 
     Args:
         path: ``model.keras``, whose arrays are counted, or ``model.skops``, of which those count that predict: means
-            and components, coefficients and intercepts.
+            and components, coefficients and intercepts. Of an exported model its contract says how many there are.
     """
     path = Path(path)
+    if path.name in FORMATS.values():
+        return read_contract(path.parent).parameters
     if path.suffix == ".keras":
         return _parameters_of_network(path)
     from braintumor_tf.models import load_model
@@ -127,6 +132,11 @@ def milliseconds_per_image(
 def _model_files(run: Run) -> list[Path]:
     members = [member for member, _ in members_of(run)]
     return [file for member in members for file in _model_files(member)] if members else [model_file(run)]
+
+
+def _parts(file: Path) -> list[Path]:
+    """The files of a model that is opened by one of them."""
+    return model_files(file.parent) if file.name in FORMATS.values() else [file]
 
 
 def _train_seconds(run: Run) -> float | None:

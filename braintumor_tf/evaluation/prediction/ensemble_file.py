@@ -9,6 +9,7 @@ from pathlib import Path
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.prediction.ensemble_model import normalised_weights
 from braintumor_tf.files import file_hash, write_json
+from braintumor_tf.models.exported.contract import FORMATS
 from braintumor_tf.runs import Run, check_model
 from braintumor_tf.runs.readers import read_fields
 
@@ -56,7 +57,7 @@ def model_file(run: Run) -> Path:
     """
     from braintumor_tf.models.registry import FILES
 
-    names = [name for name in FILES.values() if (run.path / name).is_file()]
+    names = [name for name in (*FILES.values(), *FORMATS.values()) if (run.path / name).is_file()]
     path = run.file(names[0] if names else next(iter(FILES.values())))
     check_model(path)
     return path

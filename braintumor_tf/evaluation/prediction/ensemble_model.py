@@ -9,6 +9,7 @@ import numpy as np
 
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.prediction.test_time_views import in_views
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.types import Predictor
 
@@ -46,8 +47,6 @@ class Ensemble:
         mirrored: Sequence[bool] | None = None,
         views: int = 1,
     ):
-        from braintumor_tf.models.network import as_predictor  # imports Keras
-
         self.weights = normalised_weights(weights, len(models))
         self.mirrored = tuple(mirrored or [False] * len(models))
         self.members = tuple(

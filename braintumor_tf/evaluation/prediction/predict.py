@@ -17,7 +17,7 @@ from braintumor_tf.evaluation.prediction.ensemble_file import members_of, model_
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.ensemble_weights import combine
 from braintumor_tf.evaluation.prediction.test_time_views import in_views, mirrors, views_of
-from braintumor_tf.models import load_model
+from braintumor_tf.models.factory import as_predictor, load_model
 from braintumor_tf.models.image_fitting import read_for
 from braintumor_tf.predictions_table import make_predictions
 from braintumor_tf.progress import progress_bar
@@ -118,8 +118,6 @@ def open_predictor(
         mirrored = mirrors(run.config) if mirrored is None and not isinstance(model, Ensemble) else mirrored
     if isinstance(model, Ensemble):
         return model if views is None else model.in_views(views, mirrored=mirrored)
-    from braintumor_tf.models.network import as_predictor  # imports Keras
-
     return in_views(as_predictor(model), views, mirrored=bool(mirrored))
 
 
@@ -151,8 +149,6 @@ def load_kept_model(run: Run) -> Predictor:
 
 def _refuse_other_model(run: Run, model: Predictor | keras.Model, names: Sequence[str]) -> None:
     """Raises ModelError unless a model has the classes and the input that the run's ``config.json`` says it has."""
-    from braintumor_tf.models.network import as_predictor  # imports Keras
-
     config, predictor = run.config, as_predictor(model)
     for name in names:
         said, found = (_comparable(value) for value in (config.get(name), getattr(predictor, name)))

@@ -12,8 +12,8 @@ import pandas as pd
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.prediction.predict import BATCHES_AT_ONCE, open_predictor, read_ahead
 from braintumor_tf.evaluation.prediction.test_time_views import InViews
+from braintumor_tf.models.exported.exported_model import ExportedModel
 from braintumor_tf.models.image_fitting import check_images
-from braintumor_tf.models.pca import PCALogisticRegression
 from braintumor_tf.predictions_table import check_probabilities
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
@@ -68,9 +68,15 @@ def image_features(
 
 def has_features(predictor: Predictor) -> bool:
     """Returns whether a model has features of one kind, as `image_features` computes them."""
+    if isinstance(predictor, ExportedModel):
+        return predictor.contract.features
+    from braintumor_tf.models.pca import PCALogisticRegression
+
+    if isinstance(predictor, PCALogisticRegression):
+        return True
     from braintumor_tf.models.network import Network  # imports Keras
 
-    return isinstance(predictor, (PCALogisticRegression, Network))
+    return isinstance(predictor, Network)
 
 
 def answers_with_features(
@@ -86,6 +92,8 @@ def answers_with_features(
     Returns:
         A function of images as the model accepts them.
     """
+    if isinstance(predictor, ExportedModel):
+        return lambda images: predictor.answers_with_features(images, batch_size=batch_size)
     from braintumor_tf.models.network import Network  # imports Keras
 
     if isinstance(predictor, Network):
@@ -119,6 +127,10 @@ def _network_with_features(
 
 
 def _feature_function(predictor: Predictor, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+    if isinstance(predictor, ExportedModel) and predictor.contract.features:
+        return lambda images: predictor.answers_with_features(images, batch_size=batch_size)[1]
+    from braintumor_tf.models.pca import PCALogisticRegression
+
     if isinstance(predictor, PCALogisticRegression):
         return predictor.components_of
     from braintumor_tf.models.network import Network  # imports Keras

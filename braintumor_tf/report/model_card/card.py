@@ -9,6 +9,7 @@ from braintumor_tf._version import __version__
 from braintumor_tf.experiments.ladder_result import Ladder
 from braintumor_tf.files import write_text
 from braintumor_tf.leakage.groups import near_duplicate_in_training
+from braintumor_tf.models.exported.contract import read_contract
 from braintumor_tf.report.model_card.data import card_data
 from braintumor_tf.report.model_card.details import card_details, citation, metadata
 from braintumor_tf.report.model_card.markdown import front_matter, render_markdown
@@ -18,6 +19,7 @@ from braintumor_tf.report.sections.ladder import ladder_sentences
 from braintumor_tf.report.sections.members import members_section
 from braintumor_tf.report.sections.scores import interval_sentences, patient_section
 from braintumor_tf.report.sections.verdict import run_verdict
+from braintumor_tf.report.wording.parity import export_sentences
 from braintumor_tf.report.wording.run_texts import proof_text, run_title, setting, sides_text
 from braintumor_tf.runs import Run, is_imported
 
@@ -75,6 +77,7 @@ def _context(run: Run) -> dict[str, Any]:
         "ladder": ladder_sentences(Ladder.from_dict(run.ladder)) if run.ladder else [],
         "proof": proof_text(config),
         "folds": bool(metrics.get("folds")),
+        "export": export_sentences(read_contract(run.path)) if "exported" in config else [],
         "imported": is_imported(config),
         "images": len(tested),
         "test_groups": metrics.get("groups"),

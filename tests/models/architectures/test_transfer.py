@@ -8,7 +8,7 @@ import pytest
 
 from braintumor_tf.models import MODELS, ImageInputError, ModelError, build, load_model
 from braintumor_tf.models.backbone import head_layers, set_batch_normalisation_momentum
-from braintumor_tf.models.network import as_predictor
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.training.callbacks import save_network
 
 SIDES = {"B0": 224, "B1": 240, "B2": 260, "B3": 300, "B4": 380, "B5": 456, "B6": 528}

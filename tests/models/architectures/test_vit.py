@@ -13,8 +13,8 @@ from braintumor_tf.datasets.labels import CLASSES
 from braintumor_tf.models import ImageInputError, ModelError, build, load_model
 from braintumor_tf.models.architectures.vit import attention_model, build_vit
 from braintumor_tf.models.backbone import backbone_blocks, head_layers
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.models.layers.vit_layers import resize_positions
-from braintumor_tf.models.network import as_predictor
 from braintumor_tf.training.callbacks import save_network
 from braintumor_tf.types import ModelConfig
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from braintumor_tf.experiments import run_experiment
 from braintumor_tf.models import load_model
-from braintumor_tf.models.network import as_predictor
+from braintumor_tf.models.factory import as_predictor
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, Stage, TrainingError, fit, in_precision, resolve_precision, resolve_preset
 from tests.training.toy import small_cnn, toy_manifest

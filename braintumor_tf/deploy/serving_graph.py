@@ -1,0 +1,43 @@
+"""From a network to a SavedModel with one input of fixed size, which every format is made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from braintumor_tf.errors import ExportError
+from braintumor_tf.models.exported.contract import FEATURES, IMAGE, PROBABILITIES
+from braintumor_tf.models.network import Network
+from braintumor_tf.training.frozen_features import split_at_features
+
+
+def write_saved_model(network: Network, folder: Path, *, features: bool) -> None:
+    """Writes the graph of a network as a SavedModel.
+
+    Its input ``image`` is float32 of shape ``(images, height, width, channels)``, 0 to 255, in the network's own size
+    and channels, so that neither is changed inside the graph. Its outputs are ``probabilities`` and, if asked for,
+    ``features``, what the network gives after pooling.
+
+    Args:
+        network: the network.
+        folder: where to write to.
+        features: whether the graph has the second output.
+
+    Raises:
+        ExportError: Keras runs on another backend than TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(f"Keras runs on {keras.backend.backend()}; export with KERAS_BACKEND=tensorflow")
+    import tensorflow as tf
+
+    model = network.model
+    outputs = {PROBABILITIES: model.output}
+    if features:
+        outputs[FEATURES] = split_at_features(model)[0].output
+    served = keras.Model(model.input, outputs)
+    image = tf.TensorSpec((None, *network.image_size, network.channels), tf.float32, name=IMAGE)
+    archive = keras.export.ExportArchive()
+    archive.track(served)
+    archive.add_endpoint("serve", lambda image: served(image, training=False), input_signature=[image])
+    archive.write_out(str(folder), verbose=False)
