@@ -160,7 +160,8 @@ class Checkpoint(keras.callbacks.Callback):
 def restore_optimizer(model: keras.Model, state: list[np.ndarray]) -> None:
     """Gives the optimizer of a compiled model the state that a checkpoint holds; none leaves it as it is."""
     if state:
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         for variable, value in zip(model.optimizer.variables, state, strict=True):
             variable.assign(value)
 

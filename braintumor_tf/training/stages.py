@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
+import numpy as np
 
 from braintumor_tf.errors import TrainingError
 from braintumor_tf.models.backbone import backbone_blocks, backbone_layers, set_batch_normalisation_momentum
 from braintumor_tf.models.network import unfreeze
-from braintumor_tf.training.devices.tensorflow_mirrored import cross_entropy, over_replicas
+from braintumor_tf.training.devices.tensorflow_mirrored import cross_entropy, over_replicas, replicas
 from braintumor_tf.training.presets import ALL, AUTO, HEAD, Preset, Stage
 
 _NOT_DECAYED = ("bias", "gamma", "beta", "positions", "token")
@@ -119,15 +122,26 @@ def compile_stage(model: keras.Model, preset: Preset, stage: Stage, steps: int) 
     optimizer = _optimizer(preset, stage, steps)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = over_replicas(keras.optimizers.LossScaleOptimizer)(optimizer)
-    model.compile(
-        optimizer=optimizer,
-        loss=cross_entropy(preset.label_smoothing),
-        metrics=[
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-            keras.metrics.F1Score(average="macro", name="macro_f1"),
-        ],
-        jit_compile=jit_compile(),
-    )
+    metrics = [
+        keras.metrics.CategoricalAccuracy(name="accuracy"),
+        keras.metrics.F1Score(average="macro", name="macro_f1"),
+    ]
+    loss = cross_entropy(preset.label_smoothing)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=jit_compile())
+    if replicas() == 1:
+        _make_variables(model, metrics)
+
+
+def _make_variables(model: keras.Model, metrics: Sequence[keras.metrics.Metric]) -> None:
+    """Makes the variables of a compiled model's optimizer and metrics, which its first step would make otherwise.
+
+    TensorFlow traces a function twice that makes variables, which takes half a minute for a large network.
+    """
+    model.optimizer.build(model.trainable_variables)
+    answer = np.zeros((1, keras.tree.flatten(model.output)[0].shape[-1]), "float32")
+    for metric in metrics:
+        metric.update_state(answer, answer)
+        metric.reset_state()
 
 
 def jit_compile() -> bool | str:

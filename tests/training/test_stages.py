@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 import pandas as pd
@@ -45,7 +47,16 @@ class _Snapshots(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def trained(manifest, tmp_path_factory):
+def traced() -> Iterator[list[str]]:
+    """The names of the networks whose training step was traced, once for each time."""
+    names, step = [], keras.Model.train_step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "train_step", lambda model, data: names.append(model.name) or step(model, data))
+        yield names
+
+
+@pytest.fixture(scope="module")
+def trained(manifest, traced, tmp_path_factory):
     model = small_cnn()
     snapshots = _Snapshots(model)
     run = Run.create(tmp_path_factory.mktemp("run") / "run", {}, manifest)
@@ -69,6 +80,11 @@ def test_the_second_stage_moves_the_last_blocks_with_their_statistics_and_no_oth
     last = {weight.path for layers in blocks for layer in layers for weight in layer.weights}
     assert _moved(before, tuned) - _moved(before, head) == last
     assert any("moving_mean" in name for name in last) and any("moving_variance" in name for name in last)
+
+
+def test_the_step_of_a_stage_is_traced_once(trained, traced):
+    """Tracing a large network takes half a minute, and TensorFlow traces again what makes variables."""
+    assert len(traced) == len(STAGES)
 
 
 def test_the_history_names_the_stages_and_everything_is_trainable_afterwards(trained):

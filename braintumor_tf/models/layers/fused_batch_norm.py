@@ -54,9 +54,11 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs, scale=gamma, offset=beta, epsilon=self.epsilon, is_training=learning, **statistics
         )
-        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
-        # the kernel's variance is the unbiased estimate, Keras's the plain mean of squares
-        return outputs, mean, variance * (ops.maximum(count - 1.0, 1.0) / count)
+        if learning:
+            count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
+            # the kernel's variance is the unbiased estimate, Keras's the plain mean of squares
+            variance = variance * (ops.maximum(count - 1.0, 1.0) / count)
+        return outputs, mean, variance
 
 
 def with_fused_normalisation(layer: keras.layers.Layer) -> keras.layers.Layer:
