@@ -175,9 +175,23 @@ def legend_below(axes: Axes, columns: int = 2) -> None:
 def to_png(figure: Figure, limit: int = MAX_BYTES) -> bytes:
     """Renders a figure at its own resolution (150 dpi) as a PNG with a palette, of at most about `limit` bytes."""
     canvas = FigureCanvasAgg(figure)  # drawn directly: savefig would lay the figure out three times
-    with theme():
+    with theme(), _laid_out(figure):
         canvas.draw()
     return small_png(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()), limit)
+
+
+@contextlib.contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Keeps the layout of a figure that was drawn before and not changed since; finding it is most of drawing."""
+    layout = figure.get_layout_engine()
+    if layout is None or figure.stale:
+        yield
+        return
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(layout)
 
 
 def small_png(image: Image.Image, limit: int = MAX_BYTES) -> bytes:
