@@ -39,7 +39,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/braintumor-tf run 0x --dataset "$(DATA)" --out "$(OUT)"
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m tests.faults.fuzz --inputs $(FUZZ_INPUTS) --seconds $(FUZZ_SECONDS)

@@ -138,13 +138,15 @@ def workplace(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("notebooks")
 
 
-@each_notebook
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in NOTEBOOKS]
+)
 def test_runs_on_tiny_synthetic_data(path, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     smoke = read_notebook(path).metadata["braintumor_tf"]["smoke"]
 
     (result,) = run_notebooks(
-        [path], out="out", parameters=smoke, dataset="synthetic", timeout=300, show_progress=False
+        [path], out="out", parameters=smoke, dataset="synthetic", timeout=600, show_progress=False
     )
 
     recorded = result.results
