@@ -1,4 +1,4 @@
-"""Several devices and several processes train as one does, and only the first process writes."""
+"""Several devices and several processes train as one does, also on kept features, and only the first process writes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="
 COMMON = """
     import json, signal, sys
     signal.alarm(900)  # also where nobody is left to wait for this process
+    from dataclasses import replace
     from pathlib import Path
     import keras
     import numpy as np
@@ -44,10 +45,11 @@ COMMON = """
     folder = Path(sys.argv[1])
     manifest = read_manifest(folder / "toy.csv")
     preset = Preset(
-        (Stage("head", 1, trains="head", warmup=0.0), Stage("fine_tuning", 2, 1e-3, trains=2)),
+        (Stage("head", 2, trains="head", warmup=0.0), Stage("fine_tuning", 1, 1e-3, trains=2)),
         batch_size=24, weight_decay=0.01, class_weights="balanced", clip_norm=0.2, monitor="val_loss",
         augmentation={"rotation_range": 10},
     )
+    kept = replace(preset, stages=(replace(preset.stages[0], views=2), preset.stages[1]))
 
     def network(dropout=0.0):
         config = ModelConfig(classes=CLASSES, image_size=(32, 32), dropout=dropout, seed=0)
@@ -86,6 +88,7 @@ MIRRORED = """
     names, trained = train("two", "all")
     assert names == ("cpu:0", "cpu:1"), names
     assert not any(getattr(layer, "synchronized", False) for layer in trained.model.layers)
+    train("two_kept", "all", preset=kept)
     train("listed", ["cpu:0", "cpu:1"], dropout=0.5, preset=preset, epochs=[1, 1], batch_size=74)  # last batch: 1
     refused("outside", lambda: fit(trained.model, manifest, preset=preset))
 
@@ -105,7 +108,7 @@ MIRRORED = """
 
 SHARDED = """
     train("jax_one", dropout=0.5)
-    names, trained = train("jax_two", "all", dropout=0.5)
+    names, trained = train("jax_two", "all", preset=kept, dropout=0.5)
     assert names == ("cpu:0", "cpu:1"), names
     refused("outside", lambda: fit(trained.model, manifest, preset=preset))
 """
@@ -113,19 +116,21 @@ SHARDED = """
 SEVERAL = """
     from braintumor_tf.experiments import run_experiment
     from braintumor_tf.training.devices.devices import is_first_process, processes
+    from tests.training.toy import small_cnn_in_the_registry
 
     address, number, shared = sys.argv[2], int(sys.argv[3]), sys.argv[4] == "shared"
     join_processes(address, num_processes=2, process_id=number)
     assert processes() == 2 and is_first_process() == (number == 0)
     folder = folder if number == 0 or shared else folder / "other_host"
     refused("devices", lambda: train("none", ["cpu:0"], make=False))
-    _, trained = train("processes", make=number == 0, dropout=0.5)
+    _, trained = train("processes", make=number == 0, preset=kept, dropout=0.5)
     say(number, [float(np.abs(weight).sum()) for weight in trained.model.get_weights()])
     refused("apart", lambda: train("processes", make=False, resume=True))
-    run = run_experiment(
-        manifest, "CNN", out=folder / "scored", image_size=32, preset="smoke", epochs=1, batch_size=75,
-        baselines=False, resamples=20, show_progress=False,
-    )
+    with small_cnn_in_the_registry():
+        run = run_experiment(
+            manifest, "CNN", out=folder / "scored", image_size=32, preset="smoke", epochs=1, batch_size=75,
+            baselines=False, resamples=20, show_progress=False,
+        )
     assert run.finished == (number == 0 or shared)
 """
 
@@ -176,7 +181,8 @@ def folder(tmp_path_factory) -> Path:
 
 def test_two_devices_under_mirrored_strategy_train_as_one(folder):
     answers = dict(_finish(_python(MIRRORED, folder, KERAS_BACKEND="tensorflow"))[0])
-    _assert_equal_runs(folder / "two", folder / "one")
+    for name in ("two", "two_kept"):
+        _assert_equal_runs(folder / name, folder / "one")
     losses = Run(folder / "listed").history[["loss", "val_loss"]]
     assert np.isfinite(losses.to_numpy()).all()  # a last batch of one image leaves a device without any
     assert "on_devices" in answers["outside"] and "on_devices" in answers["elsewhere"]
@@ -184,24 +190,28 @@ def test_two_devices_under_mirrored_strategy_train_as_one(folder):
     assert "once" in answers["twice"]
 
 
-@needs_jax
-def test_two_devices_on_jax_train_as_one_with_dropout(folder):
+@pytest.fixture(scope="module")
+def on_jax(folder) -> dict[str, str]:
+    """What is refused on JAX, where ``jax_one`` was trained on one device and ``jax_two`` on two."""
     flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=2"
-    answers = dict(_finish(_python(SHARDED, folder, KERAS_BACKEND="jax", XLA_FLAGS=flags))[0])
-    _assert_equal_runs(folder / "jax_two", folder / "jax_one")
-    assert "on_devices" in answers["outside"]
+    return dict(_finish(_python(SHARDED, folder, KERAS_BACKEND="jax", XLA_FLAGS=flags))[0])
 
 
 @needs_jax
+def test_two_devices_on_jax_train_as_one_with_dropout_and_kept_features(folder, on_jax):
+    _assert_equal_runs(folder / "jax_two", folder / "jax_one")
+    assert "on_devices" in on_jax["outside"]
+
+
+@needs_jax
+@pytest.mark.usefixtures("on_jax")
 def test_two_processes_train_as_one_and_only_the_first_writes(folder):
-    alone = _python("""\n    train("process", dropout=0.5)\n""", folder, KERAS_BACKEND="jax")
-    _finish(alone)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     started = [_python(SEVERAL, folder, address, number, "apart", KERAS_BACKEND="jax") for number in (0, 1)]
     answers = [dict(lines) for lines in _finish(*started)]
-    _assert_equal_runs(folder / "processes", folder / "process")
+    _assert_equal_runs(folder / "processes", folder / "jax_one")
     assert answers[0][0] == answers[1][1] and "all" in answers[0]["devices"]
     assert all("directory that all can read" in answer["apart"] for answer in answers)
     assert not (folder / "other_host").exists()
