@@ -24,7 +24,8 @@ from braintumor_tf.evaluation import Robustness, read_robustness
 from braintumor_tf.leakage import drop_copies
 from braintumor_tf.runs import Run
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+REPOSITORY = Path(__file__).resolve().parents[2]
+BENCHMARKS = REPOSITORY / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 import noise_study  # noqa: E402
 import noise_study_cells as cells_of  # noqa: E402
@@ -43,7 +44,10 @@ sys.meta_path.insert(0, Absent())  # None in sys.modules would make Keras ask Te
 
 STUDY = """
 import sys, noise_study
-noise_study.main(sys.argv[1:])
+from tests.training.toy import small_cnn_in_the_registry
+
+with small_cnn_in_the_registry():
+    noise_study.main(sys.argv[1:])
 """
 
 
@@ -69,7 +73,11 @@ def study(folder, tmp_path_factory) -> tuple[Path, str]:
     jax = importlib.util.find_spec("jax") is not None
     answer = subprocess.run(
         [sys.executable, "-c", (WITHOUT_TENSORFLOW if jax else "") + STUDY, *words],
-        env={**os.environ, "KERAS_BACKEND": "jax" if jax else "tensorflow", "PYTHONPATH": str(BENCHMARKS)},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax" if jax else "tensorflow",
+            "PYTHONPATH": os.pathsep.join(map(str, (BENCHMARKS, REPOSITORY))),
+        },
         capture_output=True,
         text=True,
         timeout=600,

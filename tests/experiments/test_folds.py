@@ -27,7 +27,7 @@ from braintumor_tf.models.network import load_network
 from braintumor_tf.report import write_report
 from braintumor_tf.runs import Run
 from tests.experiments.quick import without_trees
-from tests.training.toy import toy_manifest
+from tests.training.toy import small_cnn_in_the_registry, toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDS = 3
@@ -56,7 +56,8 @@ KILLED = """
 
 def cnn_folds(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Run:
     settings = {"baselines": False, "resamples": 20, "folds": 2, "show_progress": False, **CNN, **changes}
-    return run_folds(manifest, "CNN", out=out, resume=True, config={"dataset": "toy"}, **settings)
+    with small_cnn_in_the_registry():
+        return run_folds(manifest, "CNN", out=out, resume=True, config={"dataset": "toy"}, **settings)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -212,7 +213,8 @@ def test_a_k_fold_run_that_was_killed_ends_as_one_that_was_not(manifest, whole, 
     assert first.finished and not second.finished and list(second.history["epoch"]) == [1]
     assert not Run(out).finished
     untouched = (first.path / "model.keras").stat().st_mtime_ns
-    run = resume_experiment(out, show_progress=False)
+    with small_cnn_in_the_registry():
+        run = resume_experiment(out, show_progress=False)
 
     assert (first.path / "model.keras").stat().st_mtime_ns == untouched
     pd.testing.assert_frame_equal(run.predictions, whole.predictions, check_exact=True)

@@ -23,12 +23,12 @@ from braintumor_tf.models.network import load_network
 from braintumor_tf.runs import Run
 from braintumor_tf.training import Preset, Stage, TrainingError, fit
 from braintumor_tf.training.resume_state import FILE
-from tests.training.toy import small_cnn, toy_manifest
+from tests.training.toy import small_cnn, small_cnn_in_the_registry, toy_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOISE = RandomNoise([GaussianNoise(20), SpeckleNoise((0.1, 0.2))], probability=0.5)
 PRESET = Preset(
-    (Stage("head", 2, trains="head", warmup=0.0), Stage("fine_tuning", 2, trains=2)),
+    (Stage("head", 2, trains="head", warmup=0.0), Stage("fine_tuning", 2, trains=1)),
     batch_size=24,
     weight_decay=0.01,
     augmentation={"rotation_range": 10, "brightness_range": (0.9, 1.1)},
@@ -70,9 +70,10 @@ KILLED = """
 
 def experiment(manifest: pd.DataFrame, out: str | Path, **changes: Any) -> Run:
     settings = {"image_size": 32, "preset": PRESET, "noise": NOISE, "baselines": False, "resamples": 20, **changes}
-    return run_experiment(
-        manifest, "CNN", out=out, show_progress=False, resume=True, config={"dataset": "toy"}, **settings
-    )
+    with small_cnn_in_the_registry():
+        return run_experiment(
+            manifest, "CNN", out=out, show_progress=False, resume=True, config={"dataset": "toy"}, **settings
+        )
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,8 @@ def test_a_run_that_was_killed_twice_ends_with_the_same_weights(manifest, whole,
     assert list(Run(out).history["epoch"]) == [1] and (Run(out).checkpoint / FILE).is_file()
     _killed(table, out, epoch=3, point="checkpoint")  # history.csv and model.keras of this epoch are written already
     assert list(Run(out).history["epoch"]) == [1, 2, 3] and len(list(Run(out).checkpoint.iterdir())) == 2
-    run = resume_experiment(out, show_progress=False)
+    with small_cnn_in_the_registry():
+        run = resume_experiment(out, show_progress=False)
 
     assert run.finished and sorted(path.name for path in out.iterdir()) == sorted(
         path.name for path in whole.path.iterdir()
