@@ -7,6 +7,8 @@ import re
 
 import pandas as pd
 
+from braintumor_tf.errors import DatasetError
+
 NO_TUMOR = "no_tumor"
 TUMOR = "tumor"
 CLASSES = ("glioma", "meningioma", NO_TUMOR, "pituitary")
@@ -129,8 +131,18 @@ def held_by(name: str) -> str | None:
 def to_binary(manifest: pd.DataFrame) -> pd.DataFrame:
     """Returns a copy of a manifest with the labels ``tumor`` and ``no_tumor`` in place of tumour types.
 
+    Raises:
+        DatasetError: there is another class than those of `CLASSES` and `BINARY_CLASSES`, of which nothing says
+            whether it is a tumour.
+
     Example:
         >>> to_binary(pd.DataFrame({"label": ["glioma", "no_tumor"]}))["label"].tolist()
         ['tumor', 'no_tumor']
     """
+    strange = sorted(set(manifest["label"]) - {*CLASSES, *BINARY_CLASSES})
+    if strange:
+        raise DatasetError(
+            f"the class {strange[0] or 'without a name'} is not known to be a tumour or none; name it {TUMOR} or "
+            f"{NO_TUMOR}, or leave it out (--ignore)"
+        )
     return manifest.assign(label=manifest["label"].where(manifest["label"] == NO_TUMOR, TUMOR))

@@ -228,6 +228,13 @@ def test_to_binary(tmp_path):
     assert to_binary(scan(tmp_path / "set", **QUIET).manifest)["label"].tolist() == ["tumor", "no_tumor", "tumor"]
 
 
+@pytest.mark.parametrize("label", ["idc", "tumour", ""])
+def test_to_binary_refuses_a_class_that_may_be_no_tumour(label):
+    rows = pd.DataFrame({"label": ["glioma", "no_tumor", "tumor", label]})
+    with pytest.raises(DatasetError, match=f"the class {label or 'without a name'} is not known to be a tumour"):
+        to_binary(rows)
+
+
 def test_a_declared_source_is_read_by_its_own_layout(tmp_path):
     root = tmp_path / "data" / "breast_histopathology"
     for patient in ("10253", "9036"):
