@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from braintumor_tf.identity.link_tables import UNKNOWN
+from braintumor_tf.identity.link_tables import UNKNOWN, origin_table
 from braintumor_tf.identity.people import patient_contradictions, persons
 from braintumor_tf.leakage.provenance.confounding import CONFOUNDED, ClassOrigin, class_origins
 from braintumor_tf.leakage.provenance.origin_labels import contradicted_labels
@@ -97,13 +98,14 @@ def find_provenance(manifest: pd.DataFrame, groups: pd.Series | None = None, *, 
     """
     origins = manifest["origin"].replace("", UNKNOWN)
     known = origins != UNKNOWN
-    table = pd.crosstab(origins.rename("origin"), manifest["label"])
+    table = origin_table(manifest).T
+    table = table[table.any(axis=1)]
     table = table.loc[sorted(table.index, key=lambda name: (name == UNKNOWN, -table.loc[name].sum(), name))]
     return Provenance(
         linked=linked or bool(known.any()),
         images=len(manifest),
         known=int(known.sum()),
-        origins=table.rename_axis(columns=None).reset_index().to_dict("records"),
+        origins=table.rename_axis("origin").reset_index().to_dict("records"),
         classes=class_origins(manifest, origins, groups) if known.any() else [],
         contradictions=contradicted_labels(manifest),
         patients=find_shared_patients(manifest, persons(manifest)),
@@ -131,19 +133,28 @@ def _confounding_sentences(found: Provenance) -> list[str]:
     if found.confounded is None:
         row = max(found.in_doubt, key=lambda row: row.gap)
         return [f"Whether class and origin are confounded cannot be told from so few groups: {_shares(row)}."]
-    rows = sorted((row for row in found.classes if row.confounded), key=lambda row: -row.balanced_accuracy)
-    if not rows:
+    told = told_by_origin(found.classes)
+    if not told:
         best = max((row.balanced_accuracy for row in found.classes), default=0.5)
         return [f"Class and origin are not confounded: the origin names no class better than {best:.2f} (chance 0.50)."]
-    # of two classes one is told as well as the other
-    return [_confounded(row) for row in rows[: 1 if len(found.classes) == 2 else None]]
+    return [f"CONFOUNDED: {sentence}" for sentence in told]
 
 
-def _confounded(row: ClassOrigin) -> str:
-    return (
-        f"CONFOUNDED: the origin alone tells {row.label} with balanced accuracy {row.balanced_accuracy:.2f} (chance "
-        f"0.50); {_shares(row, 'its images')}. A score may be about the place."
-    )
+def told_by_origin(classes: Sequence[ClassOrigin]) -> list[str]:
+    """Says of each class that is confounded how well the origin alone tells it, the best told first.
+
+    Args:
+        classes: as `class_origins` finds them; of two classes one is told as well as the other, and one is named.
+
+    Returns:
+        Sentences to stand behind a colon.
+    """
+    rows = sorted((row for row in classes if row.confounded), key=lambda row: -row.balanced_accuracy)
+    return [
+        f"the origin alone tells {row.label} with balanced accuracy {row.balanced_accuracy:.2f} (chance 0.50); "
+        f"{_shares(row, 'its images')}. A score may be about the place."
+        for row in rows[: 1 if len(classes) == 2 else None]
+    ]
 
 
 def _shares(row: ClassOrigin, images: str = "") -> str:

@@ -11,6 +11,7 @@ from braintumor_tf.evaluation.scores.judgement import BETTER, NOT_TOLD_APART, WO
 from braintumor_tf.identity.link_tables import UNKNOWN as UNKNOWN_ORIGIN
 from braintumor_tf.leakage.origins import UNKNOWN
 from braintumor_tf.leakage.provenance.confounding import class_origins
+from braintumor_tf.leakage.provenance.provenance_result import told_by_origin
 from braintumor_tf.leakage.rungs import SplitLeaks
 from braintumor_tf.report.wording.judgements import reason
 from braintumor_tf.report.wording.numbers import as_score, counted, number, percent, score_text
@@ -110,16 +111,8 @@ def confounding_warning(manifest: pd.DataFrame) -> str:
     if "origin" not in manifest or (manifest["origin"] == "").all():
         return ""
     found = class_origins(manifest, manifest["origin"].replace("", UNKNOWN_ORIGIN), manifest["group"])
-    rows = sorted((row for row in found if row.confounded), key=lambda row: -row.balanced_accuracy)
-    if not rows:
-        return ""
-    worst = rows[0]
-    pictures = "of unknown origin" if worst.origin == UNKNOWN_ORIGIN else f"{worst.origin} pictures"
-    return (
-        f"Class and origin go together: the origin alone tells {worst.label} with balanced accuracy "
-        f"{number(worst.balanced_accuracy, 2)} (chance 0.50), as {percent(worst.share, 1)} of its images are "
-        f"{pictures} and {percent(worst.share_of_others, 1)} of the others. The score may be about the place."
-    )
+    told = told_by_origin(found)
+    return f"Class and origin go together: {told[0]}" if told else ""
 
 
 _REMEDIES = (

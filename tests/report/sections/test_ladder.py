@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from braintumor_tf.experiments.ladder_result import Ladder, Rung, combine_ladders
-from braintumor_tf.leakage import SplitLeaks
+from braintumor_tf.leakage import SplitLeaks, find_provenance
 from braintumor_tf.report import plots
 from braintumor_tf.report.sections.ladder import ladder_section, ladder_sentences, ladder_text
 from braintumor_tf.report.sections.members import members_section
@@ -132,8 +132,11 @@ def test_the_verdict_names_patients_on_both_sides_the_probe_and_confounding(metr
     apart = run_verdict(metrics, predictions, rows.assign(patient=rows["path"]), {"protocol": "grouped"})
     assert not any("have that patient" in warning or "go together" in warning for warning in apart.warnings)
     healthy = rows["label"] == "no_tumor"
-    mixed = rows.assign(origin=np.where(healthy, "", "figshare"), patient="")
-    assert "Class and origin go together: the origin alone tells no_tumor" in confounding_warning(mixed)
+    mixed = rows.assign(origin=np.where(healthy, "", "figshare"), patient="", origin_id="", origin_label="")
+    warning = confounding_warning(mixed)
+    assert warning.startswith("Class and origin go together: the origin alone tells no_tumor")
+    [said] = [text for text in find_provenance(mixed, mixed["group"]).sentences if text.startswith("CONFOUNDED: ")]
+    assert warning.partition(": ")[2] == said.partition(": ")[2]  # as the audit says it
     even = rows.assign(origin=np.where(number % 2, "", "figshare"))
     assert confounding_warning(even) == "" and confounding_warning(rows) == ""
     ladder = run_verdict(metrics, predictions, rows, {"protocol": "grouped", "grouping": "look-alike"})
