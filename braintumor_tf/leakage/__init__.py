@@ -1,6 +1,6 @@
 """Whether a score can be believed: near-duplicates, groups, splits, the audit, the shortcut baselines."""
 
-from braintumor_tf.leakage.audit_report import AuditReport, audit_verdict, format_audit
+from braintumor_tf.leakage.audit_report import AuditReport, format_audit
 from braintumor_tf.leakage.baseline_models import BASELINES, predict_baselines
 from braintumor_tf.leakage.copies import drop_copies
 from braintumor_tf.leakage.folder_audit import audit
@@ -28,7 +28,6 @@ __all__ = [
     "Provenance",
     "SplitLeaks",
     "audit",
-    "audit_verdict",
     "check_split",
     "class_table",
     "count_leaks",

@@ -174,12 +174,8 @@ def format_audit(report: AuditReport) -> str:
     return "\n".join(lines)
 
 
-def audit_verdict(report: AuditReport) -> str:
-    """Returns what an audit means for a score on the data set's own test images, in a few sentences."""
-    return " ".join([*_leak_sentences(report), *report.picture_faults])
-
-
 def _leak_sentences(report: AuditReport) -> list[str]:
+    """What an audit means for a score on the data set's own test images."""
     test, near, patients = report.test_images, report.near, report.provenance.patients
     lines = []
     if near.test_in_training:

@@ -55,8 +55,7 @@ def audit(
         show_progress: progress bars.
 
     Returns:
-        The report; `format_audit` makes text of it, `audit_verdict` one or two sentences, and
-        `report.pages.audit.write_audit_page` a page.
+        The report; `format_audit` makes text of it, and `report.pages.audit.write_audit_page` a page.
 
     Example:
         >>> from tempfile import TemporaryDirectory

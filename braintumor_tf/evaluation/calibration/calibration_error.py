@@ -104,7 +104,7 @@ def expected_calibration_error(
     """Returns the mean distance of accuracy and confidence over bins, each weighted by its images.
 
     The definition is that of Guo et al. 2017, "On Calibration of Modern Neural Networks", with the confidence of the
-    predicted class. It is never below 0 and therefore too high on few images: see `calibrated_floor`.
+    predicted class. It is never below 0 and therefore too high on few images: see `calibrated_errors`.
 
     Args:
         right: whether each image was named correctly, shape ``(images,)``.
@@ -126,23 +126,6 @@ def expected_calibration_error(
     gaps = np.zeros((len(right), len(edges) - 1))
     gaps[np.arange(len(right)), in_bins(confidence, edges)] = right - confidence
     return ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
-
-
-def calibrated_floor(
-    confidence: np.ndarray, groups: np.ndarray, *, bins: int = BINS, resamples: int = 1000, seed: int = 0
-) -> float:
-    """Returns the calibration error that would be measured on average if every confidence were exactly right.
-
-    A measured error about as large as this is no evidence against the probabilities.
-
-    Args:
-        confidence: shape ``(images,)``.
-        groups: as for `group_bootstrap.group_weights`.
-        bins: equal-width bins.
-        resamples: how often to draw.
-        seed: of the draws.
-    """
-    return float(calibrated_errors(confidence, groups, bins=bins, resamples=resamples, seed=seed).mean())
 
 
 def calibrated_errors(

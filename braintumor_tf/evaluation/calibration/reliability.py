@@ -38,7 +38,8 @@ class CalibrationScores:
         negative_log_likelihood: natural logarithm.
         confidence: mean over the images.
         accuracy: mean over the images.
-        error_if_calibrated: the number of `calibrated_floor`.
+        error_if_calibrated: the mean of `calibrated_errors` with equal-width bins. A measured error about as large
+            is no evidence against the probabilities.
     """
 
     expected_calibration_error: Score

@@ -14,7 +14,7 @@ from braintumor_tf.evaluation import EvaluationError, calibration_scores, fit_te
 from braintumor_tf.evaluation.calibration.calibration_error import (
     bin_edges,
     brier_scores,
-    calibrated_floor,
+    calibrated_errors,
     expected_calibration_error,
     in_bins,
     log_losses,
@@ -134,7 +134,7 @@ def test_honest_probabilities_have_an_error_like_the_floor_and_others_have_not()
 
 def test_the_floor_falls_with_images_and_rises_with_dependence():
     confidence = np.full(400, 0.8)
-    alone, together = calibrated_floor(confidence, np.arange(400)), calibrated_floor(confidence, np.arange(400) // 8)
+    alone, together = (calibrated_errors(confidence, np.arange(400) // size).mean() for size in (1, 8))
     assert alone == pytest.approx(np.sqrt(2 / np.pi * 0.16 / 400), rel=0.1)  # mean of a half-normal
     assert together == pytest.approx(alone * np.sqrt(8), rel=0.1)
 
