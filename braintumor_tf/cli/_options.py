@@ -42,6 +42,13 @@ LAYOUT = (
 NO_LINK = click.option(
     "--no-link", is_flag=True, help="Do not look for published pictures, and so leave their patients unknown."
 )
+INDEX = click.option(
+    "--index",
+    "indexes",
+    multiple=True,
+    metavar="FILE",
+    help="Search this table, as `datasets index` makes it, instead of those that come along; may be repeated.",
+)
 SEED = click.IntRange(0, 2**32 - 1)
 """The type of every option that is a seed; the range is that of `types.check_seed`, which would import much."""
 
@@ -210,6 +217,12 @@ def refuse_for_one(datasets: Sequence[str], **flags: bool) -> None:
     for name, given in flags.items():
         if given and len(datasets) == 1:
             raise click.UsageError(f"--{name.replace('_', '-')} goes with several data sets")
+
+
+def refuse_index_alone(indexes: Sequence[str], no_link: bool) -> None:
+    """Raises UsageError where a table is to be searched and nothing is to be looked for."""
+    if indexes and no_link:
+        raise click.UsageError("--index looks for the pictures of a table; leave out --no-link")
 
 
 def short_name(datasets: Sequence[str]) -> str:

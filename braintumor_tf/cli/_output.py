@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from braintumor_tf.datasets import Scan
     from braintumor_tf.errors import ImageReadError
     from braintumor_tf.identity import LinkedScan
+    from braintumor_tf.identity.loading import Indexes
     from braintumor_tf.report.sections.verdict import Verdict
     from braintumor_tf.runs import Run
 
@@ -25,20 +26,23 @@ def print_json(value: Any) -> None:
     click.echo(to_json(value))
 
 
-def load_dataset(name: str, *, link: bool, data_dir: str, **reading: Any) -> LinkedScan:
+def load_dataset(name: str, *, link: bool, data_dir: str, indexes: Sequence[str] = (), **reading: Any) -> LinkedScan:
     """Loads a data set for a command, and says on standard error what is odd, not used, and known of its origins.
 
     Args:
         name: what the user called it.
         link: whether to look for published pictures.
         data_dir: where data sets are kept.
+        indexes: files of tables that are searched instead of those that come along.
         reading: arguments of `braintumor_tf.datasets.scan`: ``ignore``, ``label_from``.
     """
     from braintumor_tf.datasets import find_dataset
+    from braintumor_tf.identity.links import open_indexes
 
+    opened = open_indexes(indexes) if indexes else None  # a wrong table is refused before images are read
     scan = find_dataset(name, data_dir=data_dir, **reading)
     say_remarks(scan, name)
-    return link_and_say(scan, name, link=link)
+    return link_and_say(scan, name, link=link, indexes=opened)
 
 
 def say_remarks(scan: Scan, name: str) -> None:
@@ -74,15 +78,34 @@ def merge_and_say(
     return found
 
 
-def link_and_say(scan: Scan, name: str, *, link: bool, cache: bool = True) -> LinkedScan:
+def link_and_say(scan: Scan, name: str, *, link: bool, cache: bool = True, indexes: Indexes = None) -> LinkedScan:
     """Links a scan for a command; nothing is said where nothing was found."""
     from braintumor_tf.identity import link_scan
 
-    found = link_scan(scan, link=link, cache=cache)
+    found = link_scan(scan, link=link, cache=cache, indexes=indexes)
     for line in (found.links.sentence, found.links.warning) if found.links else ():
         if line:
             click.echo(f"{name}: {line}", err=True)
     return found
+
+
+def group_and_say(manifest: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
+    """Groups the images of one data set for a command; a group that its own table names is kept, and that is said.
+
+    Returns:
+        The manifest with its groups, and what ``config.json`` shall remember of it: one remark or none.
+    """
+    from braintumor_tf.leakage import fill_groups
+
+    own = int((manifest["group"] != "").sum())
+    if not own:
+        return fill_groups(manifest), []
+    said = (
+        f"{own:,} of {len(manifest):,} images have a group of the table's own, which is kept: near-duplicates in two "
+        "of its groups may lie on both sides of a split"
+    )
+    click.echo(f"{name}: {said}", err=True)
+    return fill_groups(manifest), [said]
 
 
 def say_verdict(verdict: Verdict) -> None:

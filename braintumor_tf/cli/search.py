@@ -13,6 +13,7 @@ from braintumor_tf.cli._options import (
     BINARY,
     DATA_DIR,
     DROP_COPIES,
+    INDEX,
     LAYOUT,
     MODEL_SETTINGS,
     NO_LINK,
@@ -24,9 +25,10 @@ from braintumor_tf.cli._options import (
     json_option,
     protocol_option,
     refuse_for_one,
+    refuse_index_alone,
     short_name,
 )
-from braintumor_tf.cli._output import load_datasets, print_json, say_path
+from braintumor_tf.cli._output import group_and_say, load_datasets, print_json, say_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 @BINARY
 @DROP_COPIES
 @NO_LINK
+@INDEX
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Of all processes together.")
 @click.option("--only", multiple=True, metavar="NAME", help="Search this parameter alone; may be repeated.")
 @click.option("--space", metavar="FILE", help="Ranges of your own, as JSON: {NAME: {low, high, log} or [VALUES]}.")
@@ -71,6 +74,7 @@ def search(
     binary: bool,
     drop_copies: bool,
     no_link: bool,
+    indexes: tuple[str, ...],
     only: tuple[str, ...],
     space: str | None,
     preset: str | None,
@@ -91,16 +95,18 @@ def search(
     Example: braintumor-tf search --model CNN --dataset data/sartaj --trials 40 --storage sqlite:///study.db --train
     """
     refuse_for_one(datasets, drop_copies=drop_copies)
+    refuse_index_alone(indexes, no_link)
     ranges = _ranges(only, space)
     _check(model, preset, ranges, options)
     from braintumor_tf.datasets import to_binary
-    from braintumor_tf.leakage import group, split
+    from braintumor_tf.leakage import split
     from braintumor_tf.training import run_search
 
-    how = {"binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
+    how = {"indexes": indexes, "binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
     scan = load_datasets(datasets, link=not no_link, data_dir=data_dir, **how)
     manifest = to_binary(scan.manifest) if binary else scan.manifest
-    manifest = manifest if len(datasets) > 1 else group(manifest)  # merged ones are grouped
+    merged = len(datasets) > 1  # and so grouped
+    manifest, said = (manifest, []) if merged else group_and_say(manifest, datasets[0])
     manifest = split(manifest, protocol, seed=seed)
     folder = Path(out or default_folder("search", model, short_name(datasets), protocol, str(seed)))
     found = run_search(manifest, model, out=folder, space=ranges, preset=preset, seed=seed, **options)
@@ -108,7 +114,7 @@ def search(
     if train_best:
         unreadable = scan.unreadable.to_dict("records")
         config = {"dataset": called(datasets), "protocol": protocol, "unreadable": unreadable, "search": str(folder)}
-        config |= scan.to_config()
+        config |= {**scan.to_config(), "data_remarks": scan.remarks + said}
         report = _train_best(found, manifest, folder / "best", config)
     if as_json:
         print_json({**found.to_dict(), "preset": found.preset.to_dict(), "out": folder, "report": report})

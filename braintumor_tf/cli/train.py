@@ -17,6 +17,7 @@ from braintumor_tf.cli._options import (
     DEVICES,
     DROP_COPIES,
     DROPOUT,
+    INDEX,
     LAYOUT,
     MODEL_SETTINGS,
     NO_LINK,
@@ -29,9 +30,10 @@ from braintumor_tf.cli._options import (
     default_folder,
     protocol_option,
     refuse_for_one,
+    refuse_index_alone,
     short_name,
 )
-from braintumor_tf.cli._output import load_dataset, load_datasets, resuming_words, say_ladder, say_run
+from braintumor_tf.cli._output import group_and_say, load_dataset, load_datasets, resuming_words, say_ladder, say_run
 from braintumor_tf.interrupts import goes_on_with
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ SPLIT_OPTIONS = ("protocol", "folds", "origin", "external", "split_seed")
 @BINARY
 @DROP_COPIES
 @NO_LINK
+@INDEX
 @click.option("--preset", help="Training preset, by name or as a .json file; by default the model's own.")
 @add_options(*TRAINING_SETTINGS, DROPOUT, *MODEL_SETTINGS, *NOISE)
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Decides everything that is drawn at random.")
@@ -99,6 +102,7 @@ def train(
     Example: braintumor-tf train --model CNN --dataset data/sartaj --ladder
     Example: braintumor-tf train --model CNN --dataset data/sartaj --dataset data/masoud --drop-copies
     Example: braintumor-tf train --model CNN --dataset data/mixed --protocol leave_one_origin_out
+    Example: braintumor-tf train --model CNN --dataset scans --index clinic.npz
     Example: braintumor-tf train --resume models/CNN_sartaj_grouped_0
     Example: braintumor-tf train --model EfficientNetB3 --dataset data/sartaj --weights imagenet --devices all
     """
@@ -154,6 +158,7 @@ def _check(resume: str | None, options: dict[str, Any], *, ladder: bool, seeds: 
     if not resume and not (options["model"] and options["datasets"]):
         raise click.UsageError("give --model and --dataset, or --resume RUN")
     refuse_for_one(options["datasets"], drop_copies=options["drop_copies"])
+    refuse_index_alone(options["indexes"], options["no_link"])
     if options["noise_size"] is not None and options["noise"] is None:
         raise click.UsageError("--noise-size goes with --noise")
     if seeds is not None and not ladder:
@@ -196,10 +201,11 @@ def _start(
     named = {name: value for name, value in (("external", external), ("origin", origin)) if value}
     how["config"] |= {"protocol": protocol, "split_seed": how["seed"] if split_seed is None else split_seed, **named}
     from braintumor_tf.experiments import run_experiment, run_folds, run_origins
-    from braintumor_tf.leakage import group, split
+    from braintumor_tf.leakage import split
 
     if not others and "merge" not in how["config"]:  # an external set is grouped with it, merged ones are grouped
-        manifest = group(manifest)
+        manifest, said = group_and_say(manifest, how["config"]["dataset"])
+        how["config"]["data_remarks"] += said
     if protocol == "kfold" and not others:
         return run_folds(manifest, folds=folds or 5, **how)
     if protocol == LEAVE_ORIGIN_OUT and origin is None:
@@ -242,6 +248,7 @@ def _prepare(
     out: Path,
     data_dir: str,
     no_link: bool,
+    indexes: tuple[str, ...],
     **settings: Any,
 ) -> tuple[list[pd.DataFrame], dict[str, Any]]:
     """Refuses unknown words before images are read; then loads the data sets, and says how to train.
@@ -257,7 +264,7 @@ def _prepare(
     settings["trains"] = parse_trains(settings["trains"])
     ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
     training_noise = _noise(noise, severity, noise_probability, noise_size)
-    where = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from}
+    where = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from, "indexes": indexes}
     scans = [load_datasets(datasets, binary=binary, drop_copies=drop_copies, **where)]
     scans += [load_dataset(external, **where)] if external else []
     manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]

@@ -4,7 +4,7 @@ from braintumor_tf.leakage.audit_report import AuditReport, format_audit
 from braintumor_tf.leakage.baseline_models import BASELINES, predict_baselines
 from braintumor_tf.leakage.copies import drop_copies
 from braintumor_tf.leakage.folder_audit import audit
-from braintumor_tf.leakage.groups import group, join_data_sets, join_patients, near_duplicate_in_training
+from braintumor_tf.leakage.groups import fill_groups, group, join_data_sets, join_patients, near_duplicate_in_training
 from braintumor_tf.leakage.label_issues import LabelIssues, find_label_issues
 from braintumor_tf.leakage.leak_curves import leak_curve
 from braintumor_tf.leakage.manifest_counts import class_table, label_conflicts, size_table
@@ -32,6 +32,7 @@ __all__ = [
     "class_table",
     "count_leaks",
     "drop_copies",
+    "fill_groups",
     "find_label_issues",
     "find_provenance",
     "format_audit",

@@ -79,6 +79,42 @@ def join_patients(manifest: pd.DataFrame) -> pd.DataFrame:
     return manifest.assign(group=manifest["group"].mask(divided, _names(component, manifest["group"], people)))
 
 
+def fill_groups(manifest: pd.DataFrame, *, show_progress: bool = True) -> pd.DataFrame:
+    """Fills the groups that a data set's own table leaves open; what it says itself is kept.
+
+    Args:
+        manifest: one row an image; ``group`` is empty where the data set names none.
+        show_progress: a progress bar where thumbnails must be read again.
+
+    Returns:
+        A copy in which every image has a group. Where all have one, they stay, but for those of one patient, which
+        become one (`join_patients`). Where some have one, two images of these are not joined for looking alike, and
+        the others are grouped as `group` does. Where none has one, this is `group`.
+
+    Example:
+        >>> manifest = pd.DataFrame({"group": ["a", "a", "b"], "patient": "", "source": "mine"})
+        >>> fill_groups(manifest)["group"].tolist()
+        ['a', 'a', 'b']
+    """
+    known = (manifest["group"] != "").to_numpy()
+    if known.all():
+        return join_patients(manifest)
+    pairs = near_pairs(manifest, show_progress=show_progress)
+    settled = known[pairs["first"]] & known[pairs["second"]]
+    rows = manifest.reset_index(drop=True)
+    found = group(rows, pairs=with_own_groups(rows, pairs[~settled]))
+    return manifest.assign(group=found["group"].to_numpy())
+
+
+def with_own_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Adds the pairs of images that a data set's own list puts in one group; `manifest` is numbered from 0."""
+    rows = pd.Series(manifest.index, manifest.index)
+    known = manifest["group"] != ""
+    before = rows[known].groupby([manifest["source"], manifest["group"]]).shift()
+    own = pd.DataFrame({"first": before, "second": rows[known]}).dropna().astype(int)
+    return pd.concat([pairs[["first", "second"]], own], ignore_index=True)
+
+
 def join_data_sets(manifest: pd.DataFrame, external: pd.DataFrame, *, mark: str = "external") -> pd.DataFrame:
     """Puts another data set below one, so that equal patients of the two are one person only where that is known.
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from braintumor_tf.datasets import render_slice
+from braintumor_tf.errors import DatasetError
 from braintumor_tf.identity import loading, read_index
 from braintumor_tf.identity.link_tables import format_links, label_table
 from braintumor_tf.identity.links import Links
@@ -166,6 +167,56 @@ def test_train_keeps_in_the_run_what_was_linked(linked, index, tmp_path):
     result = call(*words, "--no-link", "--out", tmp_path / "other")
     other = Run(tmp_path / "other")
     assert other.config["links"] is None and set(other.manifest["origin"]) == {""} and "clinic" not in result.stderr
+
+
+@pytest.fixture
+def asked_to_train(monkeypatch) -> list[tuple[pd.DataFrame, dict]]:
+    """The manifests and the settings that a command would train with; each training ends at once with 1."""
+    asked: list[tuple[pd.DataFrame, dict]] = []
+
+    def stop(manifest: pd.DataFrame, *_: object, **how: object) -> None:
+        asked.append((manifest, how))
+        raise DatasetError("enough")
+
+    monkeypatch.setattr("braintumor_tf.experiments.run_experiment", stop)
+    monkeypatch.setattr("braintumor_tf.training.run_search", stop)
+    return asked
+
+
+@pytest.mark.parametrize("command", [("train", "--model", "PCA"), ("search", "--model", "CNN")])
+def test_a_table_of_ones_own_pictures_is_searched_before_training(command, clinic, index, asked_to_train, tmp_path):
+    for number in range(12):
+        place = tmp_path / "set" / ("glioma", "no_tumor")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        slice_of(number if number < 2 else number + 20).save(place / f"{number}.png")
+    words = (*command, "--dataset", tmp_path / "set", "--out", tmp_path / "out")
+    assert "2 of 12 images are clinic pictures of 1 patient" in call(*words, "--index", index).stderr
+    [(manifest, _)] = asked_to_train
+    assert sorted(set(manifest["origin_patient"])) == ["", "Ann"]
+    both = call(*words, "--index", index, "--no-link")
+    assert both.exit_code == 2 and "leave out --no-link" in both.stderr
+    wrong = call(*words, "--index", clinic / "list.csv")
+    assert wrong.exit_code == 1 and "no index of pictures" in wrong.stderr and len(asked_to_train) == 1
+
+
+@pytest.mark.parametrize("command", [("train", "--model", "PCA"), ("search", "--model", "CNN")])
+def test_groups_of_a_csv_are_kept_and_that_is_said(command, asked_to_train, tmp_path):
+    """Two copies of a picture are in two groups of the list, and each group goes whole into one part."""
+    names = [f"{number}.png" for number in range(24)]
+    for number, name in enumerate(names):
+        slice_of(50 + number % 23).save(tmp_path / name)  # the last is a copy of the first
+    table = pd.DataFrame({"path": names, "label": ["glioma", "no_tumor"] * 12})
+    table["group"] = [f"visit {number // 4}-{number % 2}" for number in range(24)]
+    table.to_csv(tmp_path / "list.csv", index=False)
+    said = call(*command, "--no-link", "--dataset", tmp_path / "list.csv", "--out", tmp_path / "out").stderr
+    [(manifest, how)] = asked_to_train
+    kept = manifest.sort_values("path", key=lambda paths: paths.map(lambda path: int(Path(path).stem)))
+    assert kept["group"].tolist() == table["group"].tolist()
+    assert (manifest.groupby("group")["split"].nunique() == 1).all()
+    remark = "24 of 24 images have a group of the table's own, which is kept"
+    assert f"list.csv: {remark}" in said
+    if command[0] == "train":
+        assert how["config"]["data_remarks"][-1].startswith(remark)
 
 
 def test_evaluate_looks_for_patients_where_the_run_did(trained, clinic, linked, monkeypatch):

@@ -6,19 +6,13 @@ from typing import Any
 
 import click
 
-from braintumor_tf.cli._options import DATA_DIR, LAYOUT, add_options, json_option
+from braintumor_tf.cli._options import DATA_DIR, INDEX, LAYOUT, add_options, json_option
 from braintumor_tf.cli._output import print_json, say_remarks
 
 
 @click.command("link")
 @click.argument("dataset", metavar="DIR")
-@click.option(
-    "--index",
-    "indexes",
-    multiple=True,
-    metavar="FILE",
-    help="Search this table, as `datasets index` makes it, instead of those that come along; may be repeated.",
-)
+@INDEX
 @add_options(*LAYOUT)
 @json_option("Print a JSON list, one object an image; what is unknown is null.")
 @click.option("--csv", "csv", metavar="FILE", help="Write the same as a CSV; what is unknown is empty.")

@@ -18,7 +18,7 @@ from braintumor_tf.identity.links import Links
 from braintumor_tf.identity.loading import LinkedScan, link_scan, load
 from braintumor_tf.identity.people import persons
 from braintumor_tf.leakage.copies import kept_copies
-from braintumor_tf.leakage.groups import group, join_data_sets
+from braintumor_tf.leakage.groups import group, join_data_sets, with_own_groups
 from braintumor_tf.leakage.manifest_counts import label_conflicts
 from braintumor_tf.leakage.merging.merge_result import Between, CopyRow, Merge, Part
 from braintumor_tf.leakage.merging.overlaps import shared_images, with_fingerprints
@@ -106,7 +106,7 @@ def merge(
     stays = kept_copies(joint, alike["picture"])
     dropped = stays != joint.index
     found = _found(scans, names, alike, part, stays, official, binary=binary, drop_copies=drop_copies)
-    joint = group(joint, pairs=_with_own_groups(joint, pairs))
+    joint = group(joint, pairs=with_own_groups(joint, pairs))
     joint = joint[~dropped].reset_index(drop=True) if drop_copies else joint
     return MergedScan(
         manifest=joint,
@@ -169,15 +169,6 @@ def _joined(manifests: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _is_official(split: pd.Series) -> bool:
     return {"train", "test"} <= set(split) and not (split == "").any()
-
-
-def _with_own_groups(manifest: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Adds pairs of images that a data set's own list puts in one group."""
-    rows = pd.Series(manifest.index, manifest.index)
-    known = manifest["group"] != ""
-    before = rows[known].groupby([manifest["source"], manifest["group"]]).shift()
-    own = pd.DataFrame({"first": before, "second": rows[known]}).dropna().astype(int)
-    return pd.concat([pairs[["first", "second"]], own], ignore_index=True)
 
 
 def _found(
