@@ -76,6 +76,7 @@ def test_that_nobody_looked_is_not_that_nothing_was_found(places):
 def test_one_origin_for_both_classes_is_not_confounded(places):
     found = find_provenance(places.assign(origin="figshare"))
     assert found.confounded is False
+    assert found.origins == [{"origin": "figshare", "glioma": 6, "no_tumor": 5}]  # nothing is of unknown origin
     assert "Class and origin are not confounded" in " ".join(found.sentences)
 
 
