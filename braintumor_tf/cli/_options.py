@@ -22,6 +22,21 @@ DROP_COPIES = click.option(
 BASELINES = click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="Score the shortcut baselines too."
 )
+PLANE = click.option(
+    "--plane",
+    default="axial",
+    show_default=True,
+    type=click.Choice(["axial", "coronal", "sagittal"]),
+    help="The plane of slices of volumes.",
+)
+
+
+def volume_slices(default: str) -> Callable[[Command], Command]:
+    """Returns the option that says which slices of a volume are read."""
+    text = "Slices of each volume (NIfTI, MGH): middle, all that show the head, or how many."
+    return click.option("--slices", default=default, show_default=True, metavar="WHICH", help=text)
+
+
 LAYOUT = (
     click.option(
         "--ignore",
@@ -36,6 +51,8 @@ LAYOUT = (
         help="Which folder names the class: 1 is the first below the data set's own, -1 the one that holds the image; "
         "by default told by the names.",
     ),
+    volume_slices("middle"),
+    PLANE,
 )
 """Arguments of `braintumor_tf.datasets.scan` that settle how folders are read; each is handed on by its name."""
 

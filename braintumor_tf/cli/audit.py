@@ -53,6 +53,8 @@ def audit(
     against: tuple[str, ...],
     ignore: tuple[str, ...],
     label_from: int | None,
+    slices: str,
+    plane: str,
     as_json: bool,
     html: str | None,
     fail_on: str | None,
@@ -88,7 +90,14 @@ def audit(
     from braintumor_tf.leakage.folder_audit import audit as audit_folder
 
     cache, scans = not no_cache, []
-    how = {"strict": strict, "cache": cache, "ignore": ignore, "label_from": label_from}
+    how = {
+        "strict": strict,
+        "cache": cache,
+        "ignore": ignore,
+        "label_from": label_from,
+        "slices": slices,
+        "plane": plane,
+    }
     for name in (*names, *against):
         found = find_dataset(name, data_dir=data_dir, **how)
         scans.append(link_and_say(found, name, link=not no_link, cache=cache))

@@ -45,6 +45,8 @@ def evaluate(
     datasets: tuple[str, ...],
     ignore: tuple[str, ...],
     label_from: int | None,
+    slices: str,
+    plane: str,
     views: int | None,
     noise: str | None,
     severity: str,
@@ -80,7 +82,14 @@ def evaluate(
         keep_ensemble(runs, out, views=views or 1, baselines=baselines, as_json=as_json)
     else:
         how = {"views": views, "baselines": baselines, "as_json": as_json}
-        reading = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from}
+        reading = {
+            "link": not no_link,
+            "data_dir": data_dir,
+            "ignore": ignore,
+            "label_from": label_from,
+            "slices": slices,
+            "plane": plane,
+        }
         evaluate_again(runs, datasets, **how, **reading)
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from braintumor_tf.cli._options import VIEWS, json_option
+from braintumor_tf.cli._options import PLANE, VIEWS, json_option, volume_slices
 from braintumor_tf.cli._output import print_json
 from braintumor_tf.errors import BrainTumorError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTS = ("set", "larger_errors", "gate")
+_LISTS = ("set", "larger_errors", "gate", "top_slices")
 
 
 @click.command()
@@ -34,6 +34,9 @@ _LISTS = ("set", "larger_errors", "gate")
 @click.option(
     "--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Images that are predicted at once."
 )
+@volume_slices("all")
+@PLANE
+@click.option("--each-slice", is_flag=True, help="Answer for each slice of a volume too, before the volume itself.")
 @json_option("Print a JSON list.")
 def predict(
     run: str,
@@ -44,12 +47,18 @@ def predict(
     gate: bool,
     table: str | None,
     batch_size: int,
+    slices: str,
+    plane: str,
+    each_slice: bool,
     as_json: bool,
 ) -> None:
     """Names the class of each image and the probability of every class. Exits with 1 if one cannot be read.
 
     PATH is a file, a folder (every image below it) or a quoted pattern such as 'scans/*.png'. Thousands of files take
     no more memory than a few.
+
+    A volume (NIfTI, MGH) gets one answer: the mean over its slices that show the head, and the slices that speak most
+    for it. With --gate the slices that are refused do not count.
 
     A k-fold run answers with the mean of its folds, an ensemble with that of its members.
 
@@ -68,16 +77,18 @@ def predict(
     Example: braintumor-tf predict models/CNN_sartaj_grouped_0 slice_1.png slice_2.jpg
     Example: braintumor-tf predict models/CNN_sartaj_grouped_0 scans --gate --csv answers.csv
     Example: braintumor-tf predict models/CNN_sartaj_grouped_0 slice_1.png --coverage 0.95
+    Example: braintumor-tf predict models/CNN_sartaj_grouped_0 brain.nii.gz --plane coronal --each-slice
     """
     from braintumor_tf.runs import Run
 
     Run.of(run).refuse_unfinished()  # before more is imported
     from braintumor_tf.experiments import image_paths
-    from braintumor_tf.experiments.predicting import answer_files
+    from braintumor_tf.experiments.predicting import answer_files, slices_of
     from braintumor_tf.progress import progress_bar
 
-    files = image_paths(images)
-    how = {"views": views, "abstain": abstain, "coverage": coverage, "refuse": gate, "batch_size": batch_size}
+    files, volumes = slices_of(image_paths(images), slices, plane)
+    how = {"volumes": volumes, "each_slice": each_slice}
+    how |= {"views": views, "abstain": abstain, "coverage": coverage, "refuse": gate, "batch_size": batch_size}
     tables = progress_bar(answer_files(run, files, **how), "Predicting", total=-(-len(files) // batch_size))
     found, unreadable, last = [], 0, ""
     for one in _kept(tables, table) if table else tables:
@@ -135,7 +146,8 @@ def _prediction(row: Mapping[str, Any]) -> dict[str, Any]:
         if answered:
             found |= {name: row[name] for name in ("temperature", "temperature_on_test", "larger_errors")}
     found["gate"] = None if row["gate"] is None else list(row["gate"])
-    return found | {"training_image": row["training_image"] or None}
+    found["training_image"] = row["training_image"] or None
+    return found | ({"slices": row["slices"], "top_slices": list(row["top_slices"])} if row["top_slices"] else {})
 
 
 def _which(found: Mapping[str, Any]) -> str:
@@ -180,7 +192,13 @@ def _line(row: Mapping[str, Any]) -> str:
         f"{name} {value:.3f}" for name, value in _columns(row, "calibrated_" if calibrated else "p_").items()
     )
     if not calibrated:
-        return f"{row['path']}: {row['predicted']} ({shares})"
+        mean = f"; mean of {row['slices']} slices, most for it: " if row["top_slices"] else ""
+        return f"{row['path']}: {row['predicted']} ({shares}{mean}{', '.join(map(_number, row['top_slices']))})"
     plausible = " or ".join(row["set"]) or "none of the classes"
     note = "" if list(row["set"]) == [row["answer"]] else f", plausible: {plausible}"
     return f"{row['path']}: {row['answer']}{note} (calibrated: {shares})"
+
+
+def _number(path: str) -> str:
+    """The number of a slice, as its path ends."""
+    return f"#{path.rpartition('#')[2]}"

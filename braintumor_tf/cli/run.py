@@ -40,6 +40,8 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     ignore: tuple[str, ...],
     label_from: int | None,
+    slices: str,
+    plane: str,
     binary: bool,
     drop_copies: bool,
     no_link: bool,
@@ -65,7 +67,14 @@ def run(
     refuse_for_one(datasets, binary=binary, drop_copies=drop_copies)
     dataset = datasets[0]
     if datasets != (SYNTHETIC,):  # refuses a wrong one; what it finds is kept
-        how = {"binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
+        how = {
+            "binary": binary,
+            "drop_copies": drop_copies,
+            "ignore": ignore,
+            "label_from": label_from,
+            "slices": slices,
+            "plane": plane,
+        }
         found = load_datasets(datasets, link=not no_link, data_dir="data", **how)
         if len(datasets) > 1:
             dataset = str(write_manifest(Path(out).absolute() / f"{short_name(datasets)}.csv", found.manifest))
@@ -73,6 +82,7 @@ def run(
     if len(datasets) == 1:  # a list of merged ones says it all
         reading = {"ignore": list(ignore)} if ignore else {}
         reading |= {"label_from": label_from} if label_from is not None else {}
+        reading |= {"slices": slices, "plane": plane} if (slices, plane) != ("middle", "axial") else {}
         given |= {"READING": reading} if reading else {}
     results = run_notebooks(
         chosen,

@@ -70,6 +70,8 @@ def search(
     datasets: tuple[str, ...],
     ignore: tuple[str, ...],
     label_from: int | None,
+    slices: str,
+    plane: str,
     protocol: str,
     binary: bool,
     drop_copies: bool,
@@ -103,6 +105,7 @@ def search(
     from braintumor_tf.training import run_search
 
     how = {"indexes": indexes, "binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
+    how |= {"slices": slices, "plane": plane}
     scan = load_datasets(datasets, link=not no_link, data_dir=data_dir, **how)
     manifest = to_binary(scan.manifest) if binary else scan.manifest
     merged = len(datasets) > 1  # and so grouped

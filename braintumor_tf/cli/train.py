@@ -234,6 +234,8 @@ def _prepare(
     datasets: tuple[str, ...],
     ignore: tuple[str, ...],
     label_from: int | None,
+    slices: str,
+    plane: str,
     external: str | None,
     binary: bool,
     drop_copies: bool,
@@ -265,6 +267,7 @@ def _prepare(
     ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
     training_noise = _noise(noise, severity, noise_probability, noise_size)
     where = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from, "indexes": indexes}
+    where |= {"slices": slices, "plane": plane}
     scans = [load_datasets(datasets, binary=binary, drop_copies=drop_copies, **where)]
     scans += [load_dataset(external, **where)] if external else []
     manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]

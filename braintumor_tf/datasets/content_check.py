@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from braintumor_tf.datasets.descriptions import content_hash
-from braintumor_tf.datasets.formats.file_bytes import read_bytes
+from braintumor_tf.datasets.formats.medical.content import read_content
+from braintumor_tf.datasets.formats.medical.table import file_of
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.progress import progress_bar
 
@@ -46,7 +47,7 @@ def read_unchanged(path: str | Path, md5: str) -> bytes:
         Traceback (most recent call last):
         braintumor_tf.errors.ImageReadError: ...a.png: its content is no longer that of the manifest; put the file ...
     """
-    data = read_bytes(path)
+    data = read_content(path).data
     if md5 and content_hash(data) != md5:
         raise ImageReadError(path, CHANGED)
     return data
@@ -91,7 +92,7 @@ def _check(file: tuple[str, str]) -> None:
 
 def _status(path: str) -> tuple[int, int] | None:
     try:
-        status = os.stat(path)
+        status = os.stat(file_of(path))
     except (OSError, ValueError):  # reading it says what is wrong
         return None
     return status.st_size, status.st_mtime_ns

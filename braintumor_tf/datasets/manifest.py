@@ -13,7 +13,8 @@ import pandas as pd
 
 from braintumor_tf.datasets.cache import DescriptionCache, cache_directory
 from braintumor_tf.datasets.descriptions import PICTURE_SIZE, THUMBNAIL_SIZE, Description, content_hash, describe
-from braintumor_tf.datasets.formats.file_bytes import read_bytes
+from braintumor_tf.datasets.formats.medical.content import read_content
+from braintumor_tf.datasets.formats.medical.table import file_of
 from braintumor_tf.datasets.layouts import (
     IDENTITY,
     Layout,
@@ -61,6 +62,8 @@ def scan(
     labels: Mapping[str, str] | None = None,
     patients: bool = False,
     unlabelled: bool = False,
+    slices: str | int = "middle",
+    plane: str = "axial",
 ) -> Scan:
     """Describes every image of a labelled folder or CSV.
 
@@ -88,6 +91,8 @@ def scan(
         labels: the label of a class folder whose name alone does not tell it, such as ``{"0": "no_idc"}``.
         patients: True where the folder above the class folder is a patient.
         unlabelled: also take images that no class folder or column gives a label; it is "" then.
+        slices: which slices of a volume become rows: ``"middle"``, ``"all"`` that show the head, or a number of them.
+        plane: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
 
     Returns:
         The manifest sorted by path, the files that could not be read, what else was not used, and notes.
@@ -109,7 +114,10 @@ def scan(
     root = Path(os.path.abspath(Path(root).expanduser()))
     by_list = _is_manifest(root / LISTING)
     root = root / LISTING if by_list else root
-    layout = Layout(ignore=ignore, label_from=label_from, labels=labels or {}, patients=patients, unlabelled=unlabelled)
+    layout = Layout(
+        ignore=ignore, label_from=label_from, labels=labels or {}, patients=patients, unlabelled=unlabelled,
+        slices=slices, plane=plane,
+    )  # fmt: skip
     if root.is_file():
         refuse_file(root)
     listing = read_listing(root, layout) if root.is_file() else read_folder(root, layout)
@@ -269,7 +277,7 @@ def _describe_all(
 
 def _size_and_time(path: str) -> tuple[int, int] | None:
     try:
-        status = os.stat(path)
+        status = os.stat(file_of(path))
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
@@ -277,7 +285,7 @@ def _size_and_time(path: str) -> tuple[int, int] | None:
 
 def _describe_file(path: str, store: DescriptionCache) -> Description:
     try:
-        data = read_bytes(path)
+        data = read_content(path).data
     except ImageReadError as error:
         return Description("", error=error.reason)
     md5 = content_hash(data)

@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from braintumor_tf.datasets.formats import IMAGE_SUFFIXES
+from braintumor_tf.datasets.formats import IMAGE_SUFFIXES, file_of
 from braintumor_tf.datasets.manifest import thumbnails
 from braintumor_tf.errors import DatasetError, SplitError
 from braintumor_tf.predictions_table import make_predictions
@@ -35,7 +35,7 @@ def metadata_features(manifest: pd.DataFrame) -> np.ndarray:
         DatasetError: a file of the manifest is gone.
     """
     try:
-        size = np.array([os.path.getsize(path) for path in manifest["path"]], dtype=np.float64)
+        size = np.array([os.path.getsize(file_of(path)) for path in manifest["path"]], dtype=np.float64)
     except OSError as error:
         raise DatasetError(f"{error.filename}: cannot be opened ({error.strerror}); scan the folder again") from error
     width, height = manifest["width"].to_numpy(float), manifest["height"].to_numpy(float)

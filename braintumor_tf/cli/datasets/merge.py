@@ -29,6 +29,8 @@ def merge_datasets(
     out: str,
     ignore: tuple[str, ...],
     label_from: int | None,
+    slices: str,
+    plane: str,
     binary: bool,
     drop_copies: bool,
     links: bool,
@@ -51,7 +53,14 @@ def merge_datasets(
     from braintumor_tf.leakage.merging.merged_folder import refuse_filled, write_merged
 
     refuse_filled(Path(out))  # before images are read
-    reading = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from}
+    reading = {
+        "link": not no_link,
+        "data_dir": data_dir,
+        "ignore": ignore,
+        "label_from": label_from,
+        "slices": slices,
+        "plane": plane,
+    }
     found = load_datasets(datasets, binary=binary, drop_copies=drop_copies, **reading)
     folder = write_merged(found, out, links=links)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,8 @@ from braintumor_tf.datasets.formats.deep_colour import (
 )
 from braintumor_tf.datasets.formats.depth import to_bytes
 from braintumor_tf.datasets.formats.fax_check import is_intact
-from braintumor_tf.datasets.formats.file_bytes import read_bytes
 from braintumor_tf.datasets.formats.limits import MAX_PIXELS, check_scans, check_size
+from braintumor_tf.datasets.formats.medical.content import read_content
 from braintumor_tf.datasets.formats.signatures import FORMATS, is_tiff, what_it_is
 from braintumor_tf.datasets.formats.tiff_header import FAX, SIGNED, TiffHeader, count_pages, read_header
 from braintumor_tf.errors import ImageDecodeError, ImageReadError, ImageResourceError
@@ -54,7 +54,7 @@ class Decoded:
 
 
 def decode(path: str | Path, data: bytes | None = None) -> Decoded:
-    """Reads and decodes the first page of an image file, as `braintumor_tf.datasets.read_image` documents.
+    """Reads and decodes the first page of an image file, or a slice of a volume; `read_image` says how.
 
     Args:
         path: the file, also named in errors.
@@ -76,7 +76,10 @@ def decode(path: str | Path, data: bytes | None = None) -> Decoded:
         >>> found.image.getpixel((0, 0)), found.page, found.pages
         (10, 1, 2)
     """
-    data = read_bytes(path) if data is None else data
+    if data is None:
+        content = read_content(path)
+        found = decode(path, content.data)
+        return replace(found, page=content.page, pages=content.pages) if content.pages > 1 else found
     if not data:
         raise ImageReadError(path, "empty file (0 bytes)")
     size, header = (0, 0), None

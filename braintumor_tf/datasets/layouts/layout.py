@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from braintumor_tf.datasets.formats.medical.chosen_slices import MIDDLE, check_slices
+from braintumor_tf.datasets.formats.medical.orientation import PLANES
 from braintumor_tf.errors import DatasetError
 
 PATIENT = "patient:"
@@ -38,9 +40,11 @@ class Layout:
         labels: the label of a class folder whose name alone does not tell it.
         patients: whether the folder above the class folder is a patient.
         unlabelled: whether images without a label are taken too.
+        slices: which slices of a volume become rows, as for `choose_slices`.
+        plane: that they lie in.
 
     Raises:
-        DatasetError: `label_from` is 0, or `ignore` is a text and not a list of texts.
+        DatasetError: `label_from` is 0, `ignore` is a text and not a list of texts, or `slices` or `plane` is unknown.
     """
 
     ignore: Collection[str] = ()
@@ -48,10 +52,13 @@ class Layout:
     labels: Mapping[str, str] = field(default_factory=dict)
     patients: bool = False
     unlabelled: bool = False
+    slices: str | int = MIDDLE
+    plane: str = PLANES[0]
 
     def __post_init__(self):
         if self.label_from == 0:
             raise DatasetError("label_from is 0; 1 is the first folder below the data set's, -1 the one with the image")
+        check_slices(self.slices, self.plane)
         if isinstance(self.ignore, str):
             raise DatasetError(f"ignore is {self.ignore!r}; give a list of patterns, such as [{self.ignore!r}]")
 

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from braintumor_tf.datasets.formats.file_bytes import open_regular
-from braintumor_tf.datasets.formats.medical.matlab import MatlabSlice, read_matlab
+from braintumor_tf.datasets.formats.medical.matlab import NO_PICTURE, SUFFIXES, MatlabSlice, read_matlab
 from braintumor_tf.datasets.layouts.layout import Named, Rows
 from braintumor_tf.errors import ImageReadError
-
-_ENDING = ".mat"
 
 
 def told_by_files(images: Iterable[Path]) -> tuple[dict[Path, MatlabSlice], Named, Named]:
@@ -25,7 +23,7 @@ def told_by_files(images: Iterable[Path]) -> tuple[dict[Path, MatlabSlice], Name
     """
     told, without, unreadable = {}, [], []
     for path in images:
-        if path.suffix.lower() != _ENDING:
+        if path.suffix.lower() not in SUFFIXES:
             continue
         try:
             with open_regular(path) as file:
@@ -34,7 +32,7 @@ def told_by_files(images: Iterable[Path]) -> tuple[dict[Path, MatlabSlice], Name
             unreadable.append((str(path), error.reason))
             continue
         if found is None:
-            without.append((str(path), "a MATLAB file without the struct cjdata of figshare's set, so no picture"))
+            without.append((str(path), NO_PICTURE))
         else:
             told[path] = found
     return told, without, unreadable
@@ -56,7 +54,7 @@ def fill_in(rows: Rows, told: Mapping[Path, MatlabSlice]) -> list[str]:
             others.append((row["path"], row["label"], found.label))
         row["label"] = row["label"] or found.label
         row["patient"] = row["patient"] or found.patient
-        row["lesion_box"] = found.lesion_box
+        row["lesion_box"] = row.get("lesion_box") or found.lesion_box
     notes = [f"the labels of {filled:,} MATLAB files come from the files themselves (cjdata.label)"] if filled else []
     if others:
         path, folder, own = others[0]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.datasets.formats.medical.table import file_of
 from braintumor_tf.datasets.labels import CLASSES, NO_TUMOR, TUMOR, canonical_split, nearest_spelling, plain_label
 from braintumor_tf.datasets.layouts.layout import (
     BOX,
@@ -26,6 +27,7 @@ from braintumor_tf.datasets.layouts.layout import (
     unused_patterns,
 )
 from braintumor_tf.datasets.layouts.tables import table_with_lines
+from braintumor_tf.datasets.layouts.volume_rows import expand_volumes
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.files import restored
 
@@ -64,12 +66,13 @@ def read_listing(path: Path, layout: Layout) -> Listing:
     if not rows:
         raise DatasetError(f"{path}: {_nothing(table, passed_over)}")
     _check_files(path, rows)
-    depth = f"--label-from {layout.label_from} says nothing of a CSV, which names its labels itself"
-    notes = [] if layout.label_from is None else [depth]
-    notes += unused_patterns(layout, used) + _column_notes(table) + _label_notes(rows) + class_notes(rows)
     for row in rows:
         del row["line"]
-    return Listing(rows=rows, unreadable=[], passed_over=[*passed_over, *again], notes=notes)
+    rows, broken, said = expand_volumes(rows, path.parent, layout)
+    depth = f"--label-from {layout.label_from} says nothing of a CSV, which names its labels itself"
+    notes = [] if layout.label_from is None else [depth]
+    notes += unused_patterns(layout, used) + _column_notes(table) + _label_notes(rows) + said + class_notes(rows)
+    return Listing(rows=rows, unreadable=broken, passed_over=[*passed_over, *again], notes=notes)
 
 
 def _check_columns(path: Path, table: pd.DataFrame, layout: Layout) -> None:
@@ -136,9 +139,9 @@ def _located(folder: Path, name: str) -> str:
     """The absolute path of a file: as it is written or, where no such file exists, without blanks and backslashes."""
     first = os.path.abspath(folder / name)
     for other in (restored(name), name.strip(), name.strip().replace("\\", "/")):
-        if os.path.lexists(first):
+        if os.path.lexists(file_of(first)):
             break
-        if os.path.lexists(found := os.path.abspath(folder / other)):
+        if os.path.lexists(file_of(found := os.path.abspath(folder / other))):
             return found
     return first
 
@@ -187,14 +190,14 @@ def _nothing(table: pd.DataFrame, passed_over: Named) -> str:
 
 def _check_files(path: Path, rows: Rows) -> None:
     """Refuses a CSV none of whose files exists: then it is the paths that are wrong, not the files."""
-    if any(os.path.lexists(row["path"]) for row in rows):
+    if any(os.path.lexists(file_of(row["path"])) for row in rows):
         return
     first = rows[0]["path"]
     where = f"{path}: none of its {images(len(rows))} exists; the first is looked for at {first}"
     if re.match(r"[A-Za-z]:[\\/]|\\\\", os.path.relpath(first, path.parent)):
         raise DatasetError(f"{where}; these are paths of Windows, write them relative to the CSV")
     here = os.path.relpath(first, path.parent)
-    if os.path.lexists(here):
+    if os.path.lexists(file_of(here)):
         raise DatasetError(
             f"{where}; paths are relative to the CSV, not to the current folder, where {here} does exist: "
             "move the CSV there, or write whole paths"

@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from braintumor_tf.datasets.formats.medical.nifti import header_beside
+from braintumor_tf.datasets.formats.medical.table import medical_format
 from braintumor_tf.datasets.formats.signatures import IMAGE_SUFFIXES
 from braintumor_tf.datasets.layouts.layout import Layout, Named, amounts
 from braintumor_tf.errors import DatasetError
@@ -33,7 +35,7 @@ _SIGNATURES = (
 )
 _PICTURES = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WebP")
 _OTHER_PICTURES = frozenset(
-    {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".heic", ".heif", ".ico", ".svg", ".psd", ".nrrd", ".mha", ".mgz"}
+    {".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif", ".heic", ".heif", ".ico", ".svg", ".psd", ".nrrd", ".mha"}
 )
 _ARCHIVES = ("zip", "gzip", "RAR", "tar")
 _KINDS = {
@@ -55,7 +57,7 @@ class Tree:
 
     Attributes:
         root: the folder.
-        images: files taken for images, by the endings of their names or by how they begin; sorted by folder.
+        images: files taken for images or volumes, by the endings of their names or by how they begin; by folder.
         passed_over: folders and files that are left out, each with the reason.
         unreadable: folders that cannot be looked into, and pictures and volumes of formats that are not read.
         hidden: hidden folders that hold files taken for images, and how many.
@@ -115,6 +117,9 @@ def _left_out(tree: Tree, path: Path, layout: Layout, *, folder: bool = False) -
 
 def _file(tree: Tree, path: Path) -> None:
     kind, ending = None if is_image_name(path.name) else kind_of(path), path.suffix.lower()
+    if (header := header_beside(path)) is not None:
+        tree.passed_over.append((str(path), f"holds the voxels of another file ({header.name})"))
+        return
     if is_image_name(path.name) or kind in _PICTURES:
         tree.images.append(path)
         return
@@ -133,7 +138,7 @@ def _file(tree: Tree, path: Path) -> None:
 
 def is_image_name(name: str) -> bool:
     """Whether a file is taken for an image by the ending of its name; its content decides later."""
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES or medical_format(name) is not None
 
 
 def kind_of(path: Path) -> str | None:

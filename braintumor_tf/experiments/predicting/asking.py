@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from braintumor_tf.datasets.descriptions import content_hash, pixel_hash
-from braintumor_tf.datasets.formats import decode, read_bytes
+from braintumor_tf.datasets.formats import decode, read_content
 from braintumor_tf.datasets.reading import to_array, warn_of_pages
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation.calibration.calibration_error import LEAST
@@ -41,7 +41,7 @@ class Picture:
     def read(cls, path: str) -> Picture:
         """Reads an image file; one that cannot be read has an `error`. Of several pages the first is read, and said."""
         try:
-            data = read_bytes(path)
+            data = read_content(path).data
             decoded = decode(path, data)
         except ImageReadError as error:
             return cls(path, None, error=error.reason)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from braintumor_tf.datasets.formats.medical.chosen_slices import ALL
+from braintumor_tf.datasets.formats.medical.orientation import PLANES
 from braintumor_tf.errors import EvaluationError, ImageInputError
 from braintumor_tf.evaluation.calibration.abstention import answering
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.experiments.predicting.asking import ERROR, GATE, Asking, Picture
-from braintumor_tf.experiments.predicting.file_search import image_paths
+from braintumor_tf.experiments.predicting.file_search import image_paths, slices_of
+from braintumor_tf.experiments.predicting.volumes import VolumeAnswers
 from braintumor_tf.predictions_table import PREDICTED, probability_columns
 from braintumor_tf.progress import progress_bar
 from braintumor_tf.runs import Run
@@ -32,9 +36,12 @@ def predict_files(
     abstain: bool = False,
     coverage: float | None = None,
     refuse: bool = False,
+    slices: str | int = ALL,
+    plane: str = PLANES[0],
+    each_slice: bool = False,
     show_progress: bool = True,
 ) -> pd.DataFrame:
-    """Predicts image files.
+    """Predicts image files, and volumes (NIfTI, MGH), each of which gets one answer: the mean over its slices.
 
     ``p_<class>`` are always the model's own probabilities, without a temperature: those that the run's scores were
     computed from. Only `abstain` adds calibrated ones, in columns of their own, beside the temperature and what it did
@@ -54,19 +61,26 @@ def predict_files(
         coverage: how often the set must hold the true class, for each class, between 0 and 1; None for what the run was
             calibrated for. Giving one asks for `abstain`.
         refuse: whether pictures with a reason in ``gate`` get no answer: no class, and NaN for probabilities.
+        slices: which slices of a volume are asked about: ``"all"`` that show the head, ``"middle"``, or a number of
+            them, evenly spaced.
+        plane: ``"axial"``, ``"coronal"`` or ``"sagittal"``: the one that the run was trained on.
+        each_slice: whether slices have rows too, before that of their volume.
         show_progress: whether to show a bar.
 
     Returns:
         One row an image in the order given. Its columns: ``path``; ``predicted``, empty where there is no answer;
         ``p_<class>`` for each class; those of `abstain`; ``gate``, a tuple of reasons against answering, empty where
         the picture passes; ``training_image``, the file among the run's training and validation images that shows the
-        same picture, or empty; and ``error``, why the file cannot be read, or empty. A run without a gate (an imported
-        model, one of version 0.1) passes everything: ``gate`` is None then.
+        same picture, or empty; ``error``, why the file cannot be read, or empty; ``slices``, how many slices the answer
+        is the mean of, 1 for a picture; and ``top_slices``, the paths of the slices of a volume that speak most for its
+        answer. A run without a gate (an imported model, one of version 0.1) passes everything: ``gate`` is None then.
+        `answer_volume` says what becomes of slices that are refused or cannot be read.
 
     Raises:
         EvaluationError: no file is meant, there are not that many views, or the run cannot abstain: it has no
             validation predictions, or other views are asked for than it was calibrated on; or `refuse` is asked of a
-            run without a gate. Also where the model's answers are no probabilities.
+            run without a gate, or `abstain` for volumes without `each_slice`: what a set promises holds for single
+            slices. Also where the model's answers are no probabilities.
         ModelError: the model is not the run's own (`load_run_model`).
         RunError: there is no such run, it is not finished, or it has no model.
 
@@ -76,9 +90,10 @@ def predict_files(
         'glioma'
     """
     files = image_paths([paths] if isinstance(paths, (str, Path)) else paths)
+    files, volumes = slices_of(files, slices, plane, show_progress=show_progress)
     how = {"views": views, "abstain": abstain, "coverage": coverage, "refuse": refuse}
     total = -(-len(files) // batch_size)
-    tables = answer_files(run, files, batch_size=batch_size, **how)
+    tables = answer_files(run, files, volumes=volumes, each_slice=each_slice, batch_size=batch_size, **how)
     return pd.concat(progress_bar(tables, "Predicting", total=total, show=show_progress), ignore_index=True)
 
 
@@ -121,28 +136,43 @@ def predict_images(
         raise ImageInputError("no image is given; one image is images[None]")
     answers = _Answers(run, views=views, abstain=abstain, coverage=coverage, refuse=refuse, batch_size=batch_size)
     starts = range(0, len(pictures), batch_size)
-    return pd.concat([answers.of(pictures[start : start + batch_size]) for start in starts], ignore_index=True)
+    tables = [answers.of(pictures[start : start + batch_size]) for start in starts]
+    return VolumeAnswers({}).join(pd.concat(tables, ignore_index=True))
 
 
 def answer_files(
-    run: Run | str | Path, files: Iterable[str], *, batch_size: int = BATCH_SIZE, **how: object
+    run: Run | str | Path,
+    files: Iterable[str],
+    *,
+    volumes: Mapping[str, str] | None = None,
+    each_slice: bool = False,
+    batch_size: int = BATCH_SIZE,
+    **how: Any,
 ) -> Iterator[pd.DataFrame]:
     """Yields the rows of `predict_files` batch by batch, so that memory does not grow with the number of files.
 
     Args:
         run: as for `predict_files`.
-        files: image files.
-        batch_size: rows of each table.
+        files: image files and slices.
+        volumes: the volume of each slice, by its path, where the slices shall have one answer (`slices_of`).
+        each_slice: as for `predict_files`.
+        batch_size: pictures that are read and predicted at once; a volume has its row where its last slice is.
         how: ``views``, ``abstain``, ``coverage`` and ``refuse`` of `predict_files`.
     """
+    if volumes and not each_slice and (how.get("abstain") or how.get("coverage") is not None):
+        raise EvaluationError(
+            f"{next(iter(volumes.values()))}: the run was calibrated on single slices, not on volumes; "
+            "ask for each slice (each_slice=True, --each-slice)"
+        )
     answers = _Answers(run, batch_size=batch_size, **how)
+    joined = VolumeAnswers(volumes or {}, each_slice=each_slice)
     files = iter(files)
     with ThreadPoolExecutor() as pool:
         pending = [pool.submit(Picture.read, path) for path in islice(files, batch_size)]
         while pending:
             pictures = [each.result() for each in pending]
             pending = [pool.submit(Picture.read, path) for path in islice(files, batch_size)]
-            yield answers.of(pictures)
+            yield joined.join(answers.of(pictures))
 
 
 class _Answers:

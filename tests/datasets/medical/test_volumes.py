@@ -13,7 +13,7 @@ import pytest
 
 from braintumor_tf.datasets.formats.medical import inflated
 from braintumor_tf.datasets.formats.medical.head_slices import middle_slice, slices_with_head
-from braintumor_tf.datasets.formats.medical.nifti import is_volume, open_volume
+from braintumor_tf.datasets.formats.medical.nifti import open_volume
 from braintumor_tf.datasets.formats.medical.orientation import PLANES
 from braintumor_tf.errors import ImageDecodeError, ImageReadError
 
@@ -119,7 +119,6 @@ def test_the_content_decides_whether_a_file_is_compressed(tmp_path):
     plain = save(tmp_path / "a.nii", voxels).read_bytes()
     (tmp_path / "b.nii.gz").write_bytes(plain)
     (tmp_path / "c.nii").write_bytes(gzip.compress(plain))
-    assert is_volume(plain) and not is_volume(plain[:300])
     for name in ("b.nii.gz", "c.nii"):
         with open_volume(tmp_path / name) as volume:
             np.testing.assert_array_equal(volume.read(1, "sagittal"), voxels[0].T[::-1, ::-1])

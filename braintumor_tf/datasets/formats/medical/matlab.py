@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from braintumor_tf.datasets.formats.file_bytes import open_regular
 from braintumor_tf.datasets.formats.limits import check_size
 from braintumor_tf.errors import ImageDecodeError, ImageReadError
 
 if TYPE_CHECKING:
     import h5py
 
+SUFFIXES = (".mat",)
+
 LABELS = {1: "meningioma", 2: "glioma", 3: "pituitary"}
 """The meaning of ``cjdata.label``."""
 
 _STRUCT = "cjdata"
+NO_PICTURE = f"a MATLAB file without the struct {_STRUCT} of figshare's set, so no picture"
 _LONGEST = 64
 
 
@@ -73,6 +77,19 @@ def read_matlab(path: str, file: BinaryIO, *, pixels: bool = True) -> MatlabSlic
             lesion_box=_mask_box(_plane(path, data, "tumorMask")) if "tumorMask" in data else "",
             pixels=_plane(path, data, "image") if pixels else None,
         )
+
+
+def read_slice(path: str, number: int, plane: str) -> np.ndarray:
+    """Reads the picture of a file, as MATLAB shows it; there is no other slice, and no other plane.
+
+    Raises:
+        ImageReadError: as `read_matlab`, or the file holds no picture.
+    """
+    with open_regular(path) as file:
+        found = read_matlab(path, file)
+    if found is None:
+        raise ImageReadError(path, NO_PICTURE)
+    return found.pixels
 
 
 def patient_and_visit(patient: str) -> tuple[str, str]:

@@ -22,8 +22,8 @@ from braintumor_tf.errors import ImageDecodeError, ImageReadError
 if TYPE_CHECKING:
     from nibabel.arrayproxy import ArrayProxy
 
-SUFFIXES = (".nii", ".nii.gz", ".hdr", ".mgh", ".mgz")
-"""Endings of the names of volumes. The pixels of a ``.hdr`` lie in the ``.img`` beside it."""
+SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgh", ".mgz")
+"""Endings of the names of volumes. The voxels of a ``.hdr`` lie in the ``.img`` beside it; either names the pair."""
 
 MAX_HEADER = 16_000_000
 """Voxels must begin within so many bytes."""
@@ -99,13 +99,16 @@ class Volume:
         return found.astype(np.float64) if found.dtype.itemsize > 8 else found  # 80-bit floats
 
 
-def is_volume(head: bytes) -> bool:
-    """Whether a file that is not compressed begins as a NIfTI or MGH volume, or as the header of a NIfTI pair.
+def head_slices(path: str, plane: str) -> np.ndarray:
+    """Tells which slices of a volume show the head (`Volume.shows_head`)."""
+    with open_volume(path) as volume:
+        return volume.shows_head(plane)
 
-    Args:
-        head: at least its first 544 bytes, or all.
-    """
-    return _kind(head) is not None
+
+def read_slice(path: str, number: int, plane: str) -> np.ndarray:
+    """Reads one slice of a volume (`Volume.read`)."""
+    with open_volume(path) as volume:
+        return volume.read(number, plane)
 
 
 @contextlib.contextmanager
@@ -146,10 +149,17 @@ def open_volume(path: str | Path) -> Iterator[Volume]:
         content = io.BytesIO(_unpacked(path, file, needed)) if packed else file
         if content.seek(0, os.SEEK_END) < needed:
             raise ImageDecodeError(path, f"truncated file ({content.tell():,} of {needed:,} bytes)")
-        from nibabel.arrayproxy import ArrayProxy
+        with _named_errors(path):
+            from nibabel.arrayproxy import ArrayProxy
 
         spec = (shape, dtype, offset, 1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
         yield Volume(path, ArrayProxy(content, spec, mmap=False), orientation)
+
+
+def header_beside(path: Path) -> Path | None:
+    """Returns the header beside a file that holds the voxels of a pair; None for any other file."""
+    found = _partner(str(path)) if path.name.lower().removesuffix(".gz").endswith(".img") else None
+    return Path(found) if found else None
 
 
 def _kind(head: bytes) -> tuple[str, bool] | None:
@@ -157,9 +167,10 @@ def _kind(head: bytes) -> tuple[str, bool] | None:
     for start, signature, name, paired in _SIGNATURES:
         if head[start : start + len(signature)] == signature:
             return name, paired
-    numbers = np.frombuffer(head[:28], ">i4")
-    mgh = len(numbers) == 7 and numbers[0] == 1 and (numbers[1:5] > 0).all() and numbers[5] in _MGH_TYPES
-    return ("MGHHeader", False) if mgh and len(head) >= _MGH_BYTES else None
+    if len(head) < _MGH_BYTES:
+        return None
+    version, *sides, kind = np.frombuffer(head[:24], ">i4")
+    return ("MGHHeader", False) if version == 1 and min(sides) > 0 and kind in _MGH_TYPES else None
 
 
 def _header(name: str, path: str, file: BinaryIO, packed: bool) -> Any:
@@ -249,6 +260,8 @@ def _named_errors(path: str) -> Iterator[None]:
         yield
     except (ImageReadError, MemoryError):
         raise
+    except ImportError as error:
+        raise ImageReadError(path, "a volume, which nibabel reads: pip install 'braintumor_tf[medical]'") from error
     except Exception as error:  # from its own errors to those of struct, NumPy and LAPACK
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImageDecodeError(path, f"damaged or truncated file ({reason})") from error

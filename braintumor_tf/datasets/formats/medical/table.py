@@ -1,0 +1,62 @@
+"""The formats of medical images, each with what reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from braintumor_tf.datasets.formats.medical import matlab, nifti
+from braintumor_tf.datasets.formats.medical.slice_path import SlicePath
+
+
+@dataclass(frozen=True)
+class MedicalFormat:
+    """A format whose files are not pictures as Pillow reads them.
+
+    Attributes:
+        name: for texts.
+        suffixes: endings of file names, lower case.
+        head_slices: takes a path and a plane, and returns which slices show the head, as bool; None where a file is
+            one picture.
+        read_slice: takes a path, the number of a slice from 1, and a plane, and returns its pixels, as deep as they
+            are stored, of shape ``(height, width)``.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    head_slices: Callable[[str, str], np.ndarray] | None
+    read_slice: Callable[[str, int, str], np.ndarray]
+
+
+MEDICAL_FORMATS = (
+    MedicalFormat("NIfTI", nifti.SUFFIXES, nifti.head_slices, nifti.read_slice),
+    MedicalFormat("MATLAB", matlab.SUFFIXES, None, matlab.read_slice),
+)
+"""Every format that is read here."""
+
+
+def medical_format(path: str | Path) -> MedicalFormat | None:
+    """Returns the format of a file or of a slice by the ending of the file's name; None for other files.
+
+    Example:
+        >>> medical_format("a/brain.nii.gz#81").name, medical_format("slice.png")
+        ('NIfTI', None)
+    """
+    name = file_of(path).lower()
+    return next((each for each in MEDICAL_FORMATS if name.endswith(each.suffixes)), None)
+
+
+def is_volume_name(path: str | Path) -> bool:
+    """Whether a file is taken for a volume, of which slices are chosen, by the ending of its name."""
+    found = medical_format(path)
+    return found is not None and found.head_slices is not None and file_of(path) == str(path)
+
+
+def file_of(path: str | Path) -> str:
+    """Returns the file that holds a picture: the volume of a slice, else the path itself."""
+    found = SlicePath.of(str(path))
+    volume = found is not None and any(found.file.lower().endswith(each.suffixes) for each in MEDICAL_FORMATS)
+    return found.file if volume else str(path)
