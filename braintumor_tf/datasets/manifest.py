@@ -71,7 +71,8 @@ def scan(
     names). Every file that is seen is used or named with the reason. Where the names of folders can be read in two
     ways, such as ``pred`` beside ``yes`` and ``no``, the folder is refused with both ways; `ignore` and `label_from`
     choose one. Files and folders whose name starts with ``.``, and folders whose name starts with ``_``, are hidden.
-    A CSV has the columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``,
+    A volume gives rows of its slices (``brain.nii.gz#81``). MATLAB files of figshare tell their class
+    themselves. A CSV has the columns ``path`` (absolute, or relative to the CSV) and ``label``, and may have ``split``,
     ``patient``, ``group``, ``source``, the box of a lesion (``box_x, box_y, box_width, box_height``: centre and size
     as shares of the picture), and the other columns of a manifest that say who is in a picture. A folder that holds a
     manifest of its images, `LISTING`, as ``datasets merge`` writes it, is read by that.

@@ -48,11 +48,13 @@ def read_image(
     - Where a TIFF says that its lowest value is white, the picture is inverted.
     - The EXIF orientation is applied, transparent pixels are laid over black, CMYK becomes RGB.
     - Of several pages or frames the first is read, and a `PagesWarning` says so.
+    - Of a volume (NIfTI, MGH) the slice that the path names is read, as ``brain.nii.gz#81``, else the middle axial one,
+      and a `PagesWarning` says so. How slices lie stands in ``docs/volumes.md``.
 
     A damaged EXIF block is ignored, and so is the lack of an end marker after the last pixel (except in PNG).
 
     Args:
-        path: the file.
+        path: the file, or a slice of a volume.
         grey: True for one channel (ITU-R 601 luma, Pillow's mode ``L``), False for RGB.
         size: ``(height, width)`` to resize to, bilinear with antialiasing; None keeps the stored size.
         crop: ``"head"`` cuts the picture down to the head first (`braintumor_tf.datasets.head_box`); None does not.

@@ -32,8 +32,8 @@ def find_dataset(
         data_dir: where data sets are kept.
         synthetic: arguments of `write_synthetic`, such as ``{"patients_per_class": 4}``, or of
             `write_synthetic_tissue`, for synthetic data alone.
-        **options: arguments of `scan`: ``ignore``, ``label_from``, ``unlabelled``, ``strict``, ``cache``, ``workers``,
-            ``show_progress``.
+        **options: arguments of `scan`: ``ignore``, ``label_from``, ``unlabelled``, ``slices``, ``plane``, ``strict``,
+            ``cache``, ``workers``, ``show_progress``.
 
     Returns:
         The manifest and the unreadable files.

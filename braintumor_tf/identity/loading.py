@@ -60,8 +60,8 @@ def load(
         data_dir: where data sets are kept.
         synthetic: arguments of `write_synthetic`, such as ``{"patients_per_class": 4}``, or of
             `write_synthetic_tissue`, for synthetic data alone.
-        **options: arguments of `scan`: ``ignore``, ``label_from``, ``unlabelled``, ``strict``, ``cache``, ``workers``,
-            ``show_progress``.
+        **options: arguments of `scan`: ``ignore``, ``label_from``, ``unlabelled``, ``slices``, ``plane``, ``strict``,
+            ``cache``, ``workers``, ``show_progress``.
 
     Returns:
         The manifest, the unreadable files, what else is not used, and `links`, whose `sentence` says what was found.

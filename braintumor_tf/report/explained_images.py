@@ -11,9 +11,13 @@ import numpy as np
 from PIL import Image
 
 from braintumor_tf.datasets.formats import decode
+from braintumor_tf.datasets.formats.medical.chosen_slices import MIDDLE
+from braintumor_tf.datasets.formats.medical.orientation import PLANES
+from braintumor_tf.datasets.formats.medical.table import stem_of
 from braintumor_tf.datasets.reading import to_array, warn_of_pages
 from braintumor_tf.errors import ImageInputError, ImageReadError
 from braintumor_tf.evaluation.prediction.predict import load_run_model
+from braintumor_tf.experiments.predicting import slices_of
 from braintumor_tf.explanation.methods import choose_method
 from braintumor_tf.explanation.targets import target_indices
 from braintumor_tf.files import atomic_path
@@ -108,8 +112,8 @@ def explain_files(
     target_indices(target, subject.classes, 1)
     if chosen.uses_layer:
         subject.layer(layer)
-    paths = [str(path) for path in paths]
-    names = _distinct([f"{Path(path).stem}_{chosen.name}" for path in paths])
+    paths, _ = slices_of(map(str, paths), MIDDLE, PLANES[0], show_progress=show_progress)
+    names = _distinct([f"{stem_of(path)}_{chosen.name}" for path in paths])
     found, errors = [], []
     bar = iter(progress_bar(paths, f"Explaining ({chosen.name})", total=len(paths), show=show_progress))
     step = 1 if chosen.one_by_one else batch_size  # each picture is kept as soon as it is there

@@ -74,3 +74,15 @@ def test_the_command_answers_a_folder_of_pictures_and_volumes(trained, volume, t
     each = json.loads(call("predict", run.path, volume, "--json", *words).stdout)
     assert [one["path"].rpartition("#")[2][:8] for one in each] == ["coronal-", "coronal-", str(volume)[:8]]
     assert call("predict", run.path, volume, "--slices", "some").exit_code == 1
+
+
+def test_slices_are_explained_as_pictures_of_them_are(trained, volume, tmp_path):
+    result = call("explain", trained[1].path, volume, f"{volume}#4", volume.with_name("3.png"), "--out", tmp_path)
+    assert result.exit_code == 0 and [line.split(": ")[0] for line in result.stdout.splitlines()] == [
+        f"{volume}#3", f"{volume}#4", str(volume.with_name("3.png"))
+    ]  # fmt: skip
+    names = {path.name for path in tmp_path.iterdir() if path.name.endswith("_map.png")}
+    assert {name.split("_")[0] for name in names} == {"brain", "3"} and len(names) == 3
+    (slice_map,) = (name for name in names if name.startswith("brain_3_"))
+    (picture_map,) = (name for name in names if name.startswith("3_"))
+    assert (tmp_path / slice_map).read_bytes() == (tmp_path / picture_map).read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from braintumor_tf.datasets.formats.medical.table import is_volume_name
 from braintumor_tf.datasets.labels import (
     CLASSES,
     NO_TUMOR,
@@ -123,11 +124,17 @@ def _check_masks(names: FolderNames, tree: Tree) -> None:
                     f"{names.root}: the folder {'/'.join(folder[: place + 1])} holds {what}, by its name; "
                     f"{names.choices(name)}"
                 )
-    files = {(str(path.parent), path.stem) for path in tree.images}
+    files = {(str(path.parent), Path(path.name.removesuffix(".gz")).stem) for path in tree.images}
+    volumes = {str(path.parent) for path in tree.images if is_volume_name(path.name)}
     masks = [(folder, stem) for folder, stem in files if stem.endswith(_MASK_ENDINGS)]
     for folder, stem in sorted(masks):
         ending = next(ending for ending in _MASK_ENDINGS if stem.endswith(ending))
-        if (folder, stem.removesuffix(ending)) in files:
+        bare = stem.removesuffix(ending)
+        # of volumes several sequences share the beginning of a name: p1_t1.nii.gz, p1_t2.nii.gz, p1_seg.nii.gz
+        alike = folder in volumes and any(
+            there == folder and other.startswith(bare) and other != stem for there, other in files
+        )
+        if alike or (folder, bare) in files:
             count = sum(other.endswith(ending) for _, other in masks)
             raise DatasetError(
                 f"{names.root}: {stem} lies beside the picture of the same name, and seems to be its mask; "

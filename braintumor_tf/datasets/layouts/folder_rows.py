@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from braintumor_tf.datasets.formats.medical.matlab import MatlabSlice
+from braintumor_tf.datasets.formats.medical.table import file_of
 from braintumor_tf.datasets.labels import resembles_split
 from braintumor_tf.datasets.layouts.doubts import check_hidden, check_labels, check_splits, places_by_name
 from braintumor_tf.datasets.layouts.folder_names import Folder, FolderNames
@@ -59,7 +60,7 @@ def read_folder(root: Path, layout: Layout) -> Listing:
 
 def unlisted_images(folder: Path, listing: Listing, layout: Layout) -> Named:
     """Returns the image files below a folder that is read by its own list, and that are not on it."""
-    known = {path for path, _ in listing.passed_over} | {row["path"] for row in listing.rows}
+    known = {path for path, _ in listing.passed_over} | {file_of(row["path"]) for row in listing.rows}
     images = map(str, walk_tree(folder, layout).images)
     return [(path, "not in the list of images that the folder holds") for path in images if path not in known]
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from braintumor_tf.datasets.formats.medical.content import read_content
+from braintumor_tf.datasets.formats.medical.table import file_of, stem_of
 from braintumor_tf.datasets.manifest import write_manifest
 from braintumor_tf.datasets.resolve import LISTING
 from braintumor_tf.datasets.synthetic.folders import complete_or_nothing, holds_anything
@@ -90,7 +92,10 @@ def refuse_filled(out: Path) -> None:
 
 
 def _store(path: str, place: Path, links: bool) -> bool:
-    """Links or copies a file; returns whether it is a link."""
+    """Links or copies a file, or writes a slice of a volume as a picture; returns whether it is a link."""
+    if file_of(path) != path:
+        place.write_bytes(read_content(path).data)
+        return False
     if links:
         try:
             os.link(os.path.realpath(path), place)
@@ -107,7 +112,7 @@ def _places(manifest: pd.DataFrame) -> Iterator[str]:
     taken: set[str] = set()
     for row in manifest.itertuples():
         folders = [_plain(part) for part in (row.source, row.split, row.label) if part]
-        name = Path(row.path)
+        name = Path(row.path if file_of(row.path) == row.path else f"{stem_of(row.path)}.pgm")
         place, number = "/".join([*folders, name.name]), 1
         while place.lower() in taken:  # some file systems do not tell a.png from A.PNG
             number += 1

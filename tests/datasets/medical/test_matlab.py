@@ -11,26 +11,7 @@ import scipy.io
 
 from braintumor_tf.datasets.formats.medical.matlab import LABELS, read_matlab
 from braintumor_tf.errors import ImageDecodeError, ImageReadError
-
-PIXELS = np.arange(12 * 10, dtype=np.int16).reshape(12, 10) * 7 + 3
-
-
-def matlab_file(path, *, label=2, patient="MR04B", pixels=PIXELS, struct="cjdata", **others):
-    """Writes a file as MATLAB does: a header of 512 bytes, numbers as doubles, matrices with columns first."""
-    mask = np.zeros(pixels.shape, np.uint8)
-    mask[3:6, 2:6] = 1
-    with h5py.File(path, "w", userblock_size=512) as file:
-        data = file.create_group(struct)
-        values = {
-            "image": pixels.T, "label": np.array([[float(label)]]), "tumorMask": mask.T,
-            "PID": np.array([[ord(letter)] for letter in patient], np.uint16), "tumorBorder": np.zeros((1, 8)),
-        } | others  # fmt: skip
-        for name, value in values.items():
-            if value is not None:
-                data[name] = value
-    with open(path, "r+b") as file:
-        file.write(b"MATLAB 7.3 MAT-file, Platform: PCWIN, Created on: Mon Jan 1 12:00:00 2015 HDF5 schema 1.00")
-    return path
+from tests.datasets.medical.made_volumes import PIXELS, matlab_file
 
 
 def read(path, **how):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import braintumor_tf as bt
 from braintumor_tf.datasets import read_image, scan
 from braintumor_tf.datasets.content_check import check_contents, read_unchanged
 from braintumor_tf.datasets.formats import decode, read_content
 from braintumor_tf.errors import DatasetError, ImageReadError, PagesWarning
-from tests.datasets.medical.test_matlab import PIXELS, matlab_file
-from tests.datasets.medical.test_volumes import head_volume, nibabel, save
+from tests.datasets.medical.made_volumes import PIXELS, head_volume, matlab_file, nibabel, save
 
 QUIET = {"cache": False, "show_progress": False}
 
@@ -149,3 +149,24 @@ def test_the_folder_of_a_known_class_counts_and_a_contradiction_is_said(tmp_path
     assert any("1 MATLAB file in the folder of another class" in note for note in found.notes)
     matlab_file(tmp_path / "glioma" / "2.mat", label=9)
     assert scan(tmp_path, **QUIET).unreadable["reason"].str.contains("label is 9").tolist() == [True]
+
+
+def test_merged_with_others_slices_are_written_as_pictures_of_the_same_content(volumes, tmp_path):
+    for label in ("glioma", "no_tumor"):
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        picture = np.random.default_rng(len(label)).integers(0, 255, (64, 64)).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / "pictures" / label / "a.png")
+    merged = bt.merge(volumes, tmp_path / "pictures", slices=2, link=False, **QUIET)
+    folder = bt.write_merged(merged, tmp_path / "both", show_progress=False)
+    written = scan(folder, **QUIET).manifest
+    assert sorted(written["md5"]) == sorted(merged.manifest["md5"]) and len(written) == 6
+    assert sorted(path.name for path in folder.rglob("*.pgm")) == ["p0_10.pgm", "p0_6.pgm", "p1_10.pgm", "p1_6.pgm"]
+
+
+def test_masks_of_volumes_are_no_pictures(tmp_path):
+    for name in ("glioma/p1_t1.nii.gz", "glioma/p1_seg.nii.gz", "no_tumor/p2_t1.nii.gz", "no_tumor/p3_t1.nii.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        save(tmp_path / name, head_volume((40, 40, 5), low=0, high=5))
+    with pytest.raises(DatasetError, match=r"p1_seg lies beside the picture.*--ignore '\*_seg\.\*' leaves 1 out"):
+        scan(tmp_path, **QUIET)
+    assert len(scan(tmp_path, ignore=["*_seg.*"], **QUIET).manifest) == 3

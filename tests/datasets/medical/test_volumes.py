@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import struct
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -16,19 +17,12 @@ from braintumor_tf.datasets.formats.medical.head_slices import middle_slice, sli
 from braintumor_tf.datasets.formats.medical.nifti import open_volume
 from braintumor_tf.datasets.formats.medical.orientation import PLANES
 from braintumor_tf.errors import ImageDecodeError, ImageReadError
-
-nibabel = pytest.importorskip("nibabel")
+from tests.datasets.medical.made_volumes import head_volume, nibabel, save
 
 DATA = Path(nibabel.__file__).parent / "tests" / "data"
 ORDERS = [(axes, signs) for axes in itertools.permutations(range(3)) for signs in itertools.product((1, -1), repeat=3)]
 UP = {"axial": 1, "coronal": 2, "sagittal": 2}
 ACROSS = {"axial": 2, "coronal": 1, "sagittal": 0}
-
-
-def save(path, voxels, affine=None, kind=nibabel.Nifti1Image):
-    image = kind(voxels, np.eye(4) if affine is None else affine)
-    nibabel.save(image, path)
-    return path
 
 
 def affine_of(axes, signs, shape):
@@ -130,16 +124,6 @@ def test_slope_and_intercept_are_applied(tmp_path):
     nibabel.save(image, tmp_path / "a.nii")
     with open_volume(tmp_path / "a.nii") as volume:
         assert volume.read(1, "axial")[-1, -1] == 2.0 * image.dataobj[0, 0, 0] - 1000
-
-
-def head_volume(shape, *, low, high, noise=3.0):
-    """Air with noise, and a ball of tissue between two numbers of the last axis."""
-    rng = np.random.default_rng(1)
-    voxels = np.abs(rng.normal(0, noise, shape))
-    grid = np.indices(shape[:2]) - np.array(shape[:2])[:, None, None] / 2
-    disc = np.hypot(*grid) < min(shape[:2]) / 3
-    voxels[:, :, low:high][disc] += 200
-    return voxels.astype(np.float32)
 
 
 @pytest.mark.parametrize("plane", PLANES)
@@ -276,3 +260,17 @@ def test_a_volume_is_unpacked_once_for_all_its_slices(tmp_path, monkeypatch):
     save(tmp_path / "a.nii.gz", np.full((9, 9, 9), 2, np.uint8))  # another content: not the one that is kept
     with open_volume(tmp_path / "a.nii.gz") as volume:
         assert volume.read(1, "axial").max() == 2
+
+
+def test_without_an_orientation_the_first_axis_points_to_the_left(tmp_path):
+    voxels = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    nibabel.save(nibabel.Nifti1Image(voxels, None), tmp_path / "a.nii")
+    with open_volume(tmp_path / "a.nii") as volume:
+        np.testing.assert_array_equal(volume.read(1, "axial"), voxels[:, :, 0].T[::-1])
+
+
+def test_without_nibabel_the_error_says_what_to_install(tmp_path, monkeypatch):
+    save(tmp_path / "a.nii", np.ones((3, 4, 5), np.uint8))
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    with pytest.raises(ImageReadError, match=r"pip install 'braintumor_tf\[medical\]'"):
+        open_volume(tmp_path / "a.nii").__enter__()

@@ -55,6 +55,17 @@ def is_volume_name(path: str | Path) -> bool:
     return found is not None and found.head_slices is not None and file_of(path) == str(path)
 
 
+def stem_of(path: str | Path) -> str:
+    """Returns the name of a picture's file without its ending; of a slice the volume's, and which slice it is.
+
+    Example:
+        >>> stem_of("a/brain.nii.gz#coronal-81"), stem_of("a/1.png")
+        ('brain_coronal-81', '1')
+    """
+    path, file = str(path), file_of(path)
+    return f"{Path(file.removesuffix('.gz')).stem}_{path[len(file) + 1 :]}" if file != path else Path(path).stem
+
+
 def file_of(path: str | Path) -> str:
     """Returns the file that holds a picture: the volume of a slice, else the path itself."""
     found = SlicePath.of(str(path))
