@@ -19,10 +19,10 @@ _FOREIGN = (
     (0, b"%PDF", "a PDF document"),
     (0, b"PK\x03\x04", "a zip archive"),
     (0, b"\x1f\x8b", "a gzip file"),
-    (0, b"\x89HDF", "an HDF5 or MATLAB 7.3 file"),
-    (0, b"MATLAB", "a MATLAB file"),
+    (0, b"\x89HDF", "an HDF5 or MATLAB 7.3 file", ".mat"),
+    (0, b"MATLAB", "a MATLAB file", ".mat"),
     (128, b"DICM", "a DICOM file"),
-    (344, b"n+1\0", "a NIfTI volume"),
+    (344, b"n+1\0", "a NIfTI volume", ".nii"),
     (4, b"ftypavif", "an AVIF image"),
     (4, b"ftyphei", "a HEIF image"),
     (4, b"jP  ", "a JPEG 2000 image"),
@@ -42,8 +42,10 @@ def is_jpeg(data: bytes) -> bool:
 
 def what_it_is(data: bytes) -> str:
     """Returns why a file that no decoder takes is not read."""
-    for start, signature, name in _FOREIGN:
+    for start, signature, name, *ending in _FOREIGN:
         if data[start : start + len(signature)] == signature:
+            if ending:
+                return f"{name}, which is read where its name ends in {ending[0]}; rename it"
             return f"{name}, not an image of a format that is read ({_READABLE})"
     if is_jpeg(data) and (kind := unread_kind(data)):
         return f"{kind}, which is not read; save it as a PNG of 8 or 16 bits"

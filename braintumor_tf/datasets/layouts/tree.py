@@ -125,7 +125,9 @@ def _file(tree: Tree, path: Path) -> None:
         return
     tree.kinds[kind or ending or "without an ending"] += 1
     if kind in _VOLUMES:
-        tree.unreadable.append((str(path), f"a {kind} file, which is not read; export its slices as PNG"))
+        named = {"NIfTI": ".nii", "MATLAB": ".mat"}.get(kind)
+        why = f" whose name does not end in {named}; rename it" if named else ", which is not read"
+        tree.unreadable.append((str(path), f"a {kind} file{why}{'' if named else '; export its slices as PNG'}"))
     elif ending in _OTHER_PICTURES:
         tree.unreadable.append((str(path), f"not an image of a known format ({ending})"))
     elif kind in _ARCHIVES:

@@ -91,7 +91,9 @@ def test_a_volume_that_cannot_be_read_is_named_and_a_pair_is_one_volume(tmp_path
     save(tmp_path / "glioma" / "c.nii", np.zeros((9, 9, 9), np.uint8))
     found = scan(tmp_path, plane="coronal", slices=2, **QUIET)
     assert found.manifest["path"].str[len(str(tmp_path)) :].tolist() == [
-        f"/{label}/pair.hdr#coronal-{number}" for label in ("glioma", "no_tumor") for number in (14, 27)
+        f"/{label}/pair.hdr#coronal-{number}"
+        for label in ("glioma", "no_tumor")
+        for number in (14, 28)  # of 8 to 34
     ]
     assert found.unreadable["reason"].str[:14].tolist() == ["not a NIfTI or", "none of its 9 "]
     assert (found.passed_over["reason"] == "holds the voxels of another file (pair.hdr)").sum() == 2
@@ -170,3 +172,14 @@ def test_masks_of_volumes_are_no_pictures(tmp_path):
     with pytest.raises(DatasetError, match=r"p1_seg lies beside the picture.*--ignore '\*_seg\.\*' leaves 1 out"):
         scan(tmp_path, **QUIET)
     assert len(scan(tmp_path, ignore=["*_seg.*"], **QUIET).manifest) == 3
+
+
+def test_a_volume_under_another_name_is_told_how_to_be_named(volumes, tmp_path):
+    (tmp_path / "glioma").mkdir()
+    Image.fromarray(np.full((40, 40), 90, np.uint8)).save(tmp_path / "glioma" / "a.png")
+    save(tmp_path / "b.nii", np.ones((9, 9, 9), np.uint8)).rename(tmp_path / "glioma" / "b.dat")
+    assert scan(tmp_path, **QUIET).unreadable["reason"].tolist() == [
+        "a NIfTI file whose name does not end in .nii; rename it"
+    ]
+    with pytest.raises(ImageReadError, match=r"a NIfTI volume, which is read where its name ends in \.nii"):
+        read_image(tmp_path / "glioma" / "b.dat")
