@@ -68,11 +68,11 @@ def test_a_file_of_many_gigabytes_is_refused_unread(tmp_path):
 
 
 def test_a_forbidden_file_is_named_as_such(tmp_path, monkeypatch):
-    def refuse(*_):
+    def refuse(_):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "image.jpg").write_bytes(b"x")
-    monkeypatch.setattr("pathlib.Path.open", refuse)  # the tests may run as root, whom no mode stops
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)  # the tests may run as root, whom no mode stops
     with pytest.raises(ImageReadError, match="no permission"):
         read_image(tmp_path / "image.jpg")
 

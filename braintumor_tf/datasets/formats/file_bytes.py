@@ -18,35 +18,40 @@ _SHORTAGES = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Reads a regular file.
+    """Reads a regular file; a pipe or a device would block or never end, so it is refused before it is opened.
 
     Raises:
         ImageNotFound: the path is missing.
         ImageReadError: it is no regular file, larger than `MAX_BYTES`, or may not be read.
         ImageResourceError: memory or open files are short; the file may be sound.
     """
-    with open_regular(path) as file, _named_errors(path):
-        return file.read()
+    with _named_errors(path):
+        _check_regular(path)
+        return Path(path).read_bytes()
 
 
 @contextlib.contextmanager
 def open_regular(path: str | Path) -> Iterator[BinaryIO]:
-    """Opens a regular file; a pipe or a device would block or never end, so it is refused before it is opened.
+    """Opens a regular file.
 
     Raises:
         ImageReadError: as `read_bytes`.
     """
     with _named_errors(path):
-        status = Path(path).stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise ImageReadError(path, "a folder, not a file")
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageReadError(path, "not a regular file (a pipe, a socket or a device)")
-        if status.st_size > MAX_BYTES:
-            raise ImageReadError(path, f"too large ({status.st_size:,} bytes; at most {MAX_BYTES:,})")
+        _check_regular(path)
         file = Path(path).open("rb")  # noqa: SIM115 (what is raised while it is used has its own words)
     with file:
         yield file
+
+
+def _check_regular(path: str | Path) -> None:
+    status = Path(path).stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageReadError(path, "a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageReadError(path, "not a regular file (a pipe, a socket or a device)")
+    if status.st_size > MAX_BYTES:
+        raise ImageReadError(path, f"too large ({status.st_size:,} bytes; at most {MAX_BYTES:,})")
 
 
 @contextlib.contextmanager
