@@ -100,6 +100,23 @@ def test_a_picture_that_was_in_training_is_told_whatever_its_file_is_called(run,
     assert all(path in known for path in table["training_image"][:4]) and table["training_image"][4] == ""
 
 
+def test_a_picture_of_training_is_known_when_encoded_again_and_its_look_alikes_are_not_called_so(run, tmp_path):
+    seen = run.manifest[run.manifest["split"] == "train"]
+    first = seen["path"].iloc[0]
+    grey = Image.open(first).convert("L")
+    grey.save(tmp_path / "small.jpg", quality=60)
+    grey.resize((grey.width * 2, grey.height * 2), Image.Resampling.BICUBIC).save(tmp_path / "large.png")
+    grey.point(lambda value: round(0.7 * value + 20)).save(tmp_path / "dim.png")
+    blocked = np.asarray(grey).copy()
+    blocked[: grey.height // 4] = 0  # another picture, with nearly the same fingerprint
+    black = np.zeros((64, 64), np.uint8)
+    names = ("small.jpg", "large.png", "dim.png")
+    table = predict_files(run, [tmp_path / name for name in names], **QUIET)
+    same = seen.loc[seen["phash"] == seen["phash"].iloc[0], "path"]
+    assert table["training_image"].isin(same).all(), table["training_image"].tolist()
+    assert predict_images(run, [blocked, black])["training_image"].tolist() == ["", ""]
+
+
 def test_a_run_without_a_gate_answers_and_cannot_refuse(run, tmp_path):
     bare = Run.of(shutil.copytree(run.path, tmp_path / "bare"))
     (bare.path / "gate.npz").unlink()

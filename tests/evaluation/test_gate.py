@@ -12,7 +12,7 @@ from skimage import data
 from braintumor_tf.datasets import read_image, scan, write_synthetic
 from braintumor_tf.datasets.head_crop import head_mask
 from braintumor_tf.errors import EvaluationError, RunError
-from braintumor_tf.evaluation.gate import MEASURES, Gate, fit_gate, measure_picture, picture_shape
+from braintumor_tf.evaluation.gate import MEASURES, Gate, fit_gate, measure_picture, picture_measures
 from braintumor_tf.evaluation.gate.gate import mean_distances
 from braintumor_tf.leakage import group, split
 
@@ -38,11 +38,7 @@ def gate(manifest) -> Gate:
 
 
 def said(gate: Gate, *pictures: np.ndarray) -> list[tuple[str, ...]]:
-    return gate.reasons(
-        [picture.shape[:2] for picture in pictures],
-        np.array([measure_picture(picture) for picture in pictures]),
-        np.array([picture_shape(picture) for picture in pictures]),
-    )
+    return gate.reasons([measure_picture(picture) for picture in pictures])
 
 
 def like_ct(grey: np.ndarray) -> np.ndarray:
@@ -85,7 +81,7 @@ def test_a_reason_names_the_measure_that_is_beyond_all_training_images(gate, man
 
 def test_measures_agree_with_a_computation_of_their_own(manifest):
     grey = read_image(manifest["path"][0], size=(100, 80))
-    named = dict(zip(MEASURES, measure_picture(grey)))
+    named = dict(zip(MEASURES, measure_picture(grey).values))
     values = grey.astype(float)
     assert named["contrast"] == pytest.approx(values.std() / 255)
     assert named["median"] == pytest.approx(np.median(values) / 255)
@@ -97,21 +93,29 @@ def test_measures_agree_with_a_computation_of_their_own(manifest):
     )
     assert named["smoothness"] == pytest.approx((across[0, 1] + down[0, 1]) / 2, abs=0.02)
     coloured = np.stack([grey, grey, grey], axis=-1)
-    np.testing.assert_allclose(measure_picture(coloured), measure_picture(grey), atol=1e-9)
+    np.testing.assert_allclose(measure_picture(coloured).values, measure_picture(grey).values, atol=1e-9)
     coloured[..., 0] = np.minimum(coloured[..., 0].astype(int) + 51, 255)
-    assert measure_picture(coloured)[0] == pytest.approx(0.2, abs=0.02)
+    assert measure_picture(coloured).values[0] == pytest.approx(0.2, abs=0.02)
+
+
+def test_the_head_of_a_picture_is_looked_for_once(gate, manifest, monkeypatch):
+    counted = []
+    monkeypatch.setattr(picture_measures, "head_mask", lambda image: counted.append(image.shape) or head_mask(image))
+    said(gate, read_image(manifest["path"][0]))
+    assert len(counted) == 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (3, 2), (500, 7), (2, 2, 3)])
 def test_any_size_is_measured(shape):
     picture = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    assert np.isfinite(measure_picture(picture)).all() and np.isfinite(picture_shape(picture)).all()
+    measured = measure_picture(picture)
+    assert np.isfinite(measured.values).all() and np.isfinite(measured.shape).all() and measured.size == shape[:2]
 
 
 def test_brightness_and_contrast_leave_the_shape_alone(manifest):
     picture = read_image(manifest["path"][0])
     dimmed = (picture * 0.5).astype(np.uint8)
-    assert float(picture_shape(picture) @ picture_shape(dimmed)) > 0.995
+    assert float(measure_picture(picture).shape @ measure_picture(dimmed).shape) > 0.995
 
 
 def test_distances_are_means_over_the_nearest(gate):

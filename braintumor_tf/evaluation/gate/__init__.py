@@ -2,13 +2,13 @@
 
 from braintumor_tf.evaluation.gate.fitting import fit_gate, read_gate
 from braintumor_tf.evaluation.gate.gate import Gate
-from braintumor_tf.evaluation.gate.picture_measures import MEASURES, measure_picture, picture_shape
+from braintumor_tf.evaluation.gate.picture_measures import MEASURES, PictureMeasures, measure_picture
 
 __all__ = [
     "MEASURES",
     "Gate",
+    "PictureMeasures",
     "fit_gate",
     "measure_picture",
-    "picture_shape",
     "read_gate",
 ]

@@ -13,7 +13,7 @@ import pandas as pd
 from braintumor_tf.datasets.reading import open_image
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.evaluation.gate.gate import Gate, Neighbourhood, directions, mean_distances
-from braintumor_tf.evaluation.gate.picture_measures import measure_picture, picture_shape
+from braintumor_tf.evaluation.gate.picture_measures import PictureMeasures, measure_picture
 from braintumor_tf.evaluation.prediction.predict import open_predictor
 from braintumor_tf.evaluation.probing.features import has_features, image_features
 from braintumor_tf.runs import Run
@@ -70,13 +70,13 @@ def fit_gate(
     rows = pd.concat([training, validation], ignore_index=True)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         looked_at = list(pool.map(_look_at, rows["path"]))
-    measures = np.array([found for found, _ in looked_at])
+    measures = np.array([found.values for found in looked_at])
     count = len(training)
     centre = measures[:count].mean(axis=0)
     spread = np.maximum(measures[:count].std(axis=0), _LEAST_SPREAD)
     points = {
         "measures": (measures - centre) / spread,
-        "shape": np.array([found for _, found in looked_at]),
+        "shape": np.array([found.shape for found in looked_at]),
     }
     if has_features(open_predictor(model)):
         points["features"] = directions(image_features(model, rows, show_progress=show_progress))
@@ -109,9 +109,8 @@ def _drawn(manifest: pd.DataFrame, split: str, seed: int) -> pd.DataFrame:
     return rows.sample(MOST, random_state=seed) if len(rows) > MOST else rows
 
 
-def _look_at(path: str) -> tuple[np.ndarray, np.ndarray]:
-    picture = np.asarray(open_image(path))
-    return measure_picture(picture), picture_shape(picture)
+def _look_at(path: str) -> PictureMeasures:
+    return measure_picture(np.asarray(open_image(path)))
 
 
 def _neighbourhood(training: np.ndarray, validation: np.ndarray) -> Neighbourhood:

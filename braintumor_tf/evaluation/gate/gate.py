@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from braintumor_tf.errors import RunError
-from braintumor_tf.evaluation.gate.picture_measures import MEASURES
+from braintumor_tf.evaluation.gate.picture_measures import MEASURES, PictureMeasures
 from braintumor_tf.files import atomic_path
 
 SMALLEST = 32
@@ -73,35 +73,28 @@ class Gate:
     reference: int
     validation: int
 
-    def reasons(
-        self,
-        sizes: Sequence[tuple[int, int]],
-        measures: np.ndarray,
-        shapes: np.ndarray,
-        features: np.ndarray | None = None,
-    ) -> list[tuple[str, ...]]:
+    def reasons(self, pictures: Sequence[PictureMeasures], features: np.ndarray | None = None) -> list[tuple[str, ...]]:
         """Says why pictures should not be answered.
 
         Args:
-            sizes: height and width of each.
-            measures: of `measure_picture`, shape ``(pictures, 10)``.
-            shapes: of `picture_shape`, shape ``(pictures, 256)``.
+            pictures: of `measure_picture`.
             features: the model's, shape ``(pictures, features)``; None where they are not at hand.
 
         Returns:
             For each picture its reasons as short sentences without a full stop; an empty tuple where it passes.
         """
-        given = {"measures": (measures - self.centre) / self.spread, "shape": shapes}
+        measures = np.array([picture.values for picture in pictures])
+        given = {"measures": (measures - self.centre) / self.spread, "shape": [picture.shape for picture in pictures]}
         if features is not None:
             given["features"] = directions(features)
         far = {name: self.parts[name].distances(given[name]) for name in _PARTS if name in given and name in self.parts}
         return [
-            self._reasons(size, measures[place], {name: found[place] for name, found in far.items()})
-            for place, size in enumerate(sizes)
+            self._reasons(picture, {name: found[place] for name, found in far.items()})
+            for place, picture in enumerate(pictures)
         ]
 
-    def _reasons(self, size: tuple[int, int], measures: np.ndarray, far: dict[str, float]) -> tuple[str, ...]:
-        named = dict(zip(MEASURES, measures))
+    def _reasons(self, picture: PictureMeasures, far: dict[str, float]) -> tuple[str, ...]:
+        size, named = picture.size, dict(zip(MEASURES, picture.values))
         if min(size) < SMALLEST:
             return (f"it has only {size[1]} x {size[0]} pixels",)
         if named["contrast"] < _FLAT:
@@ -111,7 +104,7 @@ class Gate:
         found = []
         for name, distance in far.items():
             if distance > 1:
-                text = self._outside(measures) if name == "measures" else ""
+                text = self._outside(picture.values) if name == "measures" else ""
                 found.append(text or f"{_TEXTS[name]} ({distance:.1f} times the limit)")
         return tuple(found)
 

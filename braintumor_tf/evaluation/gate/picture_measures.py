@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
-from braintumor_tf.datasets.head_crop import head_box, head_mask, mask_box
+from braintumor_tf.datasets.head_crop import head_mask, mask_box
 
 MEASURES = {
     "colour": "colour",
@@ -25,16 +27,31 @@ LONGEST = 128
 """Pictures are brought down to so many pixels along their longer side, so that each costs the same."""
 
 SHAPE_SIZE = 16
-"""Side in pixels of what `picture_shape` returns."""
+"""Side in pixels of the small picture of the head that is compared."""
 
 _BORDER = 0.04
 _CORE, _RIM = 0.35, 0.15  # of the largest depth below the head's outline
 
 
-def measure_picture(picture: np.ndarray) -> np.ndarray:
-    """Measures a picture.
+class PictureMeasures(NamedTuple):
+    """What a gate knows of a picture without any network.
 
-    The measures are: mean distance of a pixel's largest from its smallest channel; standard deviation of grey;
+    Attributes:
+        size: height and width in pixels.
+        values: float64 of shape ``(10,)``, in the order of `MEASURES`; finite.
+        shape: how grey is laid out inside the head's box, whatever the brightness and the contrast: float32 of shape
+            ``(256,)``, 16 x 16 pixels of mean 0 and length 1; zeros where all are alike.
+    """
+
+    size: tuple[int, int]
+    values: np.ndarray
+    shape: np.ndarray
+
+
+def measure_picture(picture: np.ndarray) -> PictureMeasures:
+    """Measures a picture; its head is looked for once.
+
+    The values are: mean distance of a pixel's largest from its smallest channel; standard deviation of grey;
     correlation of neighbouring pixels; mean of a border strip of 4 % against the 95th percentile; share of the head's
     mask (`braintumor_tf.datasets.head_mask`); share of pixels under a tenth of the brightest; median; standard
     deviation against mean in the core of the head (logarithm), where a CT slice has next to none; mean of the head's
@@ -43,25 +60,30 @@ def measure_picture(picture: np.ndarray) -> np.ndarray:
     Args:
         picture: uint8 of shape ``(height, width)`` or ``(height, width, 3)``, any size from 1 x 1.
 
-    Returns:
-        float64 of shape ``(10,)``, in the order of `MEASURES`; finite.
-
     Example:
         >>> black = measure_picture(np.zeros((64, 64), np.uint8))
-        >>> float(black[list(MEASURES).index("contrast")])
+        >>> float(black.values[list(MEASURES).index("contrast")])
         0.0
+        >>> ramp = measure_picture(np.tile(np.arange(64, dtype=np.uint8), (64, 1)))
+        >>> ramp.size, float(np.linalg.norm(ramp.shape).round(4))
+        ((64, 64), 1.0)
     """
     small, colour = _small(picture)
-    grey, mask = small.astype(float), head_mask(small)
-    centred = grey - grey.mean()
+    mask = head_mask(small)
+    box = mask_box(mask)
+    return PictureMeasures(np.shape(picture)[:2], _values(small, colour, mask, box), _shape(small, box))
+
+
+def _values(small: np.ndarray, colour: float, mask: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    grey = small.astype(float)
     border, core, rim = _border(grey.shape), *_core_and_rim(mask)
     inside = grey[core] if core.any() else grey.ravel()
     edge = grey[rim] if rim.any() else inside
-    left, top, right, bottom = mask_box(mask)
+    left, top, right, bottom = box
     return np.array([
         colour,
         grey.std() / 255,
-        _neighbours_alike(centred),
+        _neighbours_alike(grey - grey.mean()),
         grey[border].mean() / (np.percentile(grey, 95) + 1),
         mask.mean(),
         (grey < 0.1 * max(1.0, np.percentile(grey, 99))).mean(),
@@ -72,22 +94,8 @@ def measure_picture(picture: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
-def picture_shape(picture: np.ndarray) -> np.ndarray:
-    """Returns how grey is laid out inside the head's box, whatever the brightness and the contrast.
-
-    Args:
-        picture: as for `measure_picture`.
-
-    Returns:
-        float32 of shape ``(256,)``: 16 x 16 pixels of mean 0 and length 1; zeros where all are alike.
-
-    Example:
-        >>> ramp = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
-        >>> float(np.linalg.norm(picture_shape(ramp)).round(4))
-        1.0
-    """
-    small, _ = _small(picture)
-    left, top, right, bottom = head_box(small)
+def _shape(small: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    left, top, right, bottom = box
     size = (SHAPE_SIZE, SHAPE_SIZE)
     shape = cv2.resize(small[top:bottom, left:right], size, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     shape -= shape.mean()

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from braintumor_tf.datasets.descriptions import content_hash, pixel_hash
+from braintumor_tf.datasets.descriptions import content_hash
 from braintumor_tf.datasets.formats import decode, read_content
-from braintumor_tf.datasets.reading import to_array, warn_of_pages
+from braintumor_tf.datasets.reading import warn_of_pages
 from braintumor_tf.errors import ImageReadError
 from braintumor_tf.evaluation.calibration.calibration_error import LEAST
-from braintumor_tf.evaluation.gate import measure_picture, picture_shape, read_gate
+from braintumor_tf.evaluation.gate import measure_picture, read_gate
 from braintumor_tf.evaluation.prediction.ensemble_file import members_of
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
 from braintumor_tf.evaluation.prediction.predict import open_predictor
 from braintumor_tf.evaluation.probing.features import answers_with_features
+from braintumor_tf.experiments.predicting.seen_pictures import SeenPictures
 from braintumor_tf.models.image_fitting import fit_picture
 from braintumor_tf.predictions_table import PREDICTED, probability_columns
 from braintumor_tf.runs import Run
@@ -85,11 +86,7 @@ class Asking:
         self._members = _members(run, open_predictor(run, views=views), batch_size)
         self.classes: tuple[str, ...] = tuple(self._members[0].predictor.classes)
         manifest = run.manifest if (run.path / "manifest.csv").is_file() else pd.DataFrame(columns=["split"])
-        seen = manifest[manifest["split"].isin(["train", "validation"])]
-        self._seen = {
-            value: path for column in ("pixel_hash", "md5") if column in seen
-            for value, path in zip(seen[column], seen["path"]) if value
-        }  # fmt: skip
+        self._seen = SeenPictures(manifest)
 
     def ask(self, pictures: Sequence[Picture]) -> pd.DataFrame:
         """Returns one row a picture: path, predicted, ``p_<class>``, gate, training_image, error.
@@ -101,7 +98,9 @@ class Asking:
         table = pd.DataFrame({"path": [picture.name for picture in pictures], PREDICTED: ""})
         table[columns] = np.nan
         table[GATE] = [()] * len(pictures)
-        table[TRAINING_IMAGE] = [self._training_image(picture) for picture in pictures]
+        table[TRAINING_IMAGE] = [
+            "" if picture.image is None else self._seen.find(picture.image, picture.md5) for picture in pictures
+        ]
         table[ERROR] = [picture.error for picture in pictures]
         if readable:
             rows = table.index[[picture.image is not None for picture in pictures]]
@@ -129,20 +128,11 @@ class Asking:
         asked = [(member.gate, found) for member, found in zip(self._members, features) if member.gate is not None]
         if not asked:
             return [()] * len(pictures)
-        pixels = [np.asarray(picture.image) for picture in pictures]
-        sizes = [each.shape[:2] for each in pixels]
-        measures, shapes = np.array([*map(measure_picture, pixels)]), np.array([*map(picture_shape, pixels)])
-        said = [gate.reasons(sizes, measures, shapes, found) for gate, found in asked]
+        measured = [measure_picture(np.asarray(picture.image)) for picture in pictures]
+        said = [gate.reasons(measured, found) for gate, found in asked]
         return [
             next(filter(None, reasons)) if 2 * sum(map(bool, reasons)) > len(reasons) else () for reasons in zip(*said)
         ]
-
-    def _training_image(self, picture: Picture) -> str:
-        if picture.image is None or not self._seen:
-            return ""
-        if picture.md5 in self._seen:
-            return self._seen[picture.md5]
-        return self._seen.get(pixel_hash(to_array(picture.image)), "")
 
 
 def _members(run: Run, predictor: Predictor, batch_size: int, share: float = 1.0) -> list[_Member]:
