@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from skimage import data
 
-from braintumor_tf.datasets import head_mask, read_image, scan
-from braintumor_tf.experiments import predict_files, predict_images
+from braintumor_tf.datasets import head_mask, read_image
+from braintumor_tf.experiments import image_paths, predict_files, predict_images
 from braintumor_tf.files import write_json
 from braintumor_tf.runs import Run, environment
 
@@ -97,10 +97,11 @@ def warned(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def outside(run: Run, folder: str, most: int, seed: int) -> dict[str, Any]:
-    """Asks about the images of another data set, by class; images of the run's training are counted, and left out."""
-    manifest = scan(folder).manifest
-    drawn = manifest.groupby("label").sample(frac=1, random_state=seed).groupby("label").head(most)
-    table = predict_files(run, drawn["path"]).assign(label=drawn["label"].to_numpy())
+    """Asks about images of another data set, by class folder; those of the run's training are counted, and left out."""
+    files = pd.DataFrame({"path": image_paths([folder])})
+    files["label"] = [Path(path).parent.name for path in files["path"]]
+    drawn = files.sample(frac=1, random_state=seed).groupby("label").head(most)
+    table = predict_files(run, drawn["path"], show_progress=False).assign(label=drawn["label"].to_numpy())
     known = table["training_image"] != ""
     new = table[~known & (table["error"] == "")]
     by_class = {str(label): warned(rows) for label, rows in new.groupby("label")}
@@ -124,7 +125,11 @@ def main(run: str, others: tuple[str, ...], most: int, altered: int, split: str,
     """Prints and writes what the gate of RUN turns away."""
     asked = Run.of(run)
     own = asked.manifest.query("split == @split")
-    found: dict[str, Any] = {"own": {split: warned(predict_files(asked, own["path"]))}, "caught": {}, "outside": {}}
+    found: dict[str, Any] = {
+        "own": {split: warned(predict_files(asked, own["path"], show_progress=False))},
+        "caught": {},
+        "outside": {},
+    }
     say(f"own {split} images", found["own"][split])
     drawn = own["path"].sample(min(altered, len(own)), random_state=seed)
     slices = [read_image(path) for path in drawn]
