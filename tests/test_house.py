@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "braintumor_tf"
-FOUNDATION = ("_version", "errors", "files", "interrupts", "progress", "types", "predictions_table")
+FOUNDATION = ("_version", "errors", "files", "interrupts", "lazy", "progress", "types", "predictions_table")
 ORDER = (
     *("datasets", "runs", "matching", "identity", "leakage", "augment", "models", "training", "evaluation"),
     *("experiments", "explanation", "report", "deploy", "notebooks", "cli"),

@@ -88,6 +88,7 @@ def _to_onnx(saved_model: Path, path: Path, calibration: np.ndarray | None) -> N
 
 
 def _quantise_onnx(path: Path, calibration: np.ndarray) -> None:
+    import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -104,7 +105,10 @@ def _quantise_onnx(path: Path, calibration: np.ndarray) -> None:
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / path.name
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-        quantize_static(str(prepared), str(path), TrainingImages(), quant_format=QuantFormat.QDQ, per_channel=True)
+        # in steps of 1/255 probabilities would not add up to 1
+        kept = [node.name for node in onnx.load(str(prepared)).graph.node if node.op_type == "Softmax"]
+        how = {"quant_format": QuantFormat.QDQ, "per_channel": True, "nodes_to_exclude": kept}
+        quantize_static(str(prepared), str(path), TrainingImages(), **how)
 
 
 def _to_litert(saved_model: Path, path: Path, calibration: np.ndarray | None) -> None:

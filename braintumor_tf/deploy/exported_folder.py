@@ -60,14 +60,16 @@ def export(
 
     Parity is measured on the run's test images. An export in float32 must give each of them the class that the run
     gives, and probabilities within 0.0001. 8-bit integers are scaled by up to 200 training images, are scored and
-    calibrated anew, and may change `allow_changed` of the classes.
+    calibrated anew, and may change `allow_changed` of the classes. So may the export of a network that was trained in
+    half precision; it computes in float32.
 
     Args:
         run: a finished run of a network, trained here or imported, or its directory.
         out: the folder to write; it must not hold anything.
         format: ``"onnx"``, ``"litert"``, ``"openvino"`` or ``"saved_model"``.
         int8: whether weights and activations become 8-bit integers; for ``"onnx"`` and ``"litert"``.
-        allow_changed: the share of test images, 0 to 1, that 8-bit integers may answer otherwise.
+        allow_changed: the share of test images, 0 to 1, that may be answered otherwise by 8-bit integers, or than by a
+            run in half precision.
         show_progress: whether to show bars.
 
     Returns:
@@ -90,6 +92,8 @@ def export(
     network = as_predictor(load_run_model(run))
     contract = contract_of(run, network, format=format, int8=int8)
     how = {"show_progress": show_progress}
+    from braintumor_tf.deploy.serving_graph import computes_in_float32  # imports Keras
+
     with complete_or_nothing(out) as draft:
         path = _convert(run, network, contract, draft)
         contract = contract.with_files(draft)
@@ -99,7 +103,8 @@ def export(
         found = predict_manifest(exported, run.manifest, splits=splits, **how)
         tables = (predict_manifest(network, run.manifest, splits=("test",), **how), _tested(found))
         sizes = tuple(sum(file.bytes for file in files.values()) for files in (contract.source, contract.files))
-        allowed = {"tolerance": None if int8 else TOLERANCE, "allowed_changed": allow_changed if int8 else 0.0}
+        exact = not int8 and computes_in_float32(network.model)
+        allowed = {"tolerance": TOLERANCE, "allowed_changed": 0.0} if exact else {"allowed_changed": allow_changed}
         parity = measure_parity((network, exported), tables, sizes, **allowed)
         refuse_other_answers(parity, out)
         kept = _keep(run, draft, exported, found, **how)
@@ -164,7 +169,7 @@ def _tested(predictions: pd.DataFrame) -> pd.DataFrame:
 def _keep(run: Run, draft: Path, exported: ExportedModel, found: pd.DataFrame, *, show_progress: bool) -> Run:
     """Puts into the folder what commands ask of a run: its settings, images, scores and calibration."""
     int8 = exported.contract.int8
-    about = {"format": exported.contract.format, "int8": int8, "run": run.name}
+    about = {"format": exported.contract.format, "int8": int8}
     write_json(draft / "config.json", {**run.config, "exported": about})
     for name in (*_COPIED, *(() if int8 else _SAME_ANSWERS)):
         if (run.path / name).is_file():

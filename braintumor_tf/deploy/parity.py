@@ -46,8 +46,8 @@ def measure_parity(
     tables: tuple[pd.DataFrame, pd.DataFrame],
     sizes: tuple[int, int],
     *,
-    tolerance: float | None,
     allowed_changed: float,
+    tolerance: float | None = None,
 ) -> Parity:
     """Measures how near an exported model is to its run.
 
@@ -55,8 +55,8 @@ def measure_parity(
         predictors: the run's model, and the exported one.
         tables: what each predicted of the same test images.
         sizes: bytes of the files of each.
-        tolerance: the largest difference of probabilities that is allowed; None where only changed answers count.
         allowed_changed: the share of changed answers that is allowed.
+        tolerance: the largest difference of probabilities that is allowed; None where only changed answers count.
     """
     paths = tables[0]["path"].tolist()
     changed, largest, mean = compare_answers(*tables, predictors[0].classes)
@@ -83,7 +83,7 @@ def refuse_other_answers(parity: Parity, path: Path) -> None:
         path: the folder that would be written.
     """
     if parity.changed_share > parity.allowed_changed:
-        way = "allow more with --allow-changed, or export without --int8" if parity.tolerance is None else _REPORT
+        way = "--allow-changed allows more" if parity.tolerance is None else _REPORT
         raise ExportError(
             f"{path}: not written; {parity.changed} of {parity.images} test images ({parity.changed_share:.1%}) are "
             f"answered otherwise than by the run, and {parity.allowed_changed:.1%} are allowed; {way}"

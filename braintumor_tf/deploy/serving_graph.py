@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import keras
@@ -17,7 +19,7 @@ def write_saved_model(network: Network, folder: Path, *, features: bool) -> None
 
     Its input ``image`` is float32 of shape ``(images, height, width, channels)``, 0 to 255, in the network's own size
     and channels, so that neither is changed inside the graph. Its outputs are ``probabilities`` and, if asked for,
-    ``features``, what the network gives after pooling.
+    ``features``, what the network gives after pooling. All of it computes in float32.
 
     Args:
         network: the network.
@@ -31,7 +33,7 @@ def write_saved_model(network: Network, folder: Path, *, features: bool) -> None
         raise ExportError(f"Keras runs on {keras.backend.backend()}; export with KERAS_BACKEND=tensorflow")
     import tensorflow as tf
 
-    model = network.model
+    model = in_float32(network.model)
     outputs = {PROBABILITIES: model.output}
     if features:
         outputs[FEATURES] = split_at_features(model)[0].output
@@ -41,3 +43,29 @@ def write_saved_model(network: Network, folder: Path, *, features: bool) -> None
     archive.track(served)
     archive.add_endpoint("serve", lambda image: served(image, training=False), input_signature=[image])
     archive.write_out(str(folder), verbose=False)
+
+
+def computes_in_float32(model: keras.Model) -> bool:
+    """Returns whether no layer of a flat model computes in half precision."""
+    return all(layer.compute_dtype in ("float32", None) for layer in model.layers)
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Returns a network that was trained in half precision as one that computes in float32, with the same weights.
+
+    Weights are float32 in both; converters and the processors of phones and servers do not know all kinds of half
+    precision.
+
+    Example:
+        >>> from braintumor_tf.models import build
+        >>> model = build("CNN", image_size=32)
+        >>> in_float32(model) is model
+        True
+    """
+    if computes_in_float32(model):
+        return model
+    text = json.dumps(keras.saving.serialize_keras_object(model))
+    text = re.sub(r'"(mixed_)?b?float16"', '"float32"', text)
+    found = keras.saving.deserialize_keras_object(json.loads(text))
+    found.set_weights(model.get_weights())
+    return found

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from braintumor_tf.errors import RunError
 from braintumor_tf.evaluation.gate.picture_measures import MEASURES, PictureMeasures
@@ -159,5 +158,8 @@ def directions(features: np.ndarray) -> np.ndarray:
 
 def mean_distances(points: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Returns the mean Euclidean distance of each point that is asked about to its `NEIGHBOURS` nearest of `points`."""
-    nearest = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(points)), algorithm="brute")
-    return nearest.fit(np.asarray(points, np.float32)).kneighbors(np.asarray(asked, np.float32))[0].mean(axis=1)
+    points, asked = (np.asarray(each, np.float32).astype(np.float64) for each in (points, asked))
+    count = min(NEIGHBOURS, len(points))
+    squares = (asked**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * asked @ points.T
+    nearest = np.partition(squares, count - 1, axis=1)[:, :count]
+    return np.sqrt(np.maximum(nearest, 0)).mean(axis=1)

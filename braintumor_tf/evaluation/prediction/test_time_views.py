@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from braintumor_tf.augment.transform_draws import block_of_one
-from braintumor_tf.augment.warps import flip, warp
 from braintumor_tf.errors import EvaluationError
 from braintumor_tf.types import Predictor
 
@@ -82,6 +80,9 @@ def show(images: np.ndarray, view: View) -> np.ndarray:
     """
     if not view:
         return images
+    from braintumor_tf.augment.transform_draws import block_of_one  # imports all noise models
+    from braintumor_tf.augment.warps import flip, warp
+
     height, width = images.shape[1:3]
     block = block_of_one(view, height, width)
     if not block.moves[0]:

@@ -70,11 +70,20 @@ def has_features(predictor: Predictor) -> bool:
     """Returns whether a model has features of one kind, as `image_features` computes them."""
     if isinstance(predictor, ExportedModel):
         return predictor.contract.features
-    from braintumor_tf.models.pca import PCALogisticRegression
+    return _is_pipeline(predictor) or is_network(predictor)
 
-    if isinstance(predictor, PCALogisticRegression):
-        return True
-    from braintumor_tf.models.network import Network  # imports Keras
+
+def _is_pipeline(predictor: Predictor) -> bool:
+    from braintumor_tf.models.pca import PCALogisticRegression  # imports scikit-learn
+
+    return isinstance(predictor, PCALogisticRegression)
+
+
+def is_network(predictor: Predictor) -> bool:
+    """Returns whether a model is a network of this package; Keras is not imported for what is certainly none."""
+    if isinstance(predictor, (ExportedModel, InViews)) or _is_pipeline(predictor):
+        return False
+    from braintumor_tf.models.network import Network
 
     return isinstance(predictor, Network)
 
@@ -94,9 +103,7 @@ def answers_with_features(
     """
     if isinstance(predictor, ExportedModel):
         return lambda images: predictor.answers_with_features(images, batch_size=batch_size)
-    from braintumor_tf.models.network import Network  # imports Keras
-
-    if isinstance(predictor, Network):
+    if is_network(predictor):
         return _network_with_features(predictor, batch_size)
     alone = predictor.predictor if isinstance(predictor, InViews) else predictor
     features = _feature_function(alone, batch_size) if has_features(alone) else None
@@ -129,13 +136,9 @@ def _network_with_features(
 def _feature_function(predictor: Predictor, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
     if isinstance(predictor, ExportedModel) and predictor.contract.features:
         return lambda images: predictor.answers_with_features(images, batch_size=batch_size)[1]
-    from braintumor_tf.models.pca import PCALogisticRegression
-
-    if isinstance(predictor, PCALogisticRegression):
+    if _is_pipeline(predictor):
         return predictor.components_of
-    from braintumor_tf.models.network import Network  # imports Keras
-
-    if not isinstance(predictor, Network):
+    if not is_network(predictor):
         raise EvaluationError(
             f"{type(predictor).__name__} has no features of one kind; give a network or a pipeline of "
             "braintumor_tf.models, or a run of one"

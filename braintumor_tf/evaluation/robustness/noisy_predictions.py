@@ -13,6 +13,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.content_check import known_hashes
 from braintumor_tf.evaluation.prediction.ensemble_model import Ensemble
+from braintumor_tf.evaluation.probing.features import is_network
 from braintumor_tf.evaluation.robustness.corruptions import CLEAN, Corruption, Picture, corrupt, read_picture
 from braintumor_tf.models.image_fitting import check_images, fit_picture
 from braintumor_tf.predictions_table import check_probabilities, make_predictions
@@ -157,9 +158,7 @@ def _answering(predictor: Predictor, batch_size: int) -> Callable[[np.ndarray], 
 
     It is the function that `predict` compiles, compiled once and called for every batch.
     """
-    from braintumor_tf.models.network import Network
-
-    if not isinstance(predictor, Network):
+    if not is_network(predictor):
         return lambda images: predictor.predict_images(images, batch_size=batch_size)
 
     def answer(images: np.ndarray) -> np.ndarray:

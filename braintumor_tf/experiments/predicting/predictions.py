@@ -15,7 +15,6 @@ from PIL import Image
 from braintumor_tf.datasets.formats.medical.chosen_slices import ALL
 from braintumor_tf.datasets.formats.medical.orientation import PLANES
 from braintumor_tf.errors import EvaluationError, ImageInputError
-from braintumor_tf.evaluation.calibration.abstention import answering
 from braintumor_tf.evaluation.prediction.test_time_views import views_of
 from braintumor_tf.experiments.predicting.asking import ERROR, GATE, Asking, Picture
 from braintumor_tf.experiments.predicting.file_search import image_paths, slices_of
@@ -195,6 +194,8 @@ class _Answers:
             own = views_of(run.config)
             if views not in (None, own):
                 raise EvaluationError(f"views={views}: this run is calibrated on views={own}; leave views out")
+            from braintumor_tf.evaluation.calibration.abstention import answering  # imports much
+
             self._abstention, views = answering(run, coverage=coverage), None  # before a model is loaded
         self._asking = Asking(run, views=views, batch_size=batch_size)
         self._refuse = refuse

@@ -56,6 +56,8 @@ class ExportedModel:
         fitted = self.fit(images)
         parts = [self._engine(fitted[start : start + batch_size]) for start in range(0, len(fitted), batch_size)]
         probabilities = np.concatenate([part[PROBABILITIES] for part in parts]).astype(np.float32, copy=False)
+        if self.contract.int8:  # LiteRT has them in steps of 1/256, which do not add up to 1
+            probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
         check_probabilities(probabilities)
         if not self.contract.features:
             return probabilities, None
