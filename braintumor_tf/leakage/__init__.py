@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from braintumor_tf.leakage.baseline_models import BASELINES, predict_baselines
     from braintumor_tf.leakage.copies import drop_copies
     from braintumor_tf.leakage.folder_audit import audit
-    from braintumor_tf.leakage.groups import fill_groups, group, join_data_sets, join_patients, near_duplicate_in_training
+    from braintumor_tf.leakage.groups import (
+        fill_groups,
+        group,
+        join_data_sets,
+        join_patients,
+        near_duplicate_in_training,
+    )
     from braintumor_tf.leakage.label_issues import LabelIssues, find_label_issues
     from braintumor_tf.leakage.leak_curves import leak_curve
     from braintumor_tf.leakage.manifest_counts import class_table, label_conflicts, size_table
