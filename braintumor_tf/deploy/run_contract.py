@@ -17,6 +17,8 @@ from braintumor_tf.models.registry import MODELS
 from braintumor_tf.runs import IMPORTED, Run
 from braintumor_tf.types import Predictor, Score
 
+_INSIDE = "crop, size and channels come before the graph, all else is inside"
+
 
 def source_file(run: Run) -> Path:
     """Returns the Keras model of a run that can be exported.
@@ -93,6 +95,6 @@ def scored(run: Run) -> dict[str, Any]:
 
 def _preprocessing(config: Mapping[str, Any]) -> str:
     if config.get(IMPORTED):
-        return f"inside the graph: {config[IMPORTED]['preprocess']}"
+        return f"{_INSIDE}: {config[IMPORTED]['preprocess']}"
     spec = MODELS.get(str(config.get("model")))
-    return f"inside the graph: {spec.preprocessing}" if spec else "inside the graph"
+    return f"{_INSIDE}: {spec.preprocessing}" if spec else _INSIDE
