@@ -6,7 +6,6 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 ONE_CELL = 20_000
 """Vectors up to which there is a single cell, so that every two are compared."""
@@ -82,6 +81,8 @@ def _centres(base: np.ndarray, seed: int) -> np.ndarray:
     sample = base
     if len(base) > cells * _SAMPLE_PER_CELL:
         sample = base[np.random.default_rng(seed).choice(len(base), cells * _SAMPLE_PER_CELL, replace=False)]
+    from sklearn.cluster import KMeans  # imports much, and a prediction needs no cells
+
     return KMeans(cells, init="random", n_init=1, max_iter=8, random_state=seed).fit(sample).cluster_centers_
 
 
