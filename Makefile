@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 FILES := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz lint lock clean
+.PHONY: help run test fuzz lint lock dist clean
 
 help:
 	@echo "make run [DATA=folder|name]  run the required notebooks and print the path of the report"
@@ -18,6 +18,7 @@ help:
 	@echo "make fuzz                    read damaged files: FUZZ_INPUTS of them, for FUZZ_SECONDS at the most"
 	@echo "make lint                    check style, stripped notebooks and file sizes"
 	@echo "make lock                    renew constraints.txt from setup.cfg"
+	@echo "make dist                    build the wheel and the source archive in dist/"
 	@echo "make clean                   remove the virtual environment"
 
 $(BIN)/python:
@@ -47,6 +48,11 @@ fuzz: $(VENV)/test.stamp
 
 lint: $(VENV)/test.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files --show-diff-on-failure
+
+dist: $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt build setuptools wheel
+	rm -rf build
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv

@@ -26,6 +26,28 @@ def print_json(value: Any) -> None:
     click.echo(to_json(value))
 
 
+def table_lines(rows: Sequence[Sequence[str]], *, width: int | None = None) -> list[str]:
+    """Returns rows of text as columns; the last column is wrapped to the width of the terminal.
+
+    Args:
+        rows: of equal length; the first holds the titles.
+        width: in characters; None for that of the terminal, 80 where there is none.
+    """
+    import shutil
+    import textwrap
+
+    width = width or shutil.get_terminal_size((80, 24)).columns
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]) - 1)]
+    start = sum(each + 2 for each in widths)
+    lines = []
+    for row in rows:
+        head = "".join(f"{text:{each}}  " for text, each in zip(row, widths))
+        room = max(width - start, 20)
+        parts = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [f"{head}{parts[0]}".rstrip(), *(" " * start + part for part in parts[1:])]
+    return lines
+
+
 def load_dataset(name: str, *, link: bool, data_dir: str, indexes: Sequence[str] = (), **reading: Any) -> LinkedScan:
     """Loads a data set for a command, and says on standard error what is odd, not used, and known of its origins.
 

@@ -15,13 +15,15 @@ from braintumor_tf.cli._options import WORDS
 from braintumor_tf.cli.audit import audit
 from braintumor_tf.cli.compare import compare
 from braintumor_tf.cli.datasets.group import datasets
+from braintumor_tf.cli.doctor import doctor
 from braintumor_tf.cli.evaluate import evaluate
 from braintumor_tf.cli.explain import explain
 from braintumor_tf.cli.export import export
 from braintumor_tf.cli.models.from_file import import_model
 from braintumor_tf.cli.models.listing import models
+from braintumor_tf.cli.notebooks.listing import notebooks
+from braintumor_tf.cli.notebooks.run import run
 from braintumor_tf.cli.predict import predict
-from braintumor_tf.cli.run import run
 from braintumor_tf.cli.search import search
 from braintumor_tf.cli.train import train
 from braintumor_tf.errors import BrainTumorError, BrainTumorWarning
@@ -94,5 +96,8 @@ def main() -> None:
     """
 
 
-for command in (audit, compare, datasets, evaluate, explain, export, import_model, models, predict, run, search, train):
+for command in (
+    *(audit, compare, datasets, doctor, evaluate, explain, export, import_model, models, notebooks, predict, run),
+    *(search, train),
+):
     main.add_command(command)

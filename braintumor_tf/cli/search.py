@@ -172,9 +172,35 @@ def _say(found: Search, folder: Path) -> None:
     values = ", ".join(f"{name} {_short(row[name])}" for name in found.parameters)
     click.echo(f"best: trial {found.number}, {found.monitor} {found.score:.4f} (the best of many: too good), {values}")
     click.echo(f"trials: {folder / 'trials.csv'}")
-    best = folder / "best.json"
-    command = f"braintumor-tf train --preset {shlex.quote(str(best))} --dropout {_short(found.dropout)} ..."
-    click.echo(f"preset: {best} ({command})")
+    click.echo(f"preset: {folder / 'best.json'}")
+    click.echo(f"to train with it:\n{shlex.join(train_words(found, folder))}")
+
+
+def train_words(found: Search, folder: Path) -> list[str]:
+    """Returns the words of the command that trains with the best settings, on the images and the split of the search.
+
+    What was given to the search by options that ``train`` has too is handed on; the preset holds what was found.
+
+    Args:
+        found: the search.
+        folder: its folder, which holds ``best.json``.
+    """
+    from braintumor_tf.cli.train import train
+
+    context = click.get_current_context()
+    shared = {parameter.name for parameter in train.params} - {"preset", "epochs", "dropout", "seed", "out"}
+    words = ["braintumor-tf", "train"]
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+        if not given or parameter.name not in shared:
+            continue
+        value = context.params[parameter.name]
+        if getattr(parameter, "is_flag", False):
+            words.append(parameter.opts[0] if value else parameter.secondary_opts[0])
+        else:
+            words += [word for one in (value if parameter.multiple else [value]) for word in (parameter.opts[0], str(one))]
+    words += ["--preset", str(folder / "best.json"), "--dropout", repr(float(found.dropout))]
+    return [*words, "--seed", str(found.seed), "--split-seed", str(context.params["seed"])]
 
 
 def _short(value: Any) -> str:

@@ -46,21 +46,21 @@ def find_notebooks(folder: str | Path | None = None) -> list[Path]:
     """Finds the numbered notebooks, ``NN_name.ipynb``, in order.
 
     Args:
-        folder: where to look; None looks in the ``notebooks`` folder beside the package, then in ``./notebooks``.
+        folder: where to look; None looks in the ``notebooks`` folder of a clone, then inside the installed package.
 
     Raises:
         NotebookError: there are none.
 
     Example:
-        >>> [path.stem for path in find_notebooks()][:2]  # in a clone of the project
+        >>> [path.stem for path in find_notebooks()][:2]
         ['00_quickstart', '01_explore_data']
     """
-    beside = Path(__file__).resolve().parents[2] / "notebooks"
-    folders = [beside, Path("notebooks")] if folder is None else [Path(folder)]
+    here = Path(__file__).resolve()
+    folders = [here.parents[2] / "notebooks", here.parent / "numbered"] if folder is None else [Path(folder)]
     for candidate in folders:
         if found := sorted(path for path in candidate.glob("*.ipynb") if _NUMBERED.fullmatch(path.name)):
             return found
-    raise NotebookError(f"{folders[-1]}: no notebooks named NN_name.ipynb; run this from a clone of the project")
+    raise NotebookError(f"{folders[-1]}: no notebooks named NN_name.ipynb; install braintumor_tf again")
 
 
 def select_notebooks(names: Iterable[str | Path] = (), *, folder: str | Path | None = None) -> list[Path]:
@@ -78,7 +78,7 @@ def select_notebooks(names: Iterable[str | Path] = (), *, folder: str | Path | N
         NotebookError: a name matches nothing; the text names those that there are.
 
     Example:
-        >>> [path.stem for path in select_notebooks(["24", "00_quickstart"])]  # in a clone of the project
+        >>> [path.stem for path in select_notebooks(["24", "00_quickstart"])]
         ['24_calibration', '00_quickstart']
     """
     names = [os.fspath(name) for name in names]
@@ -113,10 +113,11 @@ def run_notebooks(
 ) -> list[NotebookResult]:
     """Runs notebooks one after another with papermill, strictly.
 
-    All notebooks are checked before the first one runs. Every notebook must know every parameter, so that no setting is
-    ignored in silence: one that only some of them know is refused, with the names of those that do. ``DATASET`` and
-    ``OUT`` are set from `dataset` and `out`. The working directory is the current one, so that ``data/x`` means the
-    same on the command line and in a notebook. A failure stops the series; what was finished stays.
+    All notebooks are checked before the first one runs. A parameter goes to the notebooks that know it; where others do
+    not, a line names those that do, so that no setting is ignored in silence. One that none of them knows is refused.
+    ``DATASET`` and ``OUT`` are set from `dataset` and `out`. The working directory is the current one, so that
+    ``data/x`` means the same on the command line and in a notebook. A failure stops the series; what was finished
+    stays.
 
     Args:
         notebooks: their paths, as from `select_notebooks`.
@@ -148,6 +149,8 @@ def run_notebooks(
     paths = [Path(notebook) for notebook in notebooks]
     values = _checked_values(paths, Path(out), dict(parameters or {}), dataset)
     check_kernel(kernel)
+    for line in _shared_out(values, [*(parameters or {}), *([] if dataset is None else ["DATASET"])]):
+        _say(line, True)
     results = []
     for number, path in enumerate(paths, 1):
         title = f"[{number}/{len(paths)}] {path.stem}"
@@ -199,22 +202,33 @@ def _checked_values(
     if dataset is not None and str(parameters.setdefault("DATASET", dataset)) != str(dataset):
         raise NotebookError(f"DATASET is given twice: {parameters['DATASET']} and {dataset}")
     declared = {path: declared_parameters(path) for path in paths}
-    for name in parameters:
-        knowing = [path.stem for path in paths if name in declared[path]]
-        if knowing and len(knowing) < len(paths):
-            others = [path.stem for path in paths if name not in declared[path]]
-            raise NotebookError(
-                f"{name} is no parameter of {', '.join(others)}; run {', '.join(knowing)} alone with it"
-            )
+    known = {name for each in declared.values() for name in each}
+    unknown = [name for name in parameters if name not in known]
+    if unknown and len(paths) > 1:
+        takes = ", ".join(dict.fromkeys(name for each in declared.values() for name in each))
+        raise NotebookError(f"no notebook of these has a parameter {', '.join(unknown)}; they take {takes}")
     for path in paths:
         if (out / path.name).resolve() == path.resolve():
             raise NotebookError(f"{out}: is the folder of the notebook {path.name} itself; give another one")
+    values = {**parameters, "OUT": out}
     return {
         path: check_parameters(
-            {**parameters, **({"OUT": out} if "OUT" in declared[path] else {})}, declared[path], path.stem
+            {name: value for name, value in values.items() if name in declared[path] or name in unknown},
+            declared[path],
+            path.stem,
         )
         for path in paths
     }
+
+
+def _shared_out(values: Mapping[Path, Mapping[str, Any]], names: Iterable[str]) -> list[str]:
+    """Says of each parameter that only some notebooks know which of them it goes to."""
+    lines = []
+    for name in names:
+        knowing = [path.stem for path, each in values.items() if name in each]
+        if len(knowing) < len(values):
+            lines.append(f"{name} goes to {', '.join(knowing)}; the others have no such parameter")
+    return lines
 
 
 def _finished(name: str, out: Path, stamp: Mapping[str, Any], html: bool) -> NotebookResult | None:

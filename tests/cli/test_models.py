@@ -23,8 +23,11 @@ def test_every_model_is_listed_with_the_place_of_its_weights_or_the_way_to_them(
     assert rows["EfficientNetLite1"]["imagenet_file"].endswith(".pth")
     assert rows["CNN"]["get_imagenet"] is None and rows["CNN"]["weights"] == ["random"]
     text = call("models", "list").stdout.splitlines()
-    assert len(text) == len(MODELS) and text[0].split() == ["CNN", "128", "px", "random", "weights", "only"]
-    assert any("MobileNetV2 " in line and "models fetch MobileNetV2" in line for line in text)
+    assert len(text) == len(MODELS) + 1 and text[1].split() == ["CNN", "128", "has", "none"]
+    assert any("MobileNetV2 " in line and "not there: braintumor-tf models fetch MobileNetV2" in line for line in text)
+    assert any(line.split()[0] == "EfficientNetB0" and "damaged: braintumor-tf models" in line for line in text)
+    assert max(map(len, text)) <= 80
+    assert rows["EfficientNetB0"]["damaged"].endswith("efficientnetb0_notop.h5")
 
 
 def test_fetch_prints_the_place_and_names_what_cannot_be_fetched(tmp_path, monkeypatch):

@@ -52,7 +52,8 @@ def test_an_option_has_the_same_help_and_values_wherever_it_is_shared():
 
 def test_there_is_one_command_for_each_task():
     assert sorted(main.commands) == [
-        "audit", "compare", "datasets", "evaluate", "explain", "import-model", "models", "predict", "run", "search",
-        "train",
+        "audit", "compare", "datasets", "doctor", "evaluate", "explain", "export", "import-model", "models",
+        "notebooks", "predict", "run", "search", "train",
     ]  # fmt: skip
     assert sorted(main.commands["datasets"].commands) == ["fetch", "index", "link", "list", "merge", "verify"]
+    assert sorted(main.commands["notebooks"].commands) == ["copy", "list"]

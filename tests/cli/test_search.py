@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 from click.testing import CliRunner
 
@@ -38,6 +39,15 @@ def test_the_command_searches_trains_and_names_wrong_words(tmp_path):
     done = CliRunner().invoke(main, [*words, "--only", "dropout", "--epochs", "1", "--train"])
     assert done.exit_code == 0, done.output
     assert "best: trial" in done.stdout
+    lines = done.stdout.splitlines()
+    pasted = shlex.split(lines[lines.index("to train with it:") + 1])
+    context = main.commands["train"].make_context("train", pasted[2:])
+    found = json.loads((out / "search.json").read_text())
+    assert pasted[:2] == ["braintumor-tf", "train"] and context.params["preset"] == str(out / "best.json")
+    assert context.params["datasets"] == (str(images),) and context.params["split_seed"] == 0
+    for name in ("model", "image_size", "weights", "crop", "dropout", "seed"):
+        assert context.params[name] == found[name], name
+    assert lines[-1].startswith("report: ")
     assert (out / "best" / "report.html").is_file()
     config = json.loads((out / "best" / "config.json").read_text())
     assert config["dropout"] == json.loads((out / "search.json").read_text())["dropout"]

@@ -84,8 +84,8 @@ def test_wrong_types_are_refused_in_one_line(tmp_path, out, name, given):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"parameters": {"EPOCH": 1}}, "00_a: unknown parameter EPOCH; it takes DATASET, OUT, EPOCHS"),
-        ({"parameters": {"ONLY_B": 1}}, "ONLY_B is no parameter of 00_a; run 01_b alone"),
+        ({"parameters": {"EPOCH": 1}}, "no notebook of these has a parameter EPOCH; they take DATASET, OUT, EPOCHS"),
+        ({"parameters": {"ONLY_B": "x"}}, "01_b: ONLY_B must be a whole number"),
         ({"parameters": {"OUT": "elsewhere"}}, "OUT follows from"),
         ({"parameters": {"DATASET": "a"}, "dataset": "b"}, "DATASET is given twice"),
         ({"kernel": "nosuch"}, "no kernel nosuch"),

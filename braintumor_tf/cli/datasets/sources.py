@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from braintumor_tf.cli._options import DATA_DIR, json_option
-from braintumor_tf.cli._output import print_json
+from braintumor_tf.cli._output import print_json, table_lines
+
+if TYPE_CHECKING:
+    from braintumor_tf.datasets.sources.table import Source
 
 
 @click.command("list")
@@ -18,12 +23,12 @@ def list_datasets(as_json: bool) -> None:
     \b
     Example: braintumor-tf datasets list
     """
-    from braintumor_tf.datasets.sources.table import SOURCES, format_sources
+    from braintumor_tf.datasets.sources.table import SOURCES
 
     if as_json:
         print_json([asdict(source) for source in SOURCES])
     else:
-        click.echo(format_sources())
+        click.echo("\n".join(_lines(SOURCES)))
 
 
 @click.command("fetch")
@@ -59,3 +64,17 @@ def verify_dataset(name_or_dir: str, data_dir: str, as_json: bool) -> None:
         click.echo(found.conclusion)
     if not found.complete:
         raise SystemExit(1)
+
+
+def _lines(sources: Sequence[Source]) -> list[str]:
+    """The declared sources: a table, then the page of each and what is known to be wrong with it."""
+    cells = [("name", "images", "patients", "licence", "classes")]
+    for source in sources:
+        licence = source.licence.partition(" (so")[0].partition(";")[0]
+        patients = "known" if source.patients else "unknown"
+        cells.append((source.name, f"{source.images:,}", patients, licence, ", ".join(source.classes)))
+    faults = [("", "")]
+    for source in sources:
+        faults += [(source.name, source.url), ("", " ".join(source.faults))]
+    known = ["", "Licences are as others report them; the page decides.", "", "Pages and known faults"]
+    return [*table_lines(cells), *known, *table_lines(faults)[1:]]

@@ -230,23 +230,3 @@ def get_source(name: str) -> Source:
     raise DatasetError(
         f"{name}: no such data set; the declared ones are {', '.join(source.name for source in SOURCES)}"
     )
-
-
-def format_sources() -> str:
-    """Returns the declared sources as text: a table, then what is known to be wrong with each."""
-    rows = [("name", "images", "classes", "patients", "licence", "page")]
-    rows += [
-        (
-            source.name,
-            f"{source.images:,}",
-            ", ".join(source.classes),
-            "known" if source.patients else "unknown",
-            source.licence.partition(" (so")[0].partition(";")[0],
-            source.url,
-        )
-        for source in SOURCES
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    table = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
-    faults = "\n".join(f"{source.name}: {' '.join(source.faults)}" for source in SOURCES)
-    return f"{table}\n\nLicences are as others report them; the page decides.\n\nKnown faults\n{faults}"

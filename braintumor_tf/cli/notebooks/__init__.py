@@ -1,0 +1,1 @@
+"""The commands on numbered notebooks: running, listing and copying them."""
