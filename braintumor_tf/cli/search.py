@@ -198,7 +198,9 @@ def train_words(found: Search, folder: Path) -> list[str]:
         if getattr(parameter, "is_flag", False):
             words.append(parameter.opts[0] if value else parameter.secondary_opts[0])
         else:
-            words += [word for one in (value if parameter.multiple else [value]) for word in (parameter.opts[0], str(one))]
+            words += [
+                word for one in (value if parameter.multiple else [value]) for word in (parameter.opts[0], str(one))
+            ]
     words += ["--preset", str(folder / "best.json"), "--dropout", repr(float(found.dropout))]
     return [*words, "--seed", str(found.seed), "--split-seed", str(context.params["seed"])]
 

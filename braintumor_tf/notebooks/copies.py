@@ -57,4 +57,8 @@ def describe_notebook(path: str | Path) -> dict[str, Any]:
     notebook = read_notebook(path)
     first = notebook.cells[0].source.partition("\n")[0] if notebook.cells else ""
     title = first.lstrip("# ").rpartition(" · ")[2]
-    return {"name": Path(path).stem, "title": title, "minutes": notebook.metadata.get("braintumor_tf", {}).get("minutes")}
+    return {
+        "name": Path(path).stem,
+        "title": title,
+        "minutes": notebook.metadata.get("braintumor_tf", {}).get("minutes"),
+    }

@@ -31,7 +31,7 @@ def list_models(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    cells = [("model", "pixels", "ImageNet weights")]
+    cells = [("model", "px", "ImageNet weights")]
     cells += [(row["name"], str(row["image_size"]), _in_words(row)) for row in rows]
     click.echo("\n".join(table_lines(cells)))
 
