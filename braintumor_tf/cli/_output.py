@@ -67,6 +67,37 @@ def load_dataset(name: str, *, link: bool, data_dir: str, indexes: Sequence[str]
     return link_and_say(scan, name, link=link, indexes=opened)
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """Raises BrainTumorError where a folder cannot be made or written, before images are read; makes nothing."""
+    import os
+
+    from braintumor_tf.errors import BrainTumorError
+
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise BrainTumorError(f"{folder}: cannot be written, {there} is no folder; name another one by --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise BrainTumorError(f"{folder}: cannot be written (no permission in {there}); name another one by --out")
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raises RunError where a run or a ladder is in a folder, BrainTumorError where it cannot be written."""
+    from braintumor_tf.runs import Run
+
+    refuse_unwritable(folder)
+    Run(folder).refuse_if_taken()
+
+
+def refuse_one_class(manifest: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raises DatasetError where all images have one label, of which nothing can be learned."""
+    from braintumor_tf.errors import DatasetError
+
+    found = manifest["label"].unique()
+    if len(found) < 2:
+        only = f"holds one class alone ({', '.join(map(str, found))})"
+        raise DatasetError(f"{', '.join(names)}: {only}; give a data set of two classes or more")
+
+
 def say_remarks(scan: Scan, name: str) -> None:
     """Prints to standard error what is odd about a data set, and what of it is not used."""
     for remark in scan.remarks:

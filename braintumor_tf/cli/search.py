@@ -28,7 +28,14 @@ from braintumor_tf.cli._options import (
     refuse_index_alone,
     short_name,
 )
-from braintumor_tf.cli._output import group_and_say, load_datasets, print_json, say_path
+from braintumor_tf.cli._output import (
+    group_and_say,
+    load_datasets,
+    print_json,
+    refuse_one_class,
+    refuse_unwritable,
+    say_path,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,16 +109,19 @@ def search(
     _check(model, preset, ranges, options)
     from braintumor_tf.datasets import to_binary
     from braintumor_tf.leakage import split
-    from braintumor_tf.training import run_search
 
+    folder = Path(out or default_folder("search", model, short_name(datasets), protocol, str(seed)))
+    refuse_unwritable(folder)
     how = {"indexes": indexes, "binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
     how |= {"slices": slices, "plane": plane}
     scan = load_datasets(datasets, link=not no_link, data_dir=data_dir, **how)
     manifest = to_binary(scan.manifest) if binary else scan.manifest
+    refuse_one_class(manifest, datasets)
     merged = len(datasets) > 1  # and so grouped
     manifest, said = (manifest, []) if merged else group_and_say(manifest, datasets[0])
     manifest = split(manifest, protocol, seed=seed)
-    folder = Path(out or default_folder("search", model, short_name(datasets), protocol, str(seed)))
+    from braintumor_tf.training import run_search
+
     found = run_search(manifest, model, out=folder, space=ranges, preset=preset, seed=seed, **options)
     report = None
     if train_best:
@@ -147,6 +157,7 @@ def _check(model: str, preset: str | None, ranges: dict[str, Any] | list[str] | 
     """Refuses an unknown model, preset or parameter, and a size that cannot fit, before images are read."""
     from braintumor_tf.models import get_spec, resolve_config
     from braintumor_tf.models.input_memory import check_memory
+    from braintumor_tf.models.pretrained import resolve_weights
     from braintumor_tf.training import resolve_preset, resolve_space
     from braintumor_tf.types import ModelConfig
 
@@ -155,6 +166,7 @@ def _check(model: str, preset: str | None, ranges: dict[str, Any] | list[str] | 
     batch_size = resolve_preset(chosen, epochs=epochs).batch_size
     sides = resolve_config(ModelConfig(model=model, image_size=options["image_size"])).image_size
     check_memory(spec, sides, batch_size=batch_size)
+    resolve_weights(spec, options["weights"], options["image_size"])
     resolve_space(ranges, preset=chosen, fixed=["epochs"] if epochs else [])
 
 

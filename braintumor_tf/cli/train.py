@@ -33,13 +33,21 @@ from braintumor_tf.cli._options import (
     refuse_index_alone,
     short_name,
 )
-from braintumor_tf.cli._output import group_and_say, load_dataset, load_datasets, resuming_words, say_ladder, say_run
+from braintumor_tf.cli._output import (
+    group_and_say,
+    load_dataset,
+    load_datasets,
+    refuse_one_class,
+    refuse_taken,
+    resuming_words,
+    say_ladder,
+    say_run,
+)
 from braintumor_tf.interrupts import goes_on_with
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from braintumor_tf.augment.noise.base import Noise
     from braintumor_tf.runs import Run
 
 LEAVE_ORIGIN_OUT = "leave_one_origin_out"
@@ -98,7 +106,6 @@ def train(
     Example: braintumor-tf train --model CNN --dataset data/sartaj --protocol kfold --folds 5
     Example: braintumor-tf train --model CNN --dataset data/sartaj --noise gaussian,speckle --severity 1-5
     Example: braintumor-tf train --model MobileNetV2-0.35 --weights imagenet --dataset data/sartaj --preset lesion_aware
-    Example: braintumor-tf train --model CNN --dataset synthetic --counterfactuals --balance origin_class
     Example: braintumor-tf train --model CNN --dataset data/sartaj --ladder
     Example: braintumor-tf train --model CNN --dataset data/sartaj --dataset data/masoud --drop-copies
     Example: braintumor-tf train --model CNN --dataset data/mixed --protocol leave_one_origin_out
@@ -114,9 +121,14 @@ def train(
 
         resolve_devices(names)  # before the images are read
     how = "ladder" if ladder else options["protocol"]
-    out = options["out"] = Path(resume or options["out"] or _default_out(how, **options))
+    given = resume or options["out"]
+    out = options["out"] = Path(
+        given or default_folder(options["model"], short_name(options["datasets"]), how, str(options["seed"]))
+    )
     goes_on_with(lambda: None if resume else resuming_words(out, ladder=ladder))
     if ladder:
+        if not resume:
+            refuse_taken(out)
         say_ladder(_climb(resume, seeds=seeds or 1, devices=names, **options))
         return
     with _held(out, resume=resume is not None) if first else nullcontext():
@@ -259,18 +271,24 @@ def _prepare(
         The manifests of the data set and, where there is one, of the external set; and the arguments of
         `run_experiment`.
     """
+    from braintumor_tf.augment.noise import parse_severities, training_noise
     from braintumor_tf.datasets import CLASSES, to_binary
     from braintumor_tf.experiments.settings import ExperimentSettings
+    from braintumor_tf.models import get_spec
+    from braintumor_tf.models.pretrained import resolve_weights
     from braintumor_tf.training.settings import parse_trains
 
     settings["trains"] = parse_trains(settings["trains"])
     ExperimentSettings.of(model, CLASSES, preset=preset, seed=seed, settings=settings)
-    training_noise = _noise(noise, severity, noise_probability, noise_size)
+    resolve_weights(get_spec(model), settings["weights"], settings["image_size"])
+    severities, extent = parse_severities(severity), {"probability": noise_probability, "size": noise_size}
+    added = None if noise is None else training_noise(noise.split(","), severities, **extent)
     where = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from, "indexes": indexes}
     where |= {"slices": slices, "plane": plane}
     scans = [load_datasets(datasets, binary=binary, drop_copies=drop_copies, **where)]
     scans += [load_dataset(external, **where)] if external else []
     manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]
+    refuse_one_class(manifests[0], datasets)
     config = {
         "dataset": called(datasets),
         **scans[0].to_config(),
@@ -278,18 +296,6 @@ def _prepare(
         "unreadable": [row for scan in scans for row in scan.unreadable.to_dict("records")],
         "data_remarks": [remark for scan in scans for remark in scan.remarks],
     }
-    how = {"model": model, "preset": preset, "noise": training_noise, "baselines": baselines, "seed": seed}
+    how = {"model": model, "preset": preset, "noise": added, "baselines": baselines, "seed": seed}
     how |= {"config": config, "devices": devices, "out": out, **settings}
     return manifests, how
-
-
-def _default_out(how: str, *, model: str, datasets: tuple[str, ...], seed: int, **_: Any) -> Path:
-    return default_folder(model, short_name(datasets), how, str(seed))
-
-
-def _noise(names: str | None, severity: str, probability: float, size: int | None) -> Noise | None:
-    """Returns the noise of the training images; the severity is checked where there is none too."""
-    from braintumor_tf.augment.noise import parse_severities, training_noise
-
-    severities = parse_severities(severity)
-    return None if names is None else training_noise(names.split(","), severities, probability=probability, size=size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -249,4 +250,7 @@ def get_spec(name: str) -> ModelSpec:
     try:
         return MODELS[name]
     except KeyError:
-        raise ModelError(f"{name!r} is no model; choose one of {', '.join(MODELS)}") from None
+        plain = {each.lower(): each for each in MODELS}
+        near = [plain[each] for each in difflib.get_close_matches(str(name).lower(), plain, n=2)]
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise ModelError(f"{name!r} is no model; {hint}choose one of {', '.join(MODELS)}") from None
