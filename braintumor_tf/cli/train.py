@@ -268,8 +268,7 @@ def _prepare(
     """Refuses unknown words before images are read; then loads the data sets, and says how to train.
 
     Returns:
-        The manifests of the data set and, where there is one, of the external set; and the arguments of
-        `run_experiment`.
+        The manifests of the data set and of the external set, if any; and the arguments of `run_experiment`.
     """
     from braintumor_tf.augment.noise import parse_severities, training_noise
     from braintumor_tf.datasets import CLASSES, to_binary
