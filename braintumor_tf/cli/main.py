@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -85,7 +86,8 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="braintumor-tf")
-def main() -> None:
+@click.option("--verbose", is_flag=True, help="Show what TensorFlow itself logs.")
+def main(verbose: bool) -> None:
     """Honest classification of brain MRI slices. Research use only, never diagnosis.
 
     \b
@@ -94,6 +96,10 @@ def main() -> None:
       braintumor-tf run                the required notebooks on synthetic data
       braintumor-tf train --model CNN --dataset FOLDER   a run with its report
     """
+    if verbose:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    else:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # absent GPUs are errors to it
 
 
 for command in (

@@ -45,7 +45,8 @@ def test_the_command_searches_trains_and_names_wrong_words(tmp_path):
     found = json.loads((out / "search.json").read_text())
     assert pasted[:2] == ["braintumor-tf", "train"] and context.params["preset"] == str(out / "best.json")
     assert context.params["datasets"] == (str(images),) and context.params["split_seed"] == 0
-    for name in ("model", "image_size", "weights", "crop", "dropout", "seed"):
+    assert [context.params["image_size"]] * 2 == found["image_size"]
+    for name in ("model", "weights", "crop", "dropout", "seed"):
         assert context.params[name] == found[name], name
     assert lines[-1].startswith("report: ")
     assert (out / "best" / "report.html").is_file()

@@ -127,3 +127,18 @@ def test_files_that_are_no_notebooks_and_dangerous_folders_are_refused(tmp_path,
     ):
         with pytest.raises(NotebookError, match=message):
             run(paths, folder)
+
+
+def test_a_parameter_goes_to_the_notebooks_that_know_it_and_which_is_said(tmp_path, out, monkeypatch, capsys):
+    paths = [write(tmp_path, "00_a"), write(tmp_path, "01_b", parameters=PARAMETERS + "\nONLY_B: int = 1")]
+    given = {}
+    monkeypatch.setattr(
+        "braintumor_tf.notebooks.execution.execute",
+        lambda path, out, *, parameters, **how: given.update({path.stem: parameters}) or (None, {}),
+    )
+    run(paths, out, parameters={"ONLY_B": "3", "EPOCHS": "4"})
+    assert given == {
+        "00_a": {"EPOCHS": 4, "OUT": str(out)},
+        "01_b": {"ONLY_B": 3, "EPOCHS": 4, "OUT": str(out)},
+    }
+    assert capsys.readouterr().err == "ONLY_B goes to 01_b; the others have no such parameter\n"
