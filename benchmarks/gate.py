@@ -143,8 +143,9 @@ def main(run: str, others: tuple[str, ...], most: int, altered: int, split: str,
         for label, rows in found["outside"][name]["by_class"].items():
             say(f"  {label}", rows)
     if split == "test":
-        kept = {key: asked.config.get(key) for key in ("model", "image_size", "epochs", "dataset", "protocol", "seed")}
-        write_json(out, {"run": kept, "most": most, "environment": environment(), **found})
+        kept = {key: asked.config.get(key) for key in ("model", "image_size", "protocol", "seed")}
+        kept["dataset"] = Path(asked.config["dataset"]).name
+        write_json(out, {"run": kept, "most": most, "altered": altered, "environment": environment(), **found})
 
 
 if __name__ == "__main__":

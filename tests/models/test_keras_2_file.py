@@ -8,6 +8,7 @@ with ``training=False``, pooling, dropout and one sigmoid unit; drawn weights. `
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ ANSWERS = (0.56713003, 0.55655003, 0.55408001, 0.55624998, 0.55905002, 0.5519300
 
 def test_a_file_of_keras_2_says_what_keras_2_said_and_is_explained_through_the_network_inside():
     before = FILE.read_bytes()
-    predictor = wrap_model(read_model(FILE), classes=("no", "yes"), preprocess=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        predictor = wrap_model(read_model(FILE), classes=("no", "yes"), preprocess=None)
     np.testing.assert_allclose(predictor.predict_images(IMAGES)[:, 1], ANSWERS, atol=1e-4)
     assert predictor.classes == ("no_tumor", "tumor") and predictor.image_size == (32, 32)
     assert "separable_conv2d" in convolution_layers(predictor)

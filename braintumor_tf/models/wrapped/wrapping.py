@@ -119,7 +119,10 @@ def wrap(
     network = Network(
         closed.model, preprocess=None if function is None else (lambda images: _checked(function, images))
     )
-    expected = closed.expected(keras.ops.convert_to_numpy(model(wanted, training=False)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The structure of `inputs`")  # of Keras 2: a list of one input, or a tensor
+        answers = model(wanted, training=False)
+    expected = closed.expected(keras.ops.convert_to_numpy(answers))
     _refuse_other_answers(keras.ops.convert_to_numpy(closed.model(shown, training=False)), expected)
     return WrappedModel(network, scaling, tuple(filter(None, [closed.note])))
 
