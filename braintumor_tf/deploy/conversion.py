@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -79,12 +80,24 @@ def _to_onnx(saved_model: Path, path: Path, calibration: np.ndarray | None) -> N
     with tf.Graph().as_default() as tf_graph:
         tf.import_graph_def(graph, name="")
         converted = tfonnx.process_tf_graph(
-            tf_graph, opset=OPSET, input_names=inputs, output_names=outputs, tensors_to_rename=renamed
+            tf_graph,
+            opset=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            tensors_to_rename=renamed,
+            custom_op_handlers={"Erfc": (_one_less_erf, [])},
         )
     model = optimizer.optimize_graph(converted).make_model("braintumor_tf")
     path.write_bytes(model.SerializeToString())
     if calibration is not None:
         _quantise_onnx(path, calibration)
+
+
+def _one_less_erf(graph: Any, node: Any, name: str, args: Any) -> None:
+    """Writes the complementary error function, which is in Keras's GELU and not in ONNX, as 1 - erf."""
+    node.type, node.domain = "Erf", ""
+    one = graph.make_const(f"{name}/one", np.array(1, np.float32)).output[0]
+    graph.insert_new_node_on_output("Sub", node.output[0], name=f"{name}/one_less_erf", inputs=[one, node.output[0]])
 
 
 def _quantise_onnx(path: Path, calibration: np.ndarray) -> None:

@@ -7,13 +7,16 @@ import pytest
 
 from braintumor_tf.datasets import read_image
 from braintumor_tf.deploy import FORMATS, export, exported_folder
+from braintumor_tf.deploy.conversion import convert
 from braintumor_tf.deploy.serving_graph import computes_in_float32, write_saved_model
 from braintumor_tf.evaluation import load_run_model
 from braintumor_tf.models import build
+from braintumor_tf.models.architectures.vit import build_vit
 from braintumor_tf.models.exported.engines import open_engine
 from braintumor_tf.models.network import Network
 from braintumor_tf.runs import Run
 from braintumor_tf.training.devices.precision import in_precision
+from braintumor_tf.types import ModelConfig
 
 
 def pixels_of(run: Run) -> np.ndarray:
@@ -78,3 +81,16 @@ def test_a_network_in_half_precision_is_exported_in_float32(tmp_path):
     found = open_engine("saved_model", tmp_path / "graph" / "saved_model.pb")(images)["probabilities"]
     np.testing.assert_allclose(found, full.predict_images(images), atol=1e-5)
     assert np.abs(found - half.predict_images(images)).max() > 1e-5
+
+
+def test_a_transformer_keeps_its_gelu_in_onnx(tmp_path):
+    pytest.importorskip("tf2onnx")
+    config = ModelConfig(model="ViT-Ti/16", classes=("no_tumor", "tumor"), image_size=(32, 32), seed=0)
+    network = Network(build_vit(config, width=16, depth=1, heads=2, patch=16))
+    network.model.layers[-1].set_weights([20 * each for each in network.model.layers[-1].get_weights()])
+    write_saved_model(network, tmp_path / "graph", features=True)
+    path = convert(tmp_path / "graph", tmp_path, "onnx")
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("float32")
+    wanted = network.predict_images(images)
+    np.testing.assert_allclose(open_engine("onnx", path)(images)["probabilities"], wanted, atol=1e-5)
+    assert np.ptp(wanted[:, 0]) > 0.01
