@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,11 @@ PLANE = click.option(
 
 def volume_slices(default: str) -> Callable[[Command], Command]:
     """Returns the option that says which slices of a volume are read."""
-    text = "Slices of each volume (NIfTI, MGH): middle, all that show the head, or how many."
+    text = "Slices of each volume (NIfTI, MGH, DICOM): middle, all that show the head, or how many."
     return click.option("--slices", default=default, show_default=True, metavar="WHICH", help=text)
 
 
-LAYOUT = (
+_LAYOUT = (
     click.option(
         "--ignore",
         multiple=True,
@@ -53,8 +54,13 @@ LAYOUT = (
     ),
     volume_slices("middle"),
     PLANE,
+    click.option(
+        "--keep-patient-ids", is_flag=True, help="Keep the patients' ids of DICOM files, instead of pseudonyms."
+    ),
 )
-"""Arguments of `braintumor_tf.datasets.scan` that settle how folders are read; each is handed on by its name."""
+"""Arguments of `braintumor_tf.datasets.scan` that settle how folders are read, by their names."""
+
+_LAYOUT_NAMES = ("ignore", "label_from", "slices", "plane", "keep_patient_ids")
 
 NO_LINK = click.option(
     "--no-link", is_flag=True, help="Do not look for published pictures, and so leave their patients unknown."
@@ -200,6 +206,19 @@ def add_options(*options: Callable[[Command], Command]) -> Callable[[Command], C
         return command
 
     return add
+
+
+def layout_options(command: Command) -> Command:
+    """Adds the options that settle how folders are read; the command gets them as one mapping, `layout`.
+
+    They are arguments of `braintumor_tf.datasets.scan`.
+    """
+
+    @functools.wraps(command)
+    def gathered(**options: Any) -> Any:
+        return command(**options, layout={name: options.pop(name) for name in _LAYOUT_NAMES})
+
+    return add_options(*_LAYOUT)(gathered)
 
 
 def dataset_option(text: str, **settings: Any) -> Callable[[Command], Command]:

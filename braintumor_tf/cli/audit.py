@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from braintumor_tf.cli._options import (
     DATA_DIR,
     DROP_COPIES,
-    LAYOUT,
     MERGE_BINARY,
     NO_LINK,
-    add_options,
     json_option,
+    layout_options,
     refuse_for_one,
 )
 from braintumor_tf.cli._output import link_and_say, merge_and_say, print_json
@@ -26,7 +27,7 @@ LEAK_EXIT_CODE = 3
     "--dataset", "datasets", multiple=True, metavar="DIR", help="Another part of what is audited; several are merged."
 )
 @click.option("--against", multiple=True, metavar="DIR2", help="Another data set to compare with; may be repeated.")
-@add_options(*LAYOUT)
+@layout_options
 @json_option("Print one JSON object to standard output.")
 @click.option("--html", metavar="FILE", help="Write a page that shows near-duplicate pairs side by side.")
 @click.option(
@@ -51,10 +52,7 @@ def audit(
     folder: str | None,
     datasets: tuple[str, ...],
     against: tuple[str, ...],
-    ignore: tuple[str, ...],
-    label_from: int | None,
-    slices: str,
-    plane: str,
+    layout: dict[str, Any],
     as_json: bool,
     html: str | None,
     fail_on: str | None,
@@ -93,10 +91,7 @@ def audit(
     how = {
         "strict": strict,
         "cache": cache,
-        "ignore": ignore,
-        "label_from": label_from,
-        "slices": slices,
-        "plane": plane,
+        **layout,
     }
     for name in (*names, *against):
         found = find_dataset(name, data_dir=data_dir, **how)

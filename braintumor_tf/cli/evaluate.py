@@ -10,13 +10,12 @@ import click
 from braintumor_tf.cli._options import (
     BASELINES,
     DATA_DIR,
-    LAYOUT,
     NO_LINK,
     VIEWS,
-    add_options,
     called,
     dataset_option,
     json_option,
+    layout_options,
 )
 from braintumor_tf.cli._output import load_datasets, print_json, say_overlap, say_path, say_run, say_scores
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @dataset_option("Another data set to score on; by default the run's own test images")
-@add_options(*LAYOUT)
+@layout_options
 @VIEWS
 @click.option(
     "--noise",
@@ -43,10 +42,7 @@ if TYPE_CHECKING:
 def evaluate(
     runs: tuple[str, ...],
     datasets: tuple[str, ...],
-    ignore: tuple[str, ...],
-    label_from: int | None,
-    slices: str,
-    plane: str,
+    layout: dict[str, Any],
     views: int | None,
     noise: str | None,
     severity: str,
@@ -85,10 +81,7 @@ def evaluate(
         reading = {
             "link": not no_link,
             "data_dir": data_dir,
-            "ignore": ignore,
-            "label_from": label_from,
-            "slices": slices,
-            "plane": plane,
+            **layout,
         }
         evaluate_again(runs, datasets, **how, **reading)
 

@@ -14,7 +14,6 @@ from braintumor_tf.cli._options import (
     DATA_DIR,
     DROP_COPIES,
     INDEX,
-    LAYOUT,
     MODEL_SETTINGS,
     NO_LINK,
     SEED,
@@ -23,6 +22,7 @@ from braintumor_tf.cli._options import (
     dataset_option,
     default_folder,
     json_option,
+    layout_options,
     protocol_option,
     refuse_for_one,
     refuse_index_alone,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--model", required=True, help="A network: CNN, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
 @dataset_option("synthetic, the name of a source, a folder or a CSV", required=True)
-@add_options(*LAYOUT)
+@layout_options
 @protocol_option("grouped", "random", "official")
 @BINARY
 @DROP_COPIES
@@ -75,10 +75,7 @@ if TYPE_CHECKING:
 def search(
     model: str,
     datasets: tuple[str, ...],
-    ignore: tuple[str, ...],
-    label_from: int | None,
-    slices: str,
-    plane: str,
+    layout: dict[str, Any],
     protocol: str,
     binary: bool,
     drop_copies: bool,
@@ -112,8 +109,7 @@ def search(
 
     folder = Path(out or default_folder("search", model, short_name(datasets), protocol, str(seed)))
     refuse_unwritable(folder)
-    how = {"indexes": indexes, "binary": binary, "drop_copies": drop_copies, "ignore": ignore, "label_from": label_from}
-    how |= {"slices": slices, "plane": plane}
+    how = {"indexes": indexes, "binary": binary, "drop_copies": drop_copies, **layout}
     scan = load_datasets(datasets, link=not no_link, data_dir=data_dir, **how)
     manifest = to_binary(scan.manifest) if binary else scan.manifest
     refuse_one_class(manifest, datasets)

@@ -18,7 +18,6 @@ from braintumor_tf.cli._options import (
     DROP_COPIES,
     DROPOUT,
     INDEX,
-    LAYOUT,
     MODEL_SETTINGS,
     NO_LINK,
     NOISE,
@@ -28,6 +27,7 @@ from braintumor_tf.cli._options import (
     called,
     dataset_option,
     default_folder,
+    layout_options,
     protocol_option,
     refuse_for_one,
     refuse_index_alone,
@@ -59,7 +59,7 @@ SPLIT_OPTIONS = ("protocol", "folds", "origin", "external", "split_seed")
 @click.command()
 @click.option("--model", help="CNN, PCA, MobileNetV2-0.35, EfficientNetB0, ViT-B/16 and so on.")
 @dataset_option("synthetic, the name of a source, a folder or a CSV")
-@add_options(*LAYOUT)
+@layout_options
 @protocol_option("grouped", "random", "official", "kfold", "external", "leave_one_origin_out")
 @click.option("--folds", type=click.IntRange(2), help="How many, for the protocol kfold; 5 by default.")
 @click.option(
@@ -244,10 +244,7 @@ def _prepare(
     *,
     model: str,
     datasets: tuple[str, ...],
-    ignore: tuple[str, ...],
-    label_from: int | None,
-    slices: str,
-    plane: str,
+    layout: dict[str, Any],
     external: str | None,
     binary: bool,
     drop_copies: bool,
@@ -282,8 +279,7 @@ def _prepare(
     resolve_weights(get_spec(model), settings["weights"], settings["image_size"])
     severities, extent = parse_severities(severity), {"probability": noise_probability, "size": noise_size}
     added = None if noise is None else training_noise(noise.split(","), severities, **extent)
-    where = {"link": not no_link, "data_dir": data_dir, "ignore": ignore, "label_from": label_from, "indexes": indexes}
-    where |= {"slices": slices, "plane": plane}
+    where = {"link": not no_link, "data_dir": data_dir, "indexes": indexes, **layout}
     scans = [load_datasets(datasets, binary=binary, drop_copies=drop_copies, **where)]
     scans += [load_dataset(external, **where)] if external else []
     manifests = [to_binary(scan.manifest) if binary else scan.manifest for scan in scans]

@@ -64,6 +64,7 @@ def scan(
     unlabelled: bool = False,
     slices: str | int = "middle",
     plane: str = "axial",
+    keep_patient_ids: bool = False,
 ) -> Scan:
     """Describes every image of a labelled folder or CSV.
 
@@ -94,6 +95,7 @@ def scan(
         unlabelled: also take images that no class folder or column gives a label; it is "" then.
         slices: which slices of a volume become rows: ``"middle"``, ``"all"`` that show the head, or a number of them.
         plane: ``"axial"``, ``"coronal"`` or ``"sagittal"``.
+        keep_patient_ids: True keeps the patients' ids of DICOM files as they are, instead of pseudonyms.
 
     Returns:
         The manifest sorted by path, the files that could not be read, what else was not used, and notes.
@@ -117,7 +119,7 @@ def scan(
     root = root / LISTING if by_list else root
     layout = Layout(
         ignore=ignore, label_from=label_from, labels=labels or {}, patients=patients, unlabelled=unlabelled,
-        slices=slices, plane=plane,
+        slices=slices, plane=plane, keep_patient_ids=keep_patient_ids,
     )  # fmt: skip
     if root.is_file():
         refuse_file(root)

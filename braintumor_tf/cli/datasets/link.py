@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from braintumor_tf.cli._options import DATA_DIR, INDEX, LAYOUT, add_options, json_option
+from braintumor_tf.cli._options import DATA_DIR, INDEX, json_option, layout_options
 from braintumor_tf.cli._output import print_json, say_remarks
 
 
 @click.command("link")
 @click.argument("dataset", metavar="DIR")
 @INDEX
-@add_options(*LAYOUT)
+@layout_options
 @json_option("Print a JSON list, one object an image; what is unknown is null.")
 @click.option("--csv", "csv", metavar="FILE", help="Write the same as a CSV; what is unknown is empty.")
 @click.option("--no-cache", is_flag=True, help="Read every file and search every picture again.")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from braintumor_tf.cli._options import DATA_DIR, DROP_COPIES, LAYOUT, MERGE_BINARY, NO_LINK, add_options, json_option
+from braintumor_tf.cli._options import DATA_DIR, DROP_COPIES, MERGE_BINARY, NO_LINK, json_option, layout_options
 from braintumor_tf.cli._output import load_datasets, print_json, say_path
 
 
 @click.command("merge")
 @click.argument("datasets", nargs=-1, required=True, metavar="DIR DIR2...")
 @click.option("--out", required=True, metavar="DIR", help="The folder to write; it must not exist, or be empty.")
-@add_options(*LAYOUT)
+@layout_options
 @MERGE_BINARY
 @DROP_COPIES
 @click.option(
@@ -27,10 +28,7 @@ from braintumor_tf.cli._output import load_datasets, print_json, say_path
 def merge_datasets(
     datasets: tuple[str, ...],
     out: str,
-    ignore: tuple[str, ...],
-    label_from: int | None,
-    slices: str,
-    plane: str,
+    layout: dict[str, Any],
     binary: bool,
     drop_copies: bool,
     links: bool,
@@ -56,10 +54,7 @@ def merge_datasets(
     reading = {
         "link": not no_link,
         "data_dir": data_dir,
-        "ignore": ignore,
-        "label_from": label_from,
-        "slices": slices,
-        "plane": plane,
+        **layout,
     }
     found = load_datasets(datasets, binary=binary, drop_copies=drop_copies, **reading)
     folder = write_merged(found, out, links=links)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from braintumor_tf.cli._options import (
     DROP_COPIES,
-    LAYOUT,
     MERGE_BINARY,
     NO_LINK,
     WORDS,
-    add_options,
     dataset_option,
+    layout_options,
     refuse_for_one,
     short_name,
 )
@@ -26,7 +26,7 @@ from braintumor_tf.interrupts import goes_on_with
 @dataset_option("synthetic, the name of a source, a folder or a CSV", default=("synthetic",), show_default=True)
 @click.option("--out", default="models", show_default=True, help="Folder for executed notebooks, pages and runs.")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="A notebook's parameter.")
-@add_options(*LAYOUT)
+@layout_options
 @MERGE_BINARY
 @DROP_COPIES
 @NO_LINK
@@ -38,10 +38,7 @@ def run(
     datasets: tuple[str, ...],
     out: str,
     parameters: tuple[tuple[str, str], ...],
-    ignore: tuple[str, ...],
-    label_from: int | None,
-    slices: str,
-    plane: str,
+    layout: dict[str, Any],
     binary: bool,
     drop_copies: bool,
     no_link: bool,
@@ -70,19 +67,16 @@ def run(
         how = {
             "binary": binary,
             "drop_copies": drop_copies,
-            "ignore": ignore,
-            "label_from": label_from,
-            "slices": slices,
-            "plane": plane,
+            **layout,
         }
         found = load_datasets(datasets, link=not no_link, data_dir="data", **how)
         if len(datasets) > 1:
             dataset = str(write_manifest(Path(out).absolute() / f"{short_name(datasets)}.csv", found.manifest))
     given = {"LINK": False} if no_link else {}
     if len(datasets) == 1:  # a list of merged ones says it all
-        reading = {"ignore": list(ignore)} if ignore else {}
-        reading |= {"label_from": label_from} if label_from is not None else {}
-        reading |= {"slices": slices, "plane": plane} if (slices, plane) != ("middle", "axial") else {}
+        usual = {"slices": "middle", "plane": "axial"}
+        reading = {name: list(value) if name == "ignore" else value for name, value in layout.items()
+                   if value and value != usual.get(name)}  # fmt: skip
         given |= {"READING": reading} if reading else {}
     results = run_notebooks(
         chosen,

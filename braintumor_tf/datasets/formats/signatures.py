@@ -21,7 +21,7 @@ _FOREIGN = (
     (0, b"\x1f\x8b", "a gzip file"),
     (0, b"\x89HDF", "an HDF5 or MATLAB 7.3 file", ".mat"),
     (0, b"MATLAB", "a MATLAB file", ".mat"),
-    (128, b"DICM", "a DICOM file"),
+    (128, b"DICM", "a DICOM file", ".dcm"),
     (344, b"n+1\0", "a NIfTI volume", ".nii"),
     (4, b"ftypavif", "an AVIF image"),
     (4, b"ftyphei", "a HEIF image"),

@@ -125,7 +125,7 @@ def _check_masks(names: FolderNames, tree: Tree) -> None:
                     f"{names.choices(name)}"
                 )
     files = {(str(path.parent), Path(path.name.removesuffix(".gz")).stem) for path in tree.images}
-    volumes = {str(path.parent) for path in tree.images if is_volume_name(path.name)}
+    volumes = {str(path.parent) for path in tree.images if is_volume_name(path)}
     masks = [(folder, stem) for folder, stem in files if stem.endswith(_MASK_ENDINGS)]
     for folder, stem in sorted(masks):
         ending = next(ending for ending in _MASK_ENDINGS if stem.endswith(ending))

@@ -9,6 +9,7 @@ from pathlib import Path
 from braintumor_tf.datasets.formats.medical.matlab import MatlabSlice
 from braintumor_tf.datasets.formats.medical.table import file_of
 from braintumor_tf.datasets.labels import resembles_split
+from braintumor_tf.datasets.layouts.dicom_patients import name_patients
 from braintumor_tf.datasets.layouts.doubts import check_hidden, check_labels, check_splits, places_by_name
 from braintumor_tf.datasets.layouts.folder_names import Folder, FolderNames
 from braintumor_tf.datasets.layouts.layout import Layout, Listing, Named, class_notes, unused_patterns
@@ -49,6 +50,7 @@ def read_folder(root: Path, layout: Layout) -> Listing:
     notes += fill_in(rows, told)
     loose = [] if layout.unlabelled else [(row["path"], NO_LABEL) for row in rows if not row["label"]]
     rows = [row for row in rows if row["label"] or layout.unlabelled]
+    notes += name_patients(rows, layout)
     rows, broken, said = expand_volumes(rows, root, layout)
     notes += said + class_notes(rows)
     if layout.label_from is not None:

@@ -42,6 +42,7 @@ class Layout:
         unlabelled: whether images without a label are taken too.
         slices: which slices of a volume become rows, as for `choose_slices`.
         plane: that they lie in.
+        keep_patient_ids: whether patients of DICOM files keep the ids that stand in them; else they get pseudonyms.
 
     Raises:
         DatasetError: `label_from` is 0, `ignore` is a text and not a list of texts, or `slices` or `plane` is unknown.
@@ -54,6 +55,7 @@ class Layout:
     unlabelled: bool = False
     slices: str | int = MIDDLE
     plane: str = PLANES[0]
+    keep_patient_ids: bool = False
 
     def __post_init__(self):
         if self.label_from == 0:

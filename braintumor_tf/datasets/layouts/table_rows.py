@@ -13,6 +13,7 @@ import pandas as pd
 
 from braintumor_tf.datasets.formats.medical.table import file_of
 from braintumor_tf.datasets.labels import CLASSES, NO_TUMOR, TUMOR, canonical_split, nearest_spelling, plain_label
+from braintumor_tf.datasets.layouts.dicom_patients import name_patients
 from braintumor_tf.datasets.layouts.layout import (
     BOX,
     IDENTITY,
@@ -68,10 +69,11 @@ def read_listing(path: Path, layout: Layout) -> Listing:
     _check_files(path, rows)
     for row in rows:
         del row["line"]
+    told = name_patients(rows, layout)
     rows, broken, said = expand_volumes(rows, path.parent, layout)
     depth = f"--label-from {layout.label_from} says nothing of a CSV, which names its labels itself"
     notes = [] if layout.label_from is None else [depth]
-    notes += unused_patterns(layout, used) + _column_notes(table) + _label_notes(rows) + said + class_notes(rows)
+    notes += unused_patterns(layout, used) + _column_notes(table) + _label_notes(rows) + told + said + class_notes(rows)
     return Listing(rows=rows, unreadable=broken, passed_over=[*passed_over, *again], notes=notes)
 
 

@@ -48,6 +48,7 @@ _KINDS = {
     "RAR": (".rar", ".7z"),
 }
 _KIND_OF = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes}
+_INDEX = "DICOMDIR"
 _VOLUMES = ("DICOM", "NIfTI", "MATLAB", "HDF5")
 
 
@@ -120,12 +121,15 @@ def _file(tree: Tree, path: Path) -> None:
     if (header := header_beside(path)) is not None:
         tree.passed_over.append((str(path), f"holds the voxels of another file ({header.name})"))
         return
-    if is_image_name(path.name) or kind in _PICTURES:
+    if path.name.upper() == _INDEX:
+        tree.passed_over.append((str(path), "an index of other DICOM files"))
+        return
+    if is_image_name(path.name) or kind in _PICTURES or medical_format(path) is not None:
         tree.images.append(path)
         return
     tree.kinds[kind or ending or "without an ending"] += 1
     if kind in _VOLUMES:
-        named = {"NIfTI": ".nii", "MATLAB": ".mat"}.get(kind)
+        named = {"DICOM": ".dcm", "NIfTI": ".nii", "MATLAB": ".mat"}.get(kind)
         why = f" whose name does not end in {named}; rename it" if named else ", which is not read"
         tree.unreadable.append((str(path), f"a {kind} file{why}{'' if named else '; export its slices as PNG'}"))
     elif ending in _OTHER_PICTURES:

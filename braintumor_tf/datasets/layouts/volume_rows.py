@@ -40,7 +40,7 @@ def expand_volumes(rows: Rows, root: Path, layout: Layout) -> tuple[Rows, Named,
             unreadable += [(path, reason)] if reason else []
             empty += hidden
     parts = (_slices(row, chosen[row["path"]], root) if row["path"] in chosen else [row] for row in rows)
-    read = [slices for slices in chosen.values() if slices]
+    read = [slices for path, slices in chosen.items() if slices not in ([], [path])]
     return list(chain.from_iterable(parts)), unreadable, [_note(layout, read, empty)] if read else []
 
 

@@ -74,7 +74,7 @@ def slices_of(
         if is_volume_name(path):
             with contextlib.suppress(ImageReadError):
                 chosen = choose_slices(path, slices, plane)[0]
-                volumes |= dict.fromkeys(chosen, path)
+                volumes |= dict.fromkeys(chosen, path) if chosen != [path] else {}
         found += chosen
     return found, volumes
 
@@ -103,10 +103,10 @@ def _named_like_images(folder: str) -> list[str]:
     found = []
     for parent, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        kept = (name for name in names if not name.startswith(".") and _is_named_like_an_image(name))
-        found += [os.path.join(parent, name) for name in kept]
+        paths = [os.path.join(parent, name) for name in names if not name.startswith(".")]
+        found += filter(_is_taken_for_an_image, paths)
     return sorted(path for path in found if header_beside(Path(path)) is None)
 
 
-def _is_named_like_an_image(name: str) -> bool:
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES or medical_format(name) is not None
+def _is_taken_for_an_image(path: str) -> bool:
+    return Path(path).suffix.lower() in IMAGE_SUFFIXES or medical_format(path) is not None

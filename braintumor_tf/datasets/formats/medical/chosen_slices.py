@@ -38,12 +38,15 @@ def choose_slices(path: str, slices: str | int, plane: str) -> tuple[list[str], 
         plane: one of `PLANES`.
 
     Returns:
-        The paths of the slices in order, and how many slices of the volume do not show the head.
+        The paths of the slices in order, and how many slices of the volume do not show the head. Of a file with one
+        slice it is the file's own path.
 
     Raises:
         ImageReadError: the volume cannot be read, or no slice shows a head.
     """
     shown = medical_format(path).head_slices(path, plane)
+    if len(shown) == 1:
+        return [path], 0
     numbers = np.flatnonzero(shown) + 1
     if not len(numbers):
         raise ImageReadError(path, f"none of its {len(shown)} {plane} slices shows a head (all voxels are alike)")

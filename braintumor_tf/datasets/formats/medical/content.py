@@ -20,7 +20,7 @@ class Content:
     """The bytes of a picture file.
 
     Attributes:
-        data: of the file; of a slice those of a PGM of 8 bits, scaled as `depth.to_bytes` scales.
+        data: of the file; of a slice those of a PGM (of colour, a PPM) of 8 bits, scaled as `depth.to_bytes` scales.
         page: which slice was chosen where a volume was asked for, from 1.
         pages: how many it has; 1 where nothing was chosen.
     """
@@ -49,6 +49,7 @@ def read_content(path: str | Path) -> Content:
 
 
 def _picture(pixels: np.ndarray) -> bytes:
-    """Writes grey pixels as a PGM; those of 8 bits keep their values."""
+    """Writes grey pixels as a PGM and colours as a PPM; those of 8 bits keep their values."""
     scaled = pixels if pixels.dtype == np.uint8 else to_bytes(pixels)
-    return b"P5 %d %d 255\n" % (scaled.shape[1], scaled.shape[0]) + np.ascontiguousarray(scaled).tobytes()
+    kind = b"P5" if scaled.ndim == 2 else b"P6"
+    return kind + b" %d %d 255\n" % (scaled.shape[1], scaled.shape[0]) + np.ascontiguousarray(scaled).tobytes()

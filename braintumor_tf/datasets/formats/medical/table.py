@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from braintumor_tf.datasets.formats.medical import matlab, nifti
+from braintumor_tf.datasets.formats.medical import dicom, matlab, nifti
 from braintumor_tf.datasets.formats.medical.slice_path import SlicePath
 
 
@@ -34,19 +35,32 @@ class MedicalFormat:
 MEDICAL_FORMATS = (
     MedicalFormat("NIfTI", nifti.SUFFIXES, nifti.head_slices, nifti.read_slice),
     MedicalFormat("MATLAB", matlab.SUFFIXES, None, matlab.read_slice),
+    MedicalFormat("DICOM", dicom.SUFFIXES, dicom.head_slices, dicom.read_slice),
 )
 """Every format that is read here."""
+
+_DICOM = MEDICAL_FORMATS[-1]
+_ENDING = re.compile(r"\.[a-z][a-z0-9]*")
 
 
 def medical_format(path: str | Path) -> MedicalFormat | None:
     """Returns the format of a file or of a slice by the ending of the file's name; None for other files.
 
+    Where a name has no ending of letters, such as ``IM0001`` or ``1.2.840.113619.2``, the file itself is asked whether
+    it is DICOM.
+
     Example:
         >>> medical_format("a/brain.nii.gz#81").name, medical_format("slice.png")
         ('NIfTI', None)
     """
-    name = file_of(path).lower()
-    return next((each for each in MEDICAL_FORMATS if name.endswith(each.suffixes)), None)
+    return _format_of(file_of(path))
+
+
+def _format_of(file: str) -> MedicalFormat | None:
+    name = file.lower()
+    if _ENDING.fullmatch(Path(name).suffix):
+        return next((each for each in MEDICAL_FORMATS if name.endswith(each.suffixes)), None)
+    return _DICOM if dicom.begins_like_dicom(file) else None
 
 
 def is_volume_name(path: str | Path) -> bool:
@@ -69,5 +83,4 @@ def stem_of(path: str | Path) -> str:
 def file_of(path: str | Path) -> str:
     """Returns the file that holds a picture: the volume of a slice, else the path itself."""
     found = SlicePath.of(str(path))
-    volume = found is not None and any(found.file.lower().endswith(each.suffixes) for each in MEDICAL_FORMATS)
-    return found.file if volume else str(path)
+    return found.file if found is not None and _format_of(found.file) is not None else str(path)
