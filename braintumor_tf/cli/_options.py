@@ -216,7 +216,8 @@ def layout_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def gathered(**options: Any) -> Any:
-        return command(**options, layout={name: options.pop(name) for name in _LAYOUT_NAMES})
+        layout = {name: options.pop(name) for name in _LAYOUT_NAMES}
+        return command(**options, layout=layout)
 
     return add_options(*_LAYOUT)(gathered)
 

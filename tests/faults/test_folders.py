@@ -163,8 +163,8 @@ REFUSED = {
         "train/1.png test/2.png", ("2 images, but no class folder: all lie in test, train",)
     ),
     "pictures and a table": Refused("1.png list.csv", ("or give a CSV of path and label (is it", "list.csv?)")),
-    "DICOM files": Refused(
-        "glioma/1.dcm no/2.dcm", ("holds 2 DICOM files and no image of a format that is read", "as PNG")
+    "DICOM files without pictures": Refused(
+        "glioma/1.dcm no/2.dcm", ("no labelled image can be read", "a DICOM file without a picture")
     ),
     "no picture at all": Refused(
         "a.txt list.csv", ("holds no image file, but others (.csv 1, .txt 1)", "list.csv itself")
@@ -310,7 +310,7 @@ def test_pictures_beside_the_list_that_a_folder_is_read_by_are_named(tmp_path):
 
 def test_a_dicom_file_among_pictures_is_unreadable_and_says_so(tmp_path):
     found = scan(make(tmp_path / "set", f"{PAIR} no/5.dcm"), cache=False, show_progress=False)
-    assert found.unreadable["reason"].tolist() == ["a DICOM file, which is not read; export its slices as PNG"]
+    assert found.unreadable["reason"].tolist() == ["a DICOM file without a picture"]
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_a_dicom_file_among_pictures_is_unreadable_and_says_so(tmp_path):
     [
         ("one.png", "is one picture; give the folder that holds it"),
         ("one", "is one picture"),
-        ("one.dcm", "is a DICOM file; give a folder of images"),
+        ("one.dcm", "is one picture; give the folder that holds it"),
         ("one.xlsx", "is an Excel table; save it as CSV"),
         ("one.zip", "is an archive; unpack it"),
     ],

@@ -1,4 +1,4 @@
-"""Pillow's warnings, silenced while files are decoded."""
+"""Warnings of Pillow and pydicom, silenced while files are decoded."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ _readers: list[contextlib.AbstractContextManager] = []
 
 
 @contextlib.contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Silences Pillow's warnings, which come where the decoder raises or repairs.
+def quiet_decoders() -> Iterator[None]:
+    """Silences warnings of Pillow and pydicom, which come where a decoder raises or repairs.
+
+    Those of pydicom may quote what a file says of its patient.
 
     `warnings.catch_warnings` alone is not safe when several threads read: one may restore the filters that another set.
     So the first reader in sets the filter and the last one out takes it away.
@@ -22,7 +24,7 @@ def quiet_pillow() -> Iterator[None]:
         if not _readers:
             filters = warnings.catch_warnings()
             filters.__enter__()
-            warnings.filterwarnings("ignore", module=r"PIL\.")
+            warnings.filterwarnings("ignore", module=r"(PIL|pydicom)\.")
             _readers.append(filters)
         _readers.append(contextlib.nullcontext())
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from braintumor_tf.datasets.formats.decoder_warnings import quiet_pillow
+from braintumor_tf.datasets.formats.decoder_warnings import quiet_decoders
 from braintumor_tf.datasets.formats.deep_colour import (
     deep_png_pixels,
     deep_tiff_pixels,
@@ -84,7 +84,7 @@ def decode(path: str | Path, data: bytes | None = None) -> Decoded:
         raise ImageReadError(path, "empty file (0 bytes)")
     size, header = (0, 0), None
     try:
-        with quiet_pillow():
+        with quiet_decoders():
             header = read_header(data) if is_tiff(data) else None
             if header is not None and is_for_opencv(header):
                 check_size(path, header.width, header.height)

@@ -6,13 +6,14 @@ Source: DICOM PS3.3, sections C.7.6.3 (pixels), C.7.6.16 (functional groups), C.
 from __future__ import annotations
 
 import contextlib
-import warnings
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from braintumor_tf.datasets.formats.decoder_warnings import quiet_decoders
 from braintumor_tf.datasets.formats.depth import to_bytes
 from braintumor_tf.datasets.formats.file_bytes import open_regular
 from braintumor_tf.datasets.formats.limits import check_size
@@ -120,11 +121,11 @@ def _opened(path: str, plane: str) -> Iterator[Dataset]:
         raise ImageReadError(path, f"frames of a DICOM file are read as they are, not cut anew ({plane})")
     with open_regular(path) as file:
         data = _dataset(path, file, defer_size=1024)
-        kind = str(data.file_meta.get("MediaStorageSOPClassUID", "")) if hasattr(data, "file_meta") else ""
-        if kind == _INDEX:
-            raise ImageReadError(path, "an index of other DICOM files (DICOMDIR), no picture")
-        if not any(name in data for name in _PIXELS):
-            raise ImageReadError(path, "a DICOM file without a picture")
+        with _named_errors(path):
+            if str(data.file_meta.get("MediaStorageSOPClassUID", "")) == _INDEX:
+                raise ImageReadError(path, "an index of other DICOM files (DICOMDIR), no picture")
+            if not any(name in data for name in _PIXELS):
+                raise ImageReadError(path, "a DICOM file without a picture")
         yield data
 
 
@@ -135,17 +136,17 @@ def _dataset(path: str, file: BinaryIO, **options: Any) -> Dataset:
     except ImportError as error:
         reason = "DICOM is read with the extra medical: pip install 'braintumor_tf[medical]'"
         raise ImageReadError(path, reason) from error
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its lines may quote what a file says of its patient
     with _named_errors(path):
         head = file.read(_PREAMBLE + len(_MARK))
         file.seek(0)
         whole = head[_PREAMBLE:] == _MARK
         data = pydicom.dcmread(file, force=True, **options)
-    if not whole and ("Rows" not in data or "SOPClassUID" not in data):
-        raise ImageReadError(path, "not a DICOM file, or one without its header")
-    if not whole and not getattr(data.file_meta, "TransferSyntaxUID", None):
-        data.file_meta.TransferSyntaxUID = (
-            pydicom.uid.ImplicitVRLittleEndian if data.original_encoding[0] else pydicom.uid.ExplicitVRLittleEndian
-        )
+        if not whole and ("Rows" not in data or "SOPClassUID" not in data):
+            raise ImageReadError(path, "not a DICOM file, or one without its header")
+        if not whole and not getattr(data.file_meta, "TransferSyntaxUID", None):
+            implicit, explicit = pydicom.uid.ImplicitVRLittleEndian, pydicom.uid.ExplicitVRLittleEndian
+            data.file_meta.TransferSyntaxUID = implicit if data.original_encoding[0] else explicit
     return data
 
 
@@ -164,15 +165,16 @@ def _decoded(path: str, data: Dataset, number: int) -> np.ndarray:
     """Decodes the stored values of one frame; what is coded as YBR becomes RGB."""
     from pydicom.pixels import pixel_array
 
-    syntax = data.file_meta.get("TransferSyntaxUID")
+    with _named_errors(path):
+        syntax = data.file_meta.get("TransferSyntaxUID")
     try:
-        with _quiet():
+        with quiet_decoders():
             return np.asarray(pixel_array(data, index=number - 1))
     except (MemoryError, ImageReadError):
         raise
     except Exception as error:
         if isinstance(error, (RuntimeError, NotImplementedError)) and "Unable to" in str(error) and syntax is not None:
-            name = syntax.name if syntax.is_compressed else "it is"
+            name = syntax.name if syntax.is_transfer_syntax else "no known coding"
             reason = f"cannot be decoded (stored as {name}): damaged, or of a kind that pylibjpeg does not read"
             raise ImageDecodeError(path, reason) from error
         raise ImageDecodeError(path, f"damaged or truncated file ({type(error).__name__})") from error
@@ -231,18 +233,10 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hides pydicom's warnings, which may quote what a file says of its patient."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
 def _named_errors(path: str) -> Iterator[None]:
     """Turns what pydicom raises on a damaged file into one error that names it, and nothing of its content."""
     try:
-        with _quiet():
+        with quiet_decoders():
             yield
     except (ImageReadError, MemoryError):
         raise
