@@ -25,7 +25,7 @@ def link_dataset(
     csv: str | None,
     no_cache: bool,
     data_dir: str,
-    **layout: Any,
+    layout: dict[str, Any],
 ) -> None:
     """Says which images of DIR are published pictures, in any pose, and so which patients they show.
 
