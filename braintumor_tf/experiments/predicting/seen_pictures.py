@@ -35,7 +35,7 @@ class SeenPictures:
             for value, path in zip(seen[column], seen["path"]) if value
         }  # fmt: skip
         hashed = seen[seen["phash"].fillna("") != ""] if "phash" in seen else seen[:0]
-        self._paths = hashed["path"].to_numpy()
+        self._paths = hashed["path"].to_numpy() if len(hashed) else np.empty(0, object)
         self._bits = to_bits(hashed["phash"]) if len(hashed) else np.empty(0, np.uint64)
         self._thumbnails: dict[str, np.ndarray | None] = {}
 
