@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 class BrainTumorError(Exception):
-    """Base of every error raised on purpose; the command line prints it as one line and exits with 1.
+    r"""Base of every error raised on purpose; the command line prints it as one line and exits with 1.
 
     It is one line whatever the names and values in it hold.
 
     Example:
-        >>> str(BrainTumorError("list.csv: line 4: has the label 'a\\nb'"))
+        >>> str(BrainTumorError("list.csv: line 4: has the label 'a\nb'"))
         "list.csv: line 4: has the label 'a b'"
     """
 

@@ -129,7 +129,10 @@ def train(
     if ladder:
         if not resume:
             refuse_taken(out)
-        say_ladder(_climb(resume, seeds=seeds or 1, devices=names, **options))
+        from braintumor_tf.runs import writing_to
+
+        with nullcontext() if resume and not out.is_dir() else writing_to(out):  # before images are read
+            say_ladder(_climb(resume, seeds=seeds or 1, devices=names, **options))
         return
     with _held(out, resume=resume is not None) if first else nullcontext():
         if resume:

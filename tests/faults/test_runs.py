@@ -133,6 +133,9 @@ WRITING: dict[str, Callable[[Path, Run, pd.DataFrame], object]] = {
     "train kfold": lambda at, run, rows: refuse_call(
         "train", "--model", "PCA", *DATA, "--protocol", "kfold", "--out", at / "new"
     ),
+    "train --ladder": lambda at, run, rows: refuse_call(
+        "train", "--model", "PCA", *DATA, "--ladder", "--out", at / "new"
+    ),
     "train --resume": lambda at, run, rows: refuse_call("train", "--resume", at / "begun"),
     "evaluate --noise": lambda at, run, rows: refuse_call("evaluate", at / "pca", "--noise", "gaussian"),
     "evaluate --out": lambda at, run, rows: refuse_call("evaluate", run.path, "--views", 2, "--out", at / "new"),

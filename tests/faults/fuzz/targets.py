@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from braintumor_tf.augment import ImageDataGenerator
 from braintumor_tf.datasets import read_image, read_manifest, scan, thumbnails, write_manifest
 from braintumor_tf.errors import BrainTumorError, ImageReadError
 from braintumor_tf.evaluation import calibrate_run, compare
@@ -90,6 +91,20 @@ def _read_pictures(folder: Path) -> None:
     assert len(refusals) in (0, len(READINGS)), f"of {READINGS} only some are refused: {refusals}"
     if refusals:
         raise refusals[0]
+
+
+def _generate_pictures(folder: Path) -> None:
+    """The generator takes what `read_image` takes, and names what it refuses."""
+    rows = pd.DataFrame({"filename": sorted(map(str, (folder / "set" / "glioma").iterdir()))})
+    batches = ImageDataGenerator(rescale=1 / 255).flow_from_dataframe(
+        rows, None, class_mode=None, target_size=(24, 32), batch_size=len(rows), validate_filenames=False
+    )
+    try:
+        batch = next(batches)
+    except BrainTumorError as error:
+        assert "changed." in str(error), f"another file is named: {error}"
+        raise
+    assert batch.shape == (len(rows), 24, 32, 3) and 0 <= batch.min() <= batch.max() <= 1
 
 
 def _changed_picture(name: str) -> str:
@@ -205,6 +220,7 @@ def _read_cache(folder: Path) -> None:
 
 TARGETS = {
     "pictures": Target(_prepare_pictures, _read_pictures, _changed_picture),
+    "generator": Target(_prepare_pictures, _generate_pictures, _changed_picture),
     "tables": Target(_prepare_tables, _read_tables, lambda name: "data.csv"),
     "manifest": Target(_prepare_manifest, _read_manifest),
     "run": Target(_prepare_run, _read_run),
