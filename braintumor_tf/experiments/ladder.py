@@ -184,7 +184,8 @@ def _refuse_others(out: Path, made: ExperimentSettings, manifest: pd.DataFrame) 
     changed = changed_settings(made.to_dict(), read_fields(out / LADDER_SETTINGS))
     before = read_images(out / IMAGES)
     for name, columns in (("images", ["md5", "label"]), ("patients", ["md5", "patient"])):
-        now, then = (rows[columns].sort_values(columns).to_numpy().tolist() for rows in (manifest, before))
+        known = (rows.reindex(columns=columns).fillna("") for rows in (manifest, before))  # patients may be unknown
+        now, then = (rows.sort_values(columns).to_numpy().tolist() for rows in known)
         changed += [name] if now != then else []
     if changed:
         raise RunError(
