@@ -13,6 +13,7 @@ from braintumor_tf.datasets.formats.medical.chosen_slices import check_slices, c
 from braintumor_tf.datasets.formats.medical.nifti import header_beside
 from braintumor_tf.datasets.formats.medical.table import is_volume_name, medical_format
 from braintumor_tf.errors import EvaluationError, ImageReadError
+from braintumor_tf.experiments.predicting.series import find_series
 from braintumor_tf.progress import progress_bar
 
 _PATTERN = frozenset("*?[")
@@ -51,7 +52,7 @@ def image_paths(paths: Iterable[str | Path]) -> list[str]:
 def slices_of(
     files: Iterable[str], slices: str | int, plane: str, *, show_progress: bool = True
 ) -> tuple[list[str], dict[str, str]]:
-    """Replaces volumes by their slices.
+    """Replaces volumes by their slices, and joins the files of a series.
 
     Args:
         files: of images and volumes.
@@ -60,8 +61,9 @@ def slices_of(
         show_progress: whether to show a bar.
 
     Returns:
-        Paths of images and slices, in order, and the volume of each of these slices. A volume that cannot be read stays
-        in the list, so that its row can say so.
+        Paths of images and slices, in order, and the volume of each of these slices: its file, or the folder of a
+        series of DICOM files (`find_series`). A volume that cannot be read stays in the list, so that its row can say
+        so.
 
     Raises:
         DatasetError: `slices` or `plane` means nothing.
@@ -76,6 +78,13 @@ def slices_of(
                 chosen = choose_slices(path, slices, plane)[0]
                 volumes |= dict.fromkeys(chosen, path) if chosen != [path] else {}
         found += chosen
+    for series in find_series(path for path in found if path not in volumes):
+        with contextlib.suppress(ImageReadError):
+            chosen = series.chosen(slices)
+            place = min(map(found.index, series.files))
+            left = set(series.files)
+            found[place:] = [*chosen, *(path for path in found[place:] if path not in left)]
+            volumes |= dict.fromkeys(chosen, series.name)
     return found, volumes
 
 

@@ -18,10 +18,12 @@ from braintumor_tf.datasets import read_image, read_manifest, scan, write_manife
 from braintumor_tf.datasets.formats.medical import dicom
 from braintumor_tf.datasets.formats.medical.pseudonyms import SALT_VARIABLE
 from braintumor_tf.errors import BrainTumorError, ImageReadError
+from braintumor_tf.experiments import predict_files, run_experiment
 from braintumor_tf.experiments.predicting import image_paths
 from braintumor_tf.leakage import group
 from tests.bad_images import slice_pixels
 from tests.calling import call
+from tests.training.toy import toy_manifest
 
 QUIET = {"cache": False, "show_progress": False}
 NAME, NUMBER, BIRTH = "Doe^Jane", "HOSPITAL-4711", "19680229"
@@ -268,14 +270,17 @@ def test_who_the_patient_is_stands_in_no_file_and_on_no_line(tmp_path, monkeypat
             assert word.encode() not in content, (path, word)
 
 
-def test_a_picture_of_a_file_and_the_file_get_the_same_answer(tmp_path):
-    from braintumor_tf.experiments import predict_files, run_experiment
-    from tests.training.toy import toy_manifest
+# === Answers ===
 
-    run = run_experiment(
-        toy_manifest(tmp_path / "toy"), "PCA", out=tmp_path / "run", image_size=24, baselines=False, resamples=20,
-        show_progress=False,
-    )  # fmt: skip
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    how = {"image_size": 24, "baselines": False, "resamples": 20, "show_progress": False}
+    return run_experiment(toy_manifest(folder / "toy"), "PCA", out=folder / "run", **how)
+
+
+def test_a_picture_of_a_file_and_the_file_get_the_same_answer(run, tmp_path):
     Image.fromarray(deep()).save(tmp_path / "a.png")
     save(tmp_path / "a.dcm", deep())
     table = predict_files(run, [tmp_path / "a.png", tmp_path / "a.dcm"])
@@ -295,3 +300,19 @@ def test_errors_of_the_package_alone_come_out(tmp_path):
             read_image(tmp_path / "b.dcm")
         except BrainTumorError as error:
             assert "\n" not in str(error)
+
+
+def test_files_of_one_series_get_one_answer_and_empty_ones_take_no_part(run, tmp_path):
+    folder = tmp_path / "scan"
+    for number in range(4):
+        pixels = deep(number) if number else np.zeros_like(deep())
+        save(folder / f"{9 - number}.dcm", pixels, InstanceNumber=str(number))
+    save(folder / "other.dcm", deep(7), SeriesInstanceUID="1.2.3")
+    table = predict_files(run, folder)
+    assert table["path"].tolist() == [str(folder), str(folder / "other.dcm")] and table["slices"].tolist() == [3, 1]
+    each = predict_files(run, folder, each_slice=True)
+    assert each["path"].tolist()[:4] == [*(str(folder / f"{n}.dcm") for n in (8, 7, 6)), str(folder)]
+    shares = [name for name in table if name.startswith("p_")]
+    np.testing.assert_allclose(each[shares][:3].mean(), table[shares].iloc[0].astype(float), atol=1e-9)
+    middle = predict_files(run, folder, slices="middle")
+    assert middle["slices"].tolist() == [1, 1] and middle["top_slices"][0] == (str(folder / "7.dcm"),)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -64,6 +64,29 @@ def head_slices(path: str, plane: str) -> np.ndarray:
         if frames == 1:
             return np.ones(1, bool)
         samples = [_grey(_decoded(path, data, number)) for number in range(1, frames + 1)]
+    down, across = (step_for(side) for side in samples[0].shape)
+    return slices_with_head(np.stack([frame[::down, ::across] for frame in samples]))
+
+
+def files_with_head(paths: Sequence[str]) -> np.ndarray:
+    """Tells which files of one series show the head, as `head_slices` does for the frames of a file.
+
+    Args:
+        paths: files of one frame each.
+
+    Returns:
+        bool of shape ``(files,)``; all are taken where their sizes differ.
+
+    Raises:
+        ImageReadError: one of them cannot be read.
+    """
+    samples = []
+    for path in paths:
+        with _opened(path, PLANES[0]) as data:
+            _frames(path, data)
+            samples.append(_grey(_decoded(path, data, 1)))
+    if len({frame.shape for frame in samples}) > 1:
+        return np.ones(len(paths), bool)
     down, across = (step_for(side) for side in samples[0].shape)
     return slices_with_head(np.stack([frame[::down, ::across] for frame in samples]))
 
