@@ -51,6 +51,7 @@ def describe_notebook(path: str | Path) -> dict[str, Any]:
         NotebookError: the file is not a notebook.
 
     Example:
+        >>> from braintumor_tf.notebooks.runner import select_notebooks
         >>> describe_notebook(select_notebooks(["00"])[0])
         {'name': '00_quickstart', 'title': 'The whole pipeline, once, in small', 'minutes': 1}
     """

@@ -95,7 +95,7 @@ def test_the_place_of_the_head_makes_no_difference(run, tmp_path):
     for left in (0, 37):
         paths.append(str(tmp_path / f"{left}.png"))
         Image.fromarray(np.pad(head, ((20, 40), (left, 37 - left)))).save(paths[-1])
-    found = predict_files(run, paths, show_progress=False).filter(like="p_").to_numpy()
+    found = predict_files(run, paths, show_progress=False).filter(regex="^p_").to_numpy()
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
 
 

@@ -26,7 +26,7 @@ from tests.calling import call
 from tests.training.toy import toy_manifest
 
 QUIET = {"cache": False, "show_progress": False}
-NAME, NUMBER, BIRTH = "Doe^Jane", "HOSPITAL-4711", "19680229"
+NAME, NUMBER, BIRTH = "Xylander^Quirina", "HOSPITAL-4711", "19680229"
 
 
 def data_set(pixels: np.ndarray, **tags: object) -> FileDataset:
@@ -266,7 +266,7 @@ def test_who_the_patient_is_stands_in_no_file_and_on_no_line(tmp_path, monkeypat
     written["the terminal"] = (result.output + asked.output).encode()
     assert len(written) > 10
     for path, content in written.items():
-        for word in (NAME, "Doe", NUMBER, BIRTH, "Someplace", "ACC-99", "1.2.826.0.1.77"):
+        for word in (NAME, "Xylander", NUMBER, BIRTH, "Someplace", "ACC-99", "1.2.826.0.1.77"):
             assert word.encode() not in content, (path, word)
 
 
