@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from braintumor_tf.datasets.formats.decoder_warnings import quiet_decoders
+from braintumor_tf.datasets.formats.decoder_warnings import naming_damage, quiet_decoders
 from braintumor_tf.datasets.formats.depth import to_bytes
 from braintumor_tf.datasets.formats.file_bytes import open_regular
 from braintumor_tf.datasets.formats.limits import check_size
@@ -117,7 +117,7 @@ def read_slice(path: str, number: int, plane: str) -> np.ndarray:
         if not 1 <= number <= frames:
             raise ImageReadError(path, f"has no frame {number}; there are 1 to {frames}")
         stored = _decoded(path, data, number)
-        with _named_errors(path):
+        with naming_damage(path, quoting=False):
             if data.PhotometricInterpretation == "PALETTE COLOR":
                 return _colour(apply_color_lut(stored, data), bits=16)
             if stored.ndim == 3:
@@ -134,7 +134,7 @@ def read_tags(path: str, names: tuple[str, ...]) -> dict[str, str]:
     """
     with open_regular(path) as file:
         data = _dataset(path, file, specific_tags=[*names, "SOPClassUID", "Rows"], stop_before_pixels=True)
-        with _named_errors(path):
+        with naming_damage(path, quoting=False):
             return {name: str(data.get(name) or "").strip() for name in names}
 
 
@@ -144,7 +144,7 @@ def _opened(path: str, plane: str) -> Iterator[Dataset]:
         raise ImageReadError(path, f"frames of a DICOM file are read as they are, not cut anew ({plane})")
     with open_regular(path) as file:
         data = _dataset(path, file, defer_size=1024)
-        with _named_errors(path):
+        with naming_damage(path, quoting=False):
             if str(data.file_meta.get("MediaStorageSOPClassUID", "")) == _INDEX:
                 raise ImageReadError(path, "an index of other DICOM files (DICOMDIR), no picture")
             if not any(name in data for name in _PIXELS):
@@ -154,13 +154,10 @@ def _opened(path: str, plane: str) -> Iterator[Dataset]:
 
 def _dataset(path: str, file: BinaryIO, **options: Any) -> Dataset:
     """Reads the elements of a file; one without the preamble is taken for DICOM if it has what a picture needs."""
-    try:
+    with naming_damage(path, quoting=False):
         import pydicom
-    except ImportError as error:
-        reason = "DICOM is read with the extra medical: pip install 'braintumor_tf[medical]'"
-        raise ImageReadError(path, reason) from error
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its lines may quote what a file says of its patient
-    with _named_errors(path):
+    with naming_damage(path, quoting=False):
         head = file.read(_PREAMBLE + len(_MARK))
         file.seek(0)
         whole = head[_PREAMBLE:] == _MARK
@@ -175,7 +172,7 @@ def _dataset(path: str, file: BinaryIO, **options: Any) -> Dataset:
 
 def _frames(path: str, data: Dataset) -> int:
     """Returns how many frames there are; refuses too many, and frames that are too large."""
-    with _named_errors(path):
+    with naming_damage(path, quoting=False):
         count, rows, columns = (int(data.get(name) or 0) for name in ("NumberOfFrames", "Rows", "Columns"))
         count = count or 1
     check_size(path, columns, rows)
@@ -188,7 +185,7 @@ def _decoded(path: str, data: Dataset, number: int) -> np.ndarray:
     """Decodes the stored values of one frame; what is coded as YBR becomes RGB."""
     from pydicom.pixels import pixel_array
 
-    with _named_errors(path):
+    with naming_damage(path, quoting=False):
         syntax = data.file_meta.get("TransferSyntaxUID")
     try:
         with quiet_decoders():
@@ -253,15 +250,3 @@ def _colour(pixels: np.ndarray, *, bits: int) -> np.ndarray:
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
     return pixels.mean(axis=2) if pixels.ndim == 3 else pixels
-
-
-@contextlib.contextmanager
-def _named_errors(path: str) -> Iterator[None]:
-    """Turns what pydicom raises on a damaged file into one error that names it, and nothing of its content."""
-    try:
-        with quiet_decoders():
-            yield
-    except (ImageReadError, MemoryError):
-        raise
-    except Exception as error:
-        raise ImageDecodeError(path, f"damaged or truncated file ({type(error).__name__})") from error

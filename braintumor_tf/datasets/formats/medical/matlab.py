@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import string
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from braintumor_tf.datasets.formats.decoder_warnings import naming_damage
 from braintumor_tf.datasets.formats.file_bytes import open_regular
 from braintumor_tf.datasets.formats.limits import check_size
-from braintumor_tf.errors import ImageDecodeError, ImageReadError
+from braintumor_tf.errors import ImageReadError
 
 if TYPE_CHECKING:
     import h5py
@@ -63,7 +62,7 @@ def read_matlab(path: str, file: BinaryIO, *, pixels: bool = True) -> MatlabSlic
     head = file.read(19)
     if head.startswith(b"MATLAB 5"):
         raise ImageReadError(path, "a MATLAB file of before version 7.3; save it with save(name, 'cjdata', '-v7.3')")
-    with _named_errors(path), h5py.File(file, "r") as content:
+    with naming_damage(path), h5py.File(file, "r") as content:
         data = content.get(_STRUCT)
         if not isinstance(data, h5py.Group) or "image" not in data:
             return None
@@ -129,15 +128,3 @@ def _mask_box(mask: np.ndarray) -> str:
         ends.append((filled[0] / mask.shape[1 - axis], (filled[-1] + 1) / mask.shape[1 - axis]))
     (left, right), (top, bottom) = ends
     return " ".join(f"{value:.4f}" for value in ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top))
-
-
-@contextlib.contextmanager
-def _named_errors(path: str) -> Iterator[None]:
-    """Turns what h5py raises on a damaged file into one error that names it."""
-    try:
-        yield
-    except (ImageReadError, MemoryError):
-        raise
-    except Exception as error:  # OSError, KeyError, RuntimeError and others
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ImageDecodeError(path, f"damaged or truncated file ({reason})") from error

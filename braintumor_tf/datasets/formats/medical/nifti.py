@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from braintumor_tf.datasets.formats.decoder_warnings import naming_damage
 from braintumor_tf.datasets.formats.file_bytes import open_regular
 from braintumor_tf.datasets.formats.limits import check_size
 from braintumor_tf.datasets.formats.medical.head_slices import slices_with_head, step_for
@@ -94,7 +95,7 @@ class Volume:
         return shown if self.orientation.place(1, 2, plane) == 0 else shown[::-1]
 
     def _read(self, cut: tuple[slice | int, ...]) -> np.ndarray:
-        with _named_errors(self.path), np.errstate(all="ignore"):
+        with naming_damage(self.path), np.errstate(all="ignore"):
             found = np.asarray(self.voxels[cut])
         return found.astype(np.float64) if found.dtype.itemsize > 8 else found  # 80-bit floats
 
@@ -133,7 +134,7 @@ def open_volume(path: str | Path) -> Iterator[Volume]:
         if kind is None:
             raise ImageReadError(path, _what_else(path))
         name, paired = kind
-        with _named_errors(path):
+        with naming_damage(path):
             header = _header(name, path, file, packed)
             shape = _three_axes(path, tuple(map(int, header.get_data_shape())))
             dtype, offset = _grey(path, header.get_data_dtype()), int(header.get_data_offset())
@@ -149,7 +150,7 @@ def open_volume(path: str | Path) -> Iterator[Volume]:
         content = io.BytesIO(_unpacked(path, file, needed)) if packed else file
         if content.seek(0, os.SEEK_END) < needed:
             raise ImageDecodeError(path, f"truncated file ({content.tell():,} of {needed:,} bytes)")
-        with _named_errors(path):
+        with naming_damage(path):
             from nibabel.arrayproxy import ArrayProxy
 
         spec = (shape, dtype, offset, 1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
@@ -251,17 +252,3 @@ def _what_else(path: str) -> str:
     if path.lower().removesuffix(".gz").endswith((".hdr", ".img")):
         return "not a NIfTI pair; an Analyze 7.5 volume does not say how it lies in the patient: convert it to NIfTI"
     return "not a NIfTI or MGH volume (its header cannot be read)"
-
-
-@contextlib.contextmanager
-def _named_errors(path: str) -> Iterator[None]:
-    """Turns what nibabel raises on a damaged file into one error that names it."""
-    try:
-        yield
-    except (ImageReadError, MemoryError):
-        raise
-    except ImportError as error:
-        raise ImageReadError(path, "a volume, which nibabel reads: pip install 'braintumor_tf[medical]'") from error
-    except Exception as error:  # from its own errors to those of struct, NumPy and LAPACK
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ImageDecodeError(path, f"damaged or truncated file ({reason})") from error
