@@ -81,8 +81,8 @@ def slices_of(
     for series in find_series(path for path in found if path not in volumes):
         with contextlib.suppress(ImageReadError):
             chosen = series.chosen(slices)
-            place = min(map(found.index, series.files))
             left = set(series.files)
+            place = next(number for number, path in enumerate(found) if path in left)
             found[place:] = [*chosen, *(path for path in found[place:] if path not in left)]
             volumes |= dict.fromkeys(chosen, series.name)
     return found, volumes

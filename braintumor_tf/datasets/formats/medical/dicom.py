@@ -63,9 +63,7 @@ def head_slices(path: str, plane: str) -> np.ndarray:
         frames = _frames(path, data)
         if frames == 1:
             return np.ones(1, bool)
-        samples = [_grey(_decoded(path, data, number)) for number in range(1, frames + 1)]
-    down, across = (step_for(side) for side in samples[0].shape)
-    return slices_with_head(np.stack([frame[::down, ::across] for frame in samples]))
+        return slices_with_head(np.stack([_sample(_decoded(path, data, number)) for number in range(1, frames + 1)]))
 
 
 def files_with_head(paths: Sequence[str]) -> np.ndarray:
@@ -84,11 +82,10 @@ def files_with_head(paths: Sequence[str]) -> np.ndarray:
     for path in paths:
         with _opened(path, PLANES[0]) as data:
             _frames(path, data)
-            samples.append(_grey(_decoded(path, data, 1)))
+            samples.append(_sample(_decoded(path, data, 1)))
     if len({frame.shape for frame in samples}) > 1:
         return np.ones(len(paths), bool)
-    down, across = (step_for(side) for side in samples[0].shape)
-    return slices_with_head(np.stack([frame[::down, ::across] for frame in samples]))
+    return slices_with_head(np.stack(samples))
 
 
 def read_slice(path: str, number: int, plane: str) -> np.ndarray:
@@ -248,5 +245,8 @@ def _colour(pixels: np.ndarray, *, bits: int) -> np.ndarray:
     return np.rint(pixels.astype(np.float64) * (255 / (2**bits - 1))).astype(np.uint8)
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    return pixels.mean(axis=2) if pixels.ndim == 3 else pixels
+def _sample(pixels: np.ndarray) -> np.ndarray:
+    """Returns grey values of pixels that lie evenly; a copy, so that the frame itself can go."""
+    down, across = (step_for(side) for side in pixels.shape[:2])
+    few = pixels[::down, ::across]
+    return few.mean(axis=2) if few.ndim == 3 else few.copy()
