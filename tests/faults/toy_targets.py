@@ -28,8 +28,15 @@ def _raise(folder: Path) -> None:
     _read(folder)
 
 
+class _TwoLines(DatasetError):
+    """Says what the errors of the package cannot say any more."""
+
+    def __str__(self) -> str:
+        return "one\ntwo"
+
+
 def _two_lines(folder: Path) -> None:
-    raise DatasetError("one\ntwo")
+    raise _TwoLines
 
 
 def _end(folder: Path) -> None:

@@ -60,4 +60,5 @@ def naming_damage(path: str, *, quoting: bool = True) -> Iterator[None]:
         raise ImageReadError(path, reason) from error
     except Exception as error:
         told = " ".join(str(error).split())[:200] if quoting else ""
-        raise ImageDecodeError(path, f"damaged or truncated file ({told or type(error).__name__})") from error
+        cause = error if quoting else None  # a traceback would quote it too
+        raise ImageDecodeError(path, f"damaged or truncated file ({told or type(error).__name__})") from cause

@@ -45,3 +45,11 @@ def unread_kind(data: bytes) -> str:
         if marker in _FRAMES:
             return f"a JPEG of {data[body]} bits a sample" if data[body : body + 1] not in (b"", b"\x08") else ""
     return ""
+
+
+def frame_size(data: bytes) -> tuple[int, int] | None:
+    """Returns the height and the width that a JPEG says it has; None where it says nothing."""
+    for marker, body in segments(data):
+        if marker in _FRAMES:
+            return int.from_bytes(data[body + 1 : body + 3], "big"), int.from_bytes(data[body + 3 : body + 5], "big")
+    return None

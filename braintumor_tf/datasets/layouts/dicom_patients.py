@@ -41,31 +41,29 @@ def name_patients(rows: Rows, layout: Layout) -> list[str]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(files, progress_bar(pool.map(_identity, files), "Patients", total=len(files))))
     salt = salt_of(cache_directory())
-    patients = {path: _patient(*identity, layout, salt) for path, identity in found.items() if identity}
+    patients = {path: _patient(*told, layout, salt) for path, told in found.items() if told}
     for row in rows:
         row["patient"] = row["patient"] or patients.get(file_of(row["path"]), "")
     if not patients:
         return []
     files_and_people = f"{len(patients):,} DICOM files name {len(set(patients.values())):,} patients"
     if layout.keep_patient_ids:
-        return [f"{files_and_people}, kept as they stand there"]
+        return [f"{files_and_people}; their ids are kept as they stand there, and pseudonyms stand for a missing id"]
     where = SALT_VARIABLE if os.environ.get(SALT_VARIABLE) else f"{cache_directory()}"
     return [f"{files_and_people}; pseudonyms stand for them (salt: {where}), names and dates are not kept"]
 
 
-def _identity(path: str) -> tuple[str, str] | None:
-    """Returns which tag tells the patient of a file, and what it says; None where nothing does."""
+def _identity(path: str) -> tuple[str, str, str] | None:
+    """Returns which tag tells the patient of a file, what it says, and who gave the id; None where nothing does."""
     try:
         issuer, *told = read_tags(path, _TAGS).values()
     except ImageReadError:
         return None
     kind, value = next(((kind, value) for kind, value in zip(_TAGS[1:], told) if value), (None, ""))
-    if kind is None:
-        return None
-    return kind, f"{issuer}/{value}" if kind == "PatientID" and issuer else value
+    return None if kind is None else (kind, value, issuer if kind == "PatientID" else "")
 
 
-def _patient(kind: str, value: str, layout: Layout, salt: bytes) -> str:
+def _patient(kind: str, value: str, issuer: str, layout: Layout, salt: bytes) -> str:
     if kind == "PatientID" and layout.keep_patient_ids:
         return value
-    return pseudonym(f"{kind}:{value}", salt)
+    return pseudonym(f"{kind}:{issuer}/{value}", salt)

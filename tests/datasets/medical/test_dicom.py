@@ -12,12 +12,19 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage, RLELossless, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    MRImageStorage,
+    RLELossless,
+    generate_uid,
+)
 
 from braintumor_tf.datasets import read_image, read_manifest, scan, write_manifest
 from braintumor_tf.datasets.formats.medical import dicom
 from braintumor_tf.datasets.formats.medical.pseudonyms import SALT_VARIABLE
-from braintumor_tf.errors import BrainTumorError, ImageReadError
+from braintumor_tf.errors import BrainTumorError, DatasetError, ImageReadError
 from braintumor_tf.experiments import predict_files, run_experiment
 from braintumor_tf.experiments.predicting import image_paths
 from braintumor_tf.leakage import group
@@ -112,6 +119,12 @@ def test_values_of_a_frame_come_from_its_own_group(tmp_path):
         read_image(f"{path}#3")
     with pytest.raises(ImageReadError, match="not cut anew"):
         read_image(f"{path}#coronal-1")
+
+
+@pytest.mark.parametrize("half", [{"WindowCenter": 500}, {"WindowWidth": 400}, {"VOILUTSequence": []}])
+def test_half_a_window_is_none(half, tmp_path):
+    plain, told = save(tmp_path / "a.dcm", deep()), save(tmp_path / "b.dcm", deep(), **half)
+    np.testing.assert_array_equal(read_image(told), read_image(plain))
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
@@ -212,6 +225,31 @@ def test_damaged_files_are_one_error_that_tells_nothing_of_the_patient(kind, rea
     assert "\n" not in str(caught.value) and not any(word in str(caught.value) for word in (NAME, NUMBER, BIRTH))
 
 
+def test_a_frame_that_says_another_size_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    data = data_set(slice_pixels())
+    data.compress(JPEG2000Lossless, encoding_plugin="pylibjpeg")
+    data.Rows -= 1
+    data.save_as(tmp_path / "a.dcm")
+    monkeypatch.setattr(pydicom.pixels, "pixel_array", None)
+    with pytest.raises(ImageReadError, match="of another size than the file says"):
+        read_image(tmp_path / "a.dcm")
+
+
+def test_what_is_deflated_is_bounded(tmp_path, monkeypatch):
+    data = data_set(deep())
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.dcm"), read_image(save(tmp_path / "b.dcm", deep())))
+    monkeypatch.setattr(dicom, "MAX_DEFLATED", 1000)
+    with pytest.raises(ImageReadError, match="deflated DICOM of .* bytes; at most 1,000"):
+        read_image(tmp_path / "a.dcm")
+
+
+def test_a_file_whose_own_name_ends_like_a_slice_is_itself(tmp_path):
+    path = save(tmp_path / "a.dcm#3", deep())
+    np.testing.assert_array_equal(read_image(path), read_image(save(tmp_path / "b.dcm", deep())))
+
+
 def test_without_pydicom_the_extra_is_named(tmp_path, monkeypatch):
     path = save(tmp_path / "a.dcm", deep())
     monkeypatch.setitem(__import__("sys").modules, "pydicom", None)
@@ -236,8 +274,15 @@ def test_patients_get_pseudonyms_that_the_salt_decides(tmp_path, monkeypatch):
     other = scan(folder, **QUIET)
     assert not set(first) & set(other.manifest["patient"])
     assert any("3 DICOM files name 2 patients; pseudonyms stand for them" in note for note in other.notes)
+    save(folder / "glioma" / "b.dcm", deep(1), IssuerOfPatientID="Clinic of Someplace")  # two may give one number
+    told = scan(folder, **QUIET).manifest["patient"].tolist()
+    assert told[1] not in told[:1] + other.manifest["patient"].tolist()
     kept = scan(folder, keep_patient_ids=True, **QUIET).manifest["patient"].tolist()
     assert kept[:2] == [NUMBER, NUMBER] and len(kept[2]) == 16
+    monkeypatch.delenv(SALT_VARIABLE)
+    (tmp_path / "cache" / "patient_salt").write_bytes(b"")
+    with pytest.raises(DatasetError, match="the salt for names of patients is empty"):
+        scan(folder, **QUIET)
 
 
 def test_the_patient_of_a_table_wins(tmp_path):

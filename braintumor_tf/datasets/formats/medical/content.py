@@ -39,7 +39,8 @@ def read_content(path: str | Path) -> Content:
     kind = medical_format(path)
     if kind is None:
         return Content(read_bytes(path))
-    file, asked = file_of(path), SlicePath.of(str(path))
+    file = file_of(path)
+    asked = SlicePath.of(str(path)) if file != str(path) else None
     if is_volume_name(path):
         shown = kind.head_slices(file, PLANES[0])
         number = middle_slice(shown)

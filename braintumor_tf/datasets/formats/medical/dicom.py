@@ -16,6 +16,7 @@ import numpy as np
 from braintumor_tf.datasets.formats.decoder_warnings import naming_damage, quiet_decoders
 from braintumor_tf.datasets.formats.depth import to_bytes
 from braintumor_tf.datasets.formats.file_bytes import open_regular
+from braintumor_tf.datasets.formats.jpeg_segments import frame_size
 from braintumor_tf.datasets.formats.limits import check_size
 from braintumor_tf.datasets.formats.medical.head_slices import slices_with_head, step_for
 from braintumor_tf.datasets.formats.medical.orientation import PLANES
@@ -30,8 +31,13 @@ SUFFIXES = (".dcm", ".dicom", ".ima")
 MAX_FRAMES = 10_000
 """A file with more frames than this is refused."""
 
+MAX_DEFLATED = 400_000
+"""A deflated file with more bytes is refused: it may unpack to a thousand times as many."""
+
 _PREAMBLE, _MARK = 128, b"DICM"
-_TEXT_BYTES = 1_000_000
+_META_BYTES = 4096
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_JPEG_2000 = b"\xff\x4f\xff\x51"
 _INDEX = "1.2.840.10008.1.3.10"
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _FAR = 1 << 40
@@ -158,6 +164,7 @@ def _dataset(path: str, file: BinaryIO, **options: Any) -> Dataset:
         head = file.read(_PREAMBLE + len(_MARK))
         file.seek(0)
         whole = head[_PREAMBLE:] == _MARK
+        _check_deflated(path, file)
         data = pydicom.dcmread(file, force=True, **options)
         if not whole and ("Rows" not in data or "SOPClassUID" not in data):
             raise ImageReadError(path, "not a DICOM file, or one without its header")
@@ -165,6 +172,30 @@ def _dataset(path: str, file: BinaryIO, **options: Any) -> Dataset:
             implicit, explicit = pydicom.uid.ImplicitVRLittleEndian, pydicom.uid.ExplicitVRLittleEndian
             data.file_meta.TransferSyntaxUID = implicit if data.original_encoding[0] else explicit
     return data
+
+
+def _check_deflated(path: str, file: BinaryIO) -> None:
+    """Refuses a deflated file that may be large: pydicom unpacks all of it before anything is known."""
+    begin, size = file.read(_META_BYTES), file.seek(0, 2)
+    file.seek(0)
+    if _DEFLATED in begin and size > MAX_DEFLATED:
+        raise ImageReadError(
+            path, f"deflated DICOM of {size:,} bytes; at most {MAX_DEFLATED:,} are unpacked: convert it"
+        )
+
+
+def _check_frame(path: str, data: Dataset, number: int) -> None:
+    """Refuses a compressed frame that says itself that it is of another size than the file says."""
+    from pydicom.encaps import get_frame
+
+    frame = get_frame(data.PixelData, number - 1, number_of_frames=int(data.get("NumberOfFrames") or 1))
+    sides = None
+    if frame[:4] == _JPEG_2000:
+        sides = int.from_bytes(frame[12:16], "big"), int.from_bytes(frame[8:12], "big")
+    elif frame[:2] == b"\xff\xd8":
+        sides = frame_size(frame)
+    if sides is not None and sides != (data.Rows, data.Columns):
+        raise ImageDecodeError(path, "damaged file (a frame is of another size than the file says)")
 
 
 def _frames(path: str, data: Dataset) -> int:
@@ -184,6 +215,8 @@ def _decoded(path: str, data: Dataset, number: int) -> np.ndarray:
 
     with naming_damage(path, quoting=False):
         syntax = data.file_meta.get("TransferSyntaxUID")
+        if syntax is not None and syntax.is_transfer_syntax and syntax.is_encapsulated:
+            _check_frame(path, data, number)
     try:
         with quiet_decoders():
             return np.asarray(pixel_array(data, index=number - 1))
@@ -193,8 +226,8 @@ def _decoded(path: str, data: Dataset, number: int) -> np.ndarray:
         if isinstance(error, (RuntimeError, NotImplementedError)) and "Unable to" in str(error) and syntax is not None:
             name = syntax.name if syntax.is_transfer_syntax else "no known coding"
             reason = f"cannot be decoded (stored as {name}): damaged, or of a kind that pylibjpeg does not read"
-            raise ImageDecodeError(path, reason) from error
-        raise ImageDecodeError(path, f"damaged or truncated file ({type(error).__name__})") from error
+            raise ImageDecodeError(path, reason) from None  # a traceback would quote the file
+        raise ImageDecodeError(path, f"damaged or truncated file ({type(error).__name__})") from None
 
 
 def _of_frame(data: Dataset, place: int) -> Dataset:
@@ -222,9 +255,10 @@ def _shown(stored: np.ndarray, data: Dataset) -> np.ndarray:
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
     values = np.asarray(apply_modality_lut(stored, data))
-    if "VOILUTSequence" in data or data.get("WindowCenter") not in (None, ""):
-        if "VOILUTSequence" in data:
-            low, high = 0.0, float(2 ** int(data.VOILUTSequence[0].LUTDescriptor[2]) - 1)
+    table = data.get("VOILUTSequence")
+    if table or all(data.get(name) not in (None, "") for name in ("WindowCenter", "WindowWidth")):
+        if table:
+            low, high = 0.0, float(2 ** int(table[0].LUTDescriptor[2]) - 1)
         else:
             low, high = map(float, apply_voi_lut(np.array([-_FAR, _FAR], np.float64), data))
         windowed = np.asarray(apply_voi_lut(values, data), np.float64)

@@ -8,6 +8,8 @@ import os
 import secrets
 from pathlib import Path
 
+from filelock import FileLock
+
 from braintumor_tf.errors import DatasetError
 from braintumor_tf.files import atomic_path
 
@@ -37,18 +39,22 @@ def salt_of(folder: Path) -> bytes:
         folder: where the random one is kept, readable for its owner alone.
 
     Raises:
-        DatasetError: it can be neither read nor kept there.
+        DatasetError: it can be neither read nor kept there, or is empty.
     """
     given = os.environ.get(SALT_VARIABLE)
     if given:
         return given.encode("utf-8", "surrogateescape")
     path = folder / _FILE
     try:
-        if not path.is_file():
-            with atomic_path(path) as temporary:
-                temporary.touch(mode=0o600)
-                temporary.write_text(secrets.token_hex(32))
-        return path.read_bytes()
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{_FILE}.lock"):  # two that begin at once have one salt
+            if not path.is_file():
+                with atomic_path(path) as temporary:
+                    temporary.touch(mode=0o600)
+                    temporary.write_text(secrets.token_hex(32))
+        if not (salt := path.read_bytes()):
+            raise DatasetError(f"{path}: the salt for names of patients is empty; delete the file, or restore it")
+        return salt
     except OSError as error:
         reason = f"{path}: the salt for names of patients cannot be kept ({error.strerror or error})"
         raise DatasetError(f"{reason}; set {SALT_VARIABLE} to a text of your own") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,4 +84,5 @@ def stem_of(path: str | Path) -> str:
 def file_of(path: str | Path) -> str:
     """Returns the file that holds a picture: the volume of a slice, else the path itself."""
     found = SlicePath.of(str(path))
-    return found.file if found is not None and _format_of(found.file) is not None else str(path)
+    is_slice = found is not None and _format_of(found.file) is not None and not os.path.lexists(path)
+    return found.file if is_slice else str(path)  # a file whose own name ends so is itself
